@@ -1,0 +1,90 @@
+"""Checkpoints by Orbax: asynchronous, atomic, the last few kept. Nothing is unpickled."""
+
+import hashlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+
+from jaxgan.checks import InputError
+from jaxgan.gan import GANState
+
+
+class Checkpoints:
+    """The checkpoints of one run, by the number of finished G-updates.
+
+    Args:
+        directory: made if missing.
+        keep: how many of the newest are kept.
+    """
+
+    def __init__(self, directory: Path, *, keep: int = 3):
+        self.directory = directory.absolute()
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        self._manager = ocp.CheckpointManager(self.directory, options=options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+    @property
+    def latest(self) -> int | None:
+        """The newest checkpoint's step."""
+        return self._manager.latest_step()
+
+    def save(self, state: GANState) -> None:
+        """Starts writing; the state may be donated at once, it has been copied.
+
+        Raises:
+            FloatingPointError: if the state is not finite. Nothing is written then,
+                and the older checkpoints stay.
+        """
+        if not is_finite(state):
+            raise FloatingPointError("The state is not finite; it is not saved.")
+        step = int(state.step)
+        if step != self.latest:
+            self._manager.save(step, args=ocp.args.StandardSave(state))
+
+    def restore(self, like: GANState) -> GANState:
+        """The newest checkpoint.
+
+        Args:
+            like: a state of the same game, such as the initial one.
+
+        Raises:
+            InputError: if the checkpoint is of another game.
+        """
+        target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        try:
+            return self._manager.restore(
+                self.latest, args=ocp.args.StandardRestore(target)
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"The checkpoint of step {self.latest} in {self.directory} does not "
+                f"hold this game: {error}. Continue it with the code and versions in "
+                "its run's config.json, or choose another --workdir."
+            ) from error
+
+
+@jax.jit
+def _is_finite(leaves):
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
+def is_finite(state: GANState) -> bool:
+    """Whether every number of the state is finite."""
+    return bool(_is_finite(jax.tree.leaves(state)))
+
+
+def digest(state: GANState) -> str:
+    """SHA-256 of the state's leaves, in tree order: equal for equal bits."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(state):
+        sha.update(np.ascontiguousarray(leaf).tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,44 @@
+"""Checks of what the user gave: messages that say what came and what was expected.
+
+The array checks read static shapes and dtypes, so under ``jit`` they run once, at
+trace time, and cost nothing afterwards.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message says what to do.
+
+    The command line prints the message alone, without a traceback.
+    """
+
+
+def check_rank(name: str, array: Any, rank: int) -> None:
+    """Raises ValueError unless ``array`` has ``rank`` dimensions."""
+    if jnp.ndim(array) != rank:
+        raise ValueError(
+            f"{name} must have {rank} dimension(s), got shape {jnp.shape(array)}."
+        )
+
+
+def check_same_shape(**arrays: Any) -> None:
+    """Raises ValueError unless all arrays have one shape.
+
+    ``[b]`` beside ``[b 1]`` would broadcast to ``[b b]`` without a word.
+    """
+    shapes = {name: jnp.shape(array) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"Expected equal shapes, got {shapes}.")
+
+
+def check_floating(**arrays: Any) -> None:
+    """Raises TypeError unless every array is floating."""
+    for name, array in arrays.items():
+        if not jnp.issubdtype(jnp.result_type(array), jnp.floating):
+            raise TypeError(
+                f"{name} must be floating, got {jnp.result_type(array)}; "
+                "convert it with .astype(jnp.float32)."
+            )

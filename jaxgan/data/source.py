@@ -1,0 +1,48 @@
+"""What a reader of files or records hands to the cache: names and encoded images."""
+
+import dataclasses
+import io
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+OWN_SETS = {
+    "digits": "1.0.0",
+    "mnist": "1.0.0",
+    "fashion_mnist": "1.0.0",
+    "cifar10": "1.0.0",
+}
+"""The sets with builders of our own, and the version of each.
+
+Raise the version with any change of what a builder writes: it is part of the cache's
+key, and of the folder that tfds prepares.
+"""
+
+
+class Example(NamedTuple):
+    """One encoded image, the name to use for it in an error, and its label."""
+
+    name: str
+    file: pathlib.Path | io.BytesIO
+    label: int | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """``count`` examples, fetched in blocks because records are read in blocks."""
+
+    count: int
+    fetch: Callable[[range], list[Example]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """A set that waits to be decoded; ``classes`` is empty where nothing is labelled.
+
+    ``channels`` is what the files are: 1 if all are grayscale, else 3.
+    """
+
+    channels: int
+    classes: tuple[str, ...]
+    train: Split
+    test: Split

@@ -1,0 +1,101 @@
+"""Batches read ahead by threads, for sets that do not fit on the device."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from jaxgan.checks import InputError
+from jaxgan.data.order import batch_indices
+from jaxgan.data.sets import ImageSet
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Steps:
+    """The steps from ``start`` to ``stop`` as a sequence; each is read when asked for.
+
+    Random access is all that grain needs, and the order contract gives it.
+    """
+
+    images: ImageSet
+    seed: int
+    start: int
+    stop: int
+    d_steps: int
+    batch_size: int
+    rows: slice
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        indices = batch_indices(
+            self.seed,
+            start=self.start + index,
+            steps=1,
+            d_steps=self.d_steps,
+            batch_size=self.batch_size,
+            n=len(self.images),
+        )
+        return self.images.batch(indices[0][:, self.rows])
+
+
+def batches(
+    images: ImageSet,
+    seed: int,
+    *,
+    start: int,
+    stop: int,
+    d_steps: int,
+    batch_size: int,
+    rows: slice = slice(None),
+    threads: int = 4,
+    prefetch: int = 8,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of steps ``start`` to ``stop``, one step at a time, read ahead.
+
+    Step t holds exactly the examples ``batch_indices(seed, start=t, steps=1, ...)``,
+    whatever came before, so a run resumes at ``start`` without replay. Stack any number
+    of steps for a scan over them.
+
+    Args:
+        images: the set; its memory map is read only where a batch needs it.
+        seed: the run's seed.
+        start: the first step.
+        stop: the step after the last.
+        d_steps: discriminator steps, and so batches, per step.
+        batch_size: examples per batch, all hosts together.
+        rows: the columns of the batch that this process reads.
+        threads: how many threads read.
+        prefetch: how many steps may wait in memory, at most.
+
+    Returns:
+        An iterator of {"image": uint8 [d_steps b h w c]} and, where the set has
+        labels, "label": int32 [d_steps b], with b the length of ``rows``.
+
+    Raises:
+        InputError: at the call, if ``batch_size`` exceeds the set or stop < start.
+
+    Example:
+        >>> import numpy as np
+        >>> images = ImageSet(np.zeros((6, 2, 2, 1), np.uint8), None, ())
+        >>> steps = batches(images, 0, start=3, stop=5, d_steps=2, batch_size=4)
+        >>> [step["image"].shape for step in steps]
+        [(2, 4, 2, 2, 1), (2, 4, 2, 2, 1)]
+    """
+    if stop < start:
+        raise InputError(f"Expected stop >= start, got {start=} and {stop=}.")
+    # Refuses impossible numbers here, not in a thread at the first step.
+    batch_indices(
+        seed,
+        start=start,
+        steps=0,
+        d_steps=d_steps,
+        batch_size=batch_size,
+        n=len(images),
+    )
+    import grain  # seconds of import that sets living on the device never need
+
+    steps = _Steps(images, seed, start, stop, d_steps, batch_size, rows)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
+    return iter(grain.MapDataset.source(steps).to_iter_dataset(options))

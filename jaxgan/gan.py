@@ -1,0 +1,236 @@
+"""The game as a value, and where it stands as a value."""
+
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from flax.training.train_state import TrainState
+
+from jaxgan import ema, images, keys, losses
+from jaxgan.checks import InputError
+from jaxgan.typing import Array, Batch, Key, Schedule, Variables
+
+Penalty = Callable[[Callable[[Array], Array], Array, Array, Key], Array]
+Term = Callable[[Array, Batch], Array]
+Prior = Callable[[Key, int], Array]
+
+
+def gaussian_prior(key: Key, latent_dim: int) -> Array:
+    """One latent ``[z]`` of N(0, I)."""
+    return jax.random.normal(key, (latent_dim,))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GAN:
+    """What is played. Static and hashable: a step closes over it.
+
+    Attributes:
+        generator: ``(z [b z], condition=None, *, train) -> [b ...]``.
+        discriminator: ``(x [b ...], condition=None, *, train) -> logits [b]``.
+        g_optimizer: the generator's optax optimizer.
+        d_optimizer: the discriminator's; two time scales are two learning rates
+            (Heusel et al. 2017, arXiv:1706.08500).
+        loss: an `AdversarialLoss` pair.
+        penalties: (weight, penalty) pairs, added to the discriminator's loss.
+        latent_dim: the latent's size ``z``.
+        prior: ``(key, latent_dim) -> [z]``, the distribution of one latent.
+        condition: the batch's entry that conditions both networks, or None.
+        generator_terms: (weight, term) pairs added to the generator's loss, where
+            ``term(fake, batch) -> [b]`` sees the batch with its images as floats.
+        instance_noise: a schedule from images seen to the standard deviation of the
+            Gaussian noise on all that the discriminator sees (Sønderby et al. 2017,
+            arXiv:1610.04490), or None.
+        ema_half_life: half-life of the averaged generator, in images; 0: no average.
+        ema_ramp_up: the half-life is at most this share of the images seen so far, so
+            that the first random weights are forgotten soon; None: no ramp-up.
+
+    A network that looks across the examples of a batch (batch normalisation) has a
+    field ``axis_name: str | None = None``, which the steps set, so that it looks
+    across all devices.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    g_optimizer: optax.GradientTransformation
+    d_optimizer: optax.GradientTransformation
+    loss: losses.AdversarialLoss = losses.non_saturating
+    penalties: tuple[tuple[float, Penalty], ...] = ()
+    latent_dim: int = 64
+    prior: Prior = gaussian_prior
+    condition: str | None = None
+    generator_terms: tuple[tuple[float, Term], ...] = ()
+    instance_noise: Schedule | None = None
+    ema_half_life: float = 10_000
+    ema_ramp_up: float | None = 0.05
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if not isinstance(getattr(self, field.name), Hashable):
+                raise TypeError(
+                    f"GAN.{field.name} must be hashable (a tuple, not a list), got "
+                    f"{type(getattr(self, field.name)).__name__}."
+                )
+
+
+class NetworkState(TrainState):
+    """A flax TrainState that also carries the network's mutable collections."""
+
+    # Pytrees hold whatever a transformation puts there (tracers, shapes), and params
+    # are no FrozenDict any more, as flax annotates them.
+    step: Any
+    params: Any = struct.field(pytree_node=True)
+    collections: Variables = struct.field(default_factory=dict)
+
+    @property
+    def variables(self) -> Variables:
+        """What ``module.apply`` takes."""
+        return {"params": self.params, **self.collections}
+
+
+@struct.dataclass
+class GANState:
+    """Where the game stands: an immutable pytree.
+
+    Attributes:
+        generator: the generator's `NetworkState`; its ``step`` counts G-updates.
+        discriminator: the discriminator's; its ``step`` counts D-updates.
+        ema: the averaged generator's variables.
+        images: how many images the finished G-updates made, over all devices.
+    """
+
+    generator: NetworkState
+    discriminator: NetworkState
+    ema: Variables
+    images: Any
+
+    @property
+    def step(self) -> Any:
+        """The number of finished G-updates."""
+        return self.generator.step
+
+
+def init(gan: GAN, key: Key, batch: Batch) -> GANState:
+    """The state before the first update.
+
+    Args:
+        gan: the game.
+        key: the run's key; the networks' streams are derived from it.
+        batch: one batch, for its shapes: "image" and what conditions the game.
+
+    Raises:
+        InputError: if the generator does not make what the batch holds, if the game
+            is conditional and the batch has no such entry, or if a penalty is asked
+            of a batch-normalised discriminator.
+    """
+    image = images.as_float(batch["image"][:1])
+    condition = condition_of(gan, batch)
+    condition = None if condition is None else condition[:1]
+    z = jnp.zeros((1, gan.latent_dim))
+
+    g_variables = _init(gan.generator, keys.stream(key, "init/generator", 0), z, condition)
+    d_variables = _init(
+        gan.discriminator, keys.stream(key, "init/discriminator", 0), image, condition
+    )
+    check_shapes(gan, g_variables, d_variables, z, image, condition)
+    check_penalties(gan, d_variables)
+    return GANState(
+        generator=_network_state(gan.generator, g_variables, gan.g_optimizer),
+        discriminator=_network_state(gan.discriminator, d_variables, gan.d_optimizer),
+        ema=ema.init(g_variables),
+        images=jnp.zeros((), jnp.int32),
+    )
+
+
+def condition_of(gan: GAN, batch: Batch) -> Any:
+    """The batch's entry that conditions the game; None for an unconditional one."""
+    if gan.condition is None:
+        return None
+    if gan.condition not in batch:
+        raise InputError(
+            f'The game is conditional on "{gan.condition}", but the batch holds only '
+            f"{sorted(batch)}. Use a data set that has it, or GAN(condition=None)."
+        )
+    return batch[gan.condition]
+
+
+def spans_devices(module: nn.Module) -> bool:
+    """Whether a network can look across a batch that is spread over devices."""
+    return "axis_name" in {field.name for field in dataclasses.fields(module)}
+
+
+def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
+    """The network with its batch spread over ``axis_name``.
+
+    A network without the field works example by example and stays as it is.
+    """
+    return module.clone(axis_name=axis_name) if spans_devices(module) else module
+
+
+def is_batch_normalised(variables: Variables) -> bool:
+    """Whether a network keeps running means and variances of its batches.
+
+    The collection "batch_stats" alone does not tell: spectral normalisation keeps its
+    vectors there too.
+    """
+    paths = jax.tree_util.tree_leaves_with_path(variables.get("batch_stats", {}))
+    return any(jax.tree_util.keystr(path[-1:], simple=True) == "mean" for path, _ in paths)
+
+
+def check_penalties(gan: GAN, d_variables: Variables) -> None:
+    """Raises InputError for a penalty on a discriminator that couples its examples.
+
+    The gradient of one example's logit is then no function of that example, and what
+    the penalty bounds is not what its paper says.
+    """
+    if gan.penalties and is_batch_normalised(d_variables):
+        raise InputError(
+            "Gradient penalties need a discriminator that judges each example by "
+            f"itself, but {type(gan.discriminator).__name__} is batch-normalised. "
+            "Build it without batch norm, or use GAN(penalties=())."
+        )
+
+
+def check_shapes(gan: GAN, g_variables, d_variables, z, image, condition) -> None:
+    """Raises InputError unless the networks fit each other and the data."""
+    fake = _eval_shape(gan.generator, g_variables, z, condition)
+    if fake.shape != image.shape:
+        raise InputError(
+            f"The generator makes examples of shape {fake.shape[1:]}, but the data has "
+            f"{image.shape[1:]}. Build the generator for the data's shape, or resize "
+            "the data."
+        )
+    logits = _eval_shape(gan.discriminator, d_variables, image, condition)
+    if logits.shape != (1,):
+        raise InputError(
+            "The discriminator must map [b ...] to one logit an example, [b]; for one "
+            f"example of shape {image.shape[1:]} it returned shape {logits.shape}."
+        )
+
+
+def _init(module: nn.Module, key: Key, x, condition) -> Variables:
+    params_key, dropout_key = jax.random.split(key)
+    rngs = {"params": params_key, "dropout": dropout_key}
+    # One compiled program; op by op the same takes seconds.
+    return jax.jit(lambda: module.init(rngs, x, condition, train=False))()
+
+
+def _eval_shape(module: nn.Module, variables, x, condition):
+    apply = lambda: module.apply(variables, x, condition, train=False)
+    return jax.eval_shape(apply)
+
+
+def _network_state(module, variables, optimizer) -> NetworkState:
+    collections = {k: v for k, v in variables.items() if k != "params"}
+    state = NetworkState.create(
+        apply_fn=module.apply,
+        params=variables["params"],
+        tx=optimizer,
+        collections=collections,
+    )
+    # An array from the start: a Python int would make the second call compile anew.
+    return state.replace(step=jnp.zeros((), jnp.int32))

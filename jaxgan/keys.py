@@ -1,0 +1,54 @@
+"""The one PRNG policy: randomness belongs to the example, not to the device.
+
+The run's key never changes. A draw comes from (run key, stream name, update counter,
+global index of the example). So one device or eight draw the same noise for the same
+example, a resumed run needs no saved key, and no draw is used twice as long as the
+streams' names differ.
+"""
+
+import zlib
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Int
+
+from jaxgan.typing import Key
+
+
+def stream(key: Key, name: str, step) -> Key:
+    """The key of one named stream at one update.
+
+    Args:
+        key: the run's key.
+        name: the stream, such as "d/latent"; hashed by CRC-32, which never changes.
+        step: the update counter, which may be traced.
+
+    Example:
+        >>> key = jax.random.key(0)
+        >>> bool(stream(key, "a", 0) == stream(key, "b", 0))
+        False
+    """
+    return jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(name.encode())), step)
+
+
+def axis_size(axis_name: str | None) -> int:
+    """The number of devices along ``axis_name``; 1 for None."""
+    return 1 if axis_name is None else lax.axis_size(axis_name)
+
+
+def example_indices(
+    batch_size: int, axis_name: str | None = None
+) -> Int[Array, " b"]:
+    """The global indices of this device's examples within the update's whole batch.
+
+    Device i of the axis holds examples ``[i b, (i + 1) b)``; over several processes
+    the axis, and so the index, runs over all of them.
+    """
+    index = jnp.arange(batch_size, dtype=jnp.int32)
+    return index if axis_name is None else index + batch_size * lax.axis_index(axis_name)
+
+
+def per_example(key: Key, index: Int[Array, " b"]) -> Key:
+    """One key for each example, ``[b]``, from its global index."""
+    return jax.vmap(lambda i: jax.random.fold_in(key, i))(index)

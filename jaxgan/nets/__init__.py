@@ -1,0 +1,5 @@
+"""Architectures, one a file: Generator and Discriminator side by side."""
+
+from jaxgan.nets import conv, dcgan, mlp
+
+__all__ = ["conv", "dcgan", "mlp"]

@@ -1,0 +1,325 @@
+"""Convolutions whose weight gradient is fast on every platform, to any order.
+
+A strided convolution is three bilinear maps. With ``x [b h w i]`` the finer image,
+``g [b h' w' o]`` the coarser one and ``w [kh kw i o]`` the kernel::
+
+    conv_p      C(x, w) -> g   the strided convolution
+    transpose_p T(g, w) -> x   its transpose in x: the fractionally-strided one
+    weight_p    W(x, g) -> w   its transpose in w: the weight gradient
+
+    <g, C(x, w)> = <x, T(g, w)> = <w, W(x, g)>
+
+Each map's two transposes are the other two, so the set is closed under
+differentiation: penalties, which differentiate twice, stay inside it.
+
+Why not ``lax.conv_general_dilated`` alone: on the CPU, XLA computes the weight
+gradient of a transposed convolution, and inside a loop that of any convolution (jax
+issue 12868), 15 to 80 times slower than a matrix product does. There W is one matrix
+product per kernel tap; elsewhere it is XLA's own.
+
+These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
+merges into the batch *before* transposition: a per-example penalty never builds
+per-example weight gradients.
+
+The models' layers are `Conv` and `ConvTranspose`; `reference_conv` and
+`reference_conv_transpose` are the plain twins they are tested against.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array, Float
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def reference_conv(
+    x: Float[Array, "b h w i"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+) -> Float[Array, "b g q o"]:
+    """The strided convolution as XLA has it."""
+    return lax.conv_general_dilated(
+        x, w, strides, padding, dimension_numbers=_LAYOUT
+    )
+
+
+def reference_conv_transpose(
+    g: Float[Array, "b g q o"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+    size: Pair,
+) -> Float[Array, "b h w i"]:
+    """The transpose of `reference_conv` in its image, whose size is ``size``."""
+    x = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
+    conv = partial(reference_conv, w=w, strides=strides, padding=padding)
+    return jax.linear_transpose(conv, x)(g)[0]
+
+
+def reference_weight_gradient(
+    x: Float[Array, "b h w i"],
+    g: Float[Array, "b g q o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+    size: Pair,
+) -> Float[Array, "kh kw i o"]:
+    """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
+    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
+    conv = partial(reference_conv, x, strides=strides, padding=padding)
+    return jax.linear_transpose(conv, w)(g)[0]
+
+
+def _weight_gradient_by_taps(x, g, *, strides, padding, size):
+    """One matrix product [i, b·h'·w'] x [b·h'·w', o] for each tap of the kernel."""
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    (sh, sw), (gh, gw) = strides, g.shape[1:3]
+
+    def tap(i, j):
+        window = x[:, i : i + sh * (gh - 1) + 1 : sh, j : j + sw * (gw - 1) + 1 : sw]
+        contract = ((0, 1, 2), (0, 1, 2))
+        # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
+        return lax.dot_general(
+            window, g, (contract, ((), ())), preferred_element_type=jnp.float32
+        )
+
+    taps = [[tap(i, j) for j in range(size[1])] for i in range(size[0])]
+    return jnp.stack([jnp.stack(row) for row in taps]).astype(x.dtype)
+
+
+def _out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
+    return (size + sum(padding) - kernel) // stride + 1
+
+
+def _conv_shape(x, w, *, strides, padding):
+    spatial = tuple(map(_out_size, x.shape[1:3], w.shape[:2], strides, padding))
+    return ShapedArray((x.shape[0], *spatial, w.shape[3]), x.dtype)
+
+
+def _transpose_shape(g, w, *, strides, padding, size):
+    return ShapedArray((g.shape[0], *size, w.shape[2]), g.dtype)
+
+
+def _weight_shape(x, g, *, strides, padding, size):
+    return ShapedArray((*size, x.shape[3], g.shape[3]), x.dtype)
+
+
+def _primitive(name, shape, everywhere, on_cpu=None):
+    primitive = Primitive(name)
+    primitive.def_impl(
+        jax.jit(primitive.bind, static_argnames=("strides", "padding", "size"))
+    )
+    primitive.def_abstract_eval(shape)
+    lower = partial(mlir.lower_fun, multiple_results=False)
+    mlir.register_lowering(primitive, lower(everywhere))
+    if on_cpu is not None:
+        mlir.register_lowering(primitive, lower(on_cpu), platform="cpu")
+    return primitive
+
+
+conv_p = _primitive("strided_conv", _conv_shape, reference_conv)
+transpose_p = _primitive(
+    "strided_conv_transpose", _transpose_shape, reference_conv_transpose
+)
+weight_p = _primitive(
+    "strided_conv_weight_gradient",
+    _weight_shape,
+    reference_weight_gradient,
+    on_cpu=_weight_gradient_by_taps,
+)
+
+# The transposes. `ct` is the cotangent, in the place of the map's output.
+ad.defbilinear(
+    conv_p,
+    lambda ct, x, w, **how: transpose_p.bind(ct, w, size=_image_size(x), **how),
+    lambda ct, x, w, **how: weight_p.bind(x, ct, size=_kernel_size(w), **how),
+)
+ad.defbilinear(
+    transpose_p,
+    lambda ct, g, w, *, size, **how: conv_p.bind(ct, w, **how),
+    lambda ct, g, w, *, size, **how: weight_p.bind(ct, g, size=_kernel_size(w), **how),
+)
+ad.defbilinear(
+    weight_p,
+    lambda ct, x, g, *, size, **how: transpose_p.bind(g, ct, size=_image_size(x), **how),
+    lambda ct, x, g, *, size, **how: conv_p.bind(x, ct, **how),
+)
+
+
+def _image_size(x: Any) -> Pair:
+    # `x` may be the placeholder of an unknown linear argument, which has an aval only.
+    return _aval(x).shape[1:3]
+
+
+def _kernel_size(w: Any) -> Pair:
+    return _aval(w).shape[:2]
+
+
+def _aval(x: Any) -> Any:
+    return x if isinstance(x, jax.Array) else x.aval
+
+
+def _merge(x, axis: int, into: int):
+    """Moves a new axis (leading in ``x``) in front of axis ``into`` and merges them."""
+    x = jnp.moveaxis(x, axis, into)
+    return x.reshape(*x.shape[:into], -1, *x.shape[into + 2 :])
+
+
+def _unmerge(y, count: int, axis: int):
+    """The inverse of `_merge`, on the output: the new axis ends up in front."""
+    y = y.reshape(*y.shape[:axis], count, -1, *y.shape[axis + 1 :])
+    return jnp.moveaxis(y, axis, 0)
+
+
+def _define_batching(primitive, left_axes: Pair, right_axes: Pair) -> None:
+    """A vmapped argument merges into a free axis; two of them run one by one.
+
+    ``left_axes`` are the axis of the first argument that is free (it meets no axis of
+    the second), and where it appears in the output; ``right_axes`` likewise.
+    """
+
+    def rule(arguments, dims, **how):
+        (a, b), (da, db) = arguments, dims
+        bind = partial(primitive.bind, **how)
+        if db is None:
+            y = bind(_merge(a, da, left_axes[0]), b)
+            return _unmerge(y, a.shape[da], left_axes[1]), 0
+        if da is None:
+            y = bind(a, _merge(b, db, right_axes[0]))
+            return _unmerge(y, b.shape[db], right_axes[1]), 0
+        pairs = jnp.moveaxis(a, da, 0), jnp.moveaxis(b, db, 0)
+        return lax.map(lambda pair: bind(*pair), pairs), 0
+
+    batching.primitive_batchers[primitive] = rule
+
+
+_define_batching(conv_p, left_axes=(0, 0), right_axes=(3, 3))
+_define_batching(transpose_p, left_axes=(0, 0), right_axes=(2, 3))
+_define_batching(weight_p, left_axes=(3, 2), right_axes=(3, 3))
+
+
+def conv(
+    x: Float[Array, "b h w i"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    strides: Pair = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+) -> Float[Array, "b g q o"]:
+    """Strided convolution (cross-correlation) C(x, w).
+
+    ``y[b, p, q, o] = sum_{i,j,c} x[b, p s + i - pad, q s + j - pad, c] w[i, j, c, o]``.
+    """
+    return conv_p.bind(x, w, strides=tuple(strides), padding=_pairs(padding))
+
+
+def conv_transpose(
+    g: Float[Array, "b g q o"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    size: Pair,
+    strides: Pair = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+) -> Float[Array, "b h w i"]:
+    """Fractionally-strided convolution T(g, w): `conv`'s transpose in its image.
+
+    The kernel is laid out as `conv`'s, which maps the result's channels ``i`` to the
+    argument's channels ``o``.
+
+    Raises:
+        ValueError: if `conv` of an image of ``size`` would not have ``g``'s size.
+    """
+    sizes = zip(size, w.shape[:2], strides, padding, strict=True)
+    expected = tuple(_out_size(*each) for each in sizes)
+    if expected != g.shape[1:3]:
+        raise ValueError(
+            f"An image of size {tuple(size)} becomes {expected} by strides {strides} "
+            f"and padding {padding}, but the argument has size {g.shape[1:3]}."
+        )
+    return transpose_p.bind(
+        g, w, strides=tuple(strides), padding=_pairs(padding), size=tuple(size)
+    )
+
+
+def _pairs(padding: Sequence[Pair]) -> Padding:
+    (top, bottom), (left, right) = padding
+    return (top, bottom), (left, right)
+
+
+def _halving_padding(kernel: int, stride: int) -> Padding:
+    """The padding by which ``size`` becomes ``ceil(size / stride)``, for even sizes."""
+    total = kernel - stride
+    before = total // 2
+    return ((before, total - before),) * 2
+
+
+class Conv(nn.Module):
+    """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
+
+    Parameters are float32; ``dtype`` is what it computes in.
+    """
+
+    features: int
+    kernel: int = 4
+    stride: int = 2
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b g q o"]:
+        shape = (self.kernel, self.kernel, x.shape[-1], self.features)
+        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = conv(
+            x.astype(self.dtype),
+            w.astype(self.dtype),
+            strides=(self.stride, self.stride),
+            padding=_halving_padding(self.kernel, self.stride),
+        )
+        return _add_bias(self, y) if self.use_bias else y
+
+
+class ConvTranspose(nn.Module):
+    """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
+
+    Parameters are float32; ``dtype`` is what it computes in.
+    """
+
+    features: int
+    kernel: int = 4
+    stride: int = 2
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b g q o"]) -> Float[Array, "b h w i"]:
+        shape = (self.kernel, self.kernel, self.features, x.shape[-1])
+        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = conv_transpose(
+            x.astype(self.dtype),
+            w.astype(self.dtype),
+            size=(x.shape[1] * self.stride, x.shape[2] * self.stride),
+            strides=(self.stride, self.stride),
+            padding=_halving_padding(self.kernel, self.stride),
+        )
+        return _add_bias(self, y) if self.use_bias else y
+
+
+def _add_bias(module: nn.Module, y):
+    bias = module.param("bias", nn.initializers.zeros, (y.shape[-1],), jnp.float32)
+    return y + bias.astype(y.dtype).reshape(1, 1, 1, -1)

@@ -1,0 +1,147 @@
+"""DCGAN: Radford, Metz & Chintala 2016, arXiv:1511.06434.
+
+A fractionally-strided generator and a strided discriminator, no pooling and no hidden
+dense layers, batch norm, N(0, 0.02) initialisation, ReLU and LeakyReLU 0.2. Kernels are
+4x4, a multiple of the stride, so that every pixel of the generator's output sums the
+same number of products. One class makes every resolution: a 4x4 (or, for 28, 7x7) map
+is doubled until it is large enough, and channels halve with every doubling.
+
+Conditional on a label, the generator concatenates it, one-hot, to the latent, and the
+discriminator an embedding of it, one plane, to the image.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.checks import InputError
+from jaxgan.nets.conv import Conv, ConvTranspose
+from jaxgan.nets.labels import one_hot
+
+_BASES = (4, 7)
+_kernel_init = nn.initializers.normal(0.02)
+
+
+def doublings(resolution: int) -> tuple[int, int]:
+    """The base map's size, and how often it is doubled to make ``resolution``.
+
+    Raises:
+        InputError: unless the resolution is 4 or 7 times a power of two.
+
+    Example:
+        >>> doublings(28), doublings(64)
+        ((7, 2), (4, 4))
+    """
+    for base in _BASES:
+        times = (resolution // base).bit_length() - 1
+        if times >= 1 and base << times == resolution:
+            return base, times
+    raise InputError(
+        f"DCGAN makes square images of 8, 14, 16, 28, 32, 56, 64, 112, 128, ... "
+        f"pixels (4 or 7 times a power of two), not {resolution}. Choose one of these "
+        "with --resolution."
+    )
+
+
+class Generator(nn.Module):
+    """``z [b z] -> image [b r r c]`` in [-1, 1].
+
+    Attributes:
+        resolution: the image's height and width ``r``.
+        channels: the image's channels ``c``.
+        width: channels of the last hidden map; twice as many at each coarser one.
+        num_classes: classes to be conditional on; 0 for none.
+        dtype: what it computes in; parameters, statistics and output are float32.
+        axis_name: the devices over which batch norm takes its statistics.
+    """
+
+    resolution: int
+    channels: int
+    width: int = 64
+    num_classes: int = 0
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, z: Float[Array, "b z"], condition=None, *, train: bool
+    ) -> Float[Array, "b r r c"]:
+        base, times = doublings(self.resolution)
+        label = one_hot(condition, self.num_classes)
+        x = z if label is None else jnp.concatenate([z, label], axis=-1)
+        features = self.width << (times - 1)
+
+        shape = (base, base, features)
+        x = nn.Dense(
+            base * base * features,
+            use_bias=False,
+            kernel_init=_kernel_init,
+            dtype=self.dtype,
+        )(x)
+        x = x.reshape(-1, *shape)
+        for _ in range(times - 1):
+            x = nn.relu(self._norm(x, train))
+            features //= 2
+            x = ConvTranspose(features, use_bias=False, dtype=self.dtype)(x)
+        x = nn.relu(self._norm(x, train))
+        x = ConvTranspose(self.channels, dtype=self.dtype)(x)
+        return jnp.tanh(x.astype(jnp.float32))
+
+    def _norm(self, x, train: bool):
+        return _batch_norm(x, train, self.dtype, self.axis_name)
+
+
+class Discriminator(nn.Module):
+    """``image [b r r c] -> logits [b]``.
+
+    Attributes:
+        width: channels of the first map; twice as many at each coarser one.
+        batch_norm: as in the paper, in all but the first layer. Without it, each
+            example is judged by itself, as gradient penalties need.
+        num_classes: classes to be conditional on; 0 for none.
+        slope: LeakyReLU's slope for negative inputs.
+        dtype: what it computes in; parameters, statistics and logits are float32.
+        axis_name: the devices over which batch norm takes its statistics.
+    """
+
+    width: int = 64
+    batch_norm: bool = True
+    num_classes: int = 0
+    slope: float = 0.2
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b r r c"], condition=None, *, train: bool
+    ) -> Float[Array, " b"]:
+        resolution = x.shape[1]
+        _, times = doublings(resolution)
+        label = one_hot(condition, self.num_classes)
+        if label is not None:
+            plane = nn.Dense(resolution * resolution, name="label_plane")(label)
+            plane = plane.reshape(-1, resolution, resolution, 1)
+            x = jnp.concatenate([x, plane], axis=-1)
+
+        for i in range(times):
+            normalised = self.batch_norm and i > 0
+            x = Conv(self.width << i, use_bias=not normalised, dtype=self.dtype)(x)
+            if normalised:
+                x = _batch_norm(x, train, self.dtype, self.axis_name)
+            x = nn.leaky_relu(x, self.slope)
+        x = x.reshape(x.shape[0], -1)
+        logits = nn.Dense(1, kernel_init=_kernel_init, dtype=self.dtype)(x)
+        return logits.astype(jnp.float32)[:, 0]
+
+
+def _batch_norm(x, train: bool, dtype, axis_name: str | None):
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        dtype=dtype,
+        scale_init=lambda key, shape, dtype: 1 + _kernel_init(key, shape, dtype),
+        axis_name=axis_name,
+    )(x)

@@ -1,0 +1,5 @@
+"""Pictures, plots, and the HTML report."""
+
+from jaxgan.report.html import write
+
+__all__ = ["write"]

@@ -1,0 +1,98 @@
+"""report.html: one file that needs no network."""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+_PICTURES_OVER_TIME = 8
+_GROUPS = (
+    ("Losses", ("d_loss", "g_loss", "d_penalty")),
+    ("Mean logits", ("d_real_logit", "d_fake_logit", "g_real_logit", "g_fake_logit")),
+    ("Gradient norms", ("d_grad_norm", "g_grad_norm")),
+    ("Images per second", ("images_per_second",)),
+)
+
+
+def write(workdir: Path) -> Path:
+    """Writes report.html from what the run left in its workdir.
+
+    Args:
+        workdir: holds config.json, metrics.jsonl, samples/ and result.json.
+
+    Returns:
+        The report's path.
+    """
+    rows = [json.loads(r) for r in (workdir / "metrics.jsonl").read_text().splitlines()]
+    record = json.loads((workdir / "config.json").read_text())
+    result = json.loads((workdir / "result.json").read_text())
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("jaxgan.report"), autoescape=True
+    )
+    page = environment.get_template("report.html").render(
+        record=record,
+        result=result,
+        evaluation=flatten(result["evaluation"]),
+        curves=curves(rows),
+        samples=[(p.stem.lstrip("0") or "0", _embed(p)) for p in _chosen(workdir)],
+        final=_embed(workdir / "samples.png"),
+    )
+    path = workdir / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def curves(rows: list[dict[str, float]]) -> str:
+    """The metrics over the steps, as one SVG element."""
+    # matplotlib takes half a second to import and is needed only here.
+    from matplotlib.figure import Figure
+
+    groups = [
+        (title, [name for name in names if any(name in row for row in rows)])
+        for title, names in _GROUPS
+    ]
+    figure = Figure(figsize=(10, 5.5), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, groups, strict=True):
+        for name in names:
+            points = [(row["step"], row[name]) for row in rows if name in row]
+            axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
+        axes.set_title(title)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    text = svg.getvalue()
+    return text[text.index("<svg") :]
+
+
+def flatten(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested entries as (dotted name, value) pairs.
+
+    Example:
+        >>> flatten({"a": {"b": 1, "c": 2}, "d": 3})
+        [('a.b', 1), ('a.c', 2), ('d', 3)]
+    """
+    pairs = []
+    for name, entry in value.items():
+        if isinstance(entry, dict):
+            pairs += flatten(entry, f"{prefix}{name}.")
+        else:
+            shown = f"{entry:.4g}" if isinstance(entry, float) else entry
+            pairs.append((prefix + name, shown))
+    return pairs
+
+
+def _chosen(workdir: Path) -> list[Path]:
+    """Pictures over time, the first and the last among them, evenly spaced."""
+    pictures = sorted((workdir / "samples").glob("*.png"))
+    count = min(len(pictures), _PICTURES_OVER_TIME)
+    last = max(count - 1, 1)
+    return [pictures[i * (len(pictures) - 1) // last] for i in range(count)]
+
+
+def _embed(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()

@@ -1,0 +1,81 @@
+"""Images from the averaged generator."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan import keys
+from jaxgan.checks import InputError
+from jaxgan.gan import GAN, GANState
+from jaxgan.typing import Key, Variables
+
+
+def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
+    """``count`` latents of the prior; the first m of them do not depend on ``count``."""
+    return _prior(gan, keys.stream(key, "sample", 0), jnp.arange(count))
+
+
+def generate(
+    gan: GAN, variables: Variables, z: Float[Array, "b z"], condition=None
+) -> Float[Array, "b ..."]:
+    """The images that a generator's variables make of given latents, in test mode."""
+    return gan.generator.apply(variables, z, condition, train=False)
+
+
+def sample(
+    gan: GAN,
+    state: GANState,
+    key: Key,
+    count: int,
+    *,
+    condition=None,
+    batch_size: int = 256,
+) -> Float[Array, "b ..."]:
+    """``count`` images from the averaged generator, floats in [-1, 1].
+
+    Args:
+        gan: the game.
+        state: where it stands.
+        key: the same key gives the same images, whatever ``batch_size``.
+        count: how many.
+        condition: for a conditional game what to condition on, ``[count ...]``.
+        batch_size: how many are made at a time; bounds the memory.
+
+    Raises:
+        InputError: if the game is conditional and there is no condition, if it is not
+            and there is one, or if the condition has another length.
+    """
+    if (gan.condition is None) != (condition is None):
+        wanted = "nothing" if gan.condition is None else f'"{gan.condition}"'
+        given = "none" if condition is None else "one"
+        raise InputError(
+            f"The game is conditional on {wanted}, but {given} was given; "
+            "see sample(condition=...)."
+        )
+    if condition is not None and len(condition) != count:
+        raise InputError(
+            f"sample needs one condition for each of its {count} images, got "
+            f"{len(condition)}."
+        )
+    key = keys.stream(key, "sample", 0)
+    parts = []
+    for start in range(0, count, batch_size):
+        # The last part is as long as the others, so that one program serves all.
+        index = jnp.minimum(jnp.arange(start, start + batch_size), count - 1)
+        index = index[: min(batch_size, count)]
+        part = None if condition is None else jnp.asarray(condition)[index]
+        parts.append(_sample(gan, state.ema, key, index, part))
+    return jnp.concatenate(parts)[:count]
+
+
+@partial(jax.jit, static_argnums=0)
+def _prior(gan: GAN, key: Key, index) -> Array:
+    draw = lambda key: gan.prior(key, gan.latent_dim)
+    return jax.vmap(draw)(keys.per_example(key, index))
+
+
+@partial(jax.jit, static_argnums=0)
+def _sample(gan: GAN, variables, key, index, condition) -> Array:
+    return generate(gan, variables, _prior(gan, key, index), condition)

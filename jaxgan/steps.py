@@ -1,0 +1,289 @@
+"""The updates of Algorithm 1 (Goodfellow et al. 2014, arXiv:1406.2661).
+
+Each is a pure function ``(state, batch, key) -> (state, metrics)``. ``key`` is the
+run's, the same at every call: draws differ because the update counters do. Inside one
+step, in this order: keys, latents, fakes, logits of real and fake separately (batch
+norm must not mix them), loss, penalties, one mean, the mean over devices, optimizer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan import ema, images, keys
+from jaxgan.gan import (
+    GAN,
+    GANState,
+    NetworkState,
+    check_penalties,
+    condition_of,
+    is_batch_normalised,
+    over_axis,
+    spans_devices,
+)
+from jaxgan.typing import Array, Batch, Key, Metrics, Variables
+
+Step = Callable[[GANState, Batch, Key], tuple[GANState, Metrics]]
+
+
+def make_d_step(gan: GAN, *, axis_name: str | None = None) -> Step:
+    """One discriminator update; the generator stays as it is, to the bit.
+
+    Minimises the mean over the batch of ``loss.discriminator(D(x), D(G(z)))`` plus the
+    weighted penalties.
+
+    Args:
+        gan: the game.
+        axis_name: the mapped axis over which the batch is spread, or None.
+
+    Returns:
+        ``d_step(state, batch, key) -> (state, metrics)`` with the metrics ``d_loss``
+        (penalties included), ``d_real_logit``, ``d_fake_logit`` (means),
+        ``d_grad_norm`` and, with penalties, ``d_penalty``.
+    """
+    generator = over_axis(gan.generator, axis_name)
+    discriminator = over_axis(gan.discriminator, axis_name)
+
+    def d_step(state: GANState, batch: Batch, key: Key):
+        check_penalties(gan, state.discriminator.variables)
+        _check_synchronised(discriminator, state.discriminator, axis_name)
+        draw = _draws("d", key, state.discriminator.step, batch, axis_name)
+        condition = condition_of(gan, batch)
+        sigma = _noise_level(gan, state)
+
+        z = _latents(gan, draw("latent"))
+        fake, _ = _apply(
+            generator, state.generator.variables, z, condition, draw.stream("g_dropout")
+        )
+        real = _noisy(images.as_float(batch["image"]), sigma, draw("real_noise"))
+        fake = _noisy(fake, sigma, draw("fake_noise"))
+
+        def objective(params):
+            old = {"params": params, **state.discriminator.collections}
+            real_logits, new = _apply(
+                discriminator, old, real, condition, draw.stream("real_dropout")
+            )
+            fake_logits, new = _apply(
+                discriminator,
+                {"params": params, **new},
+                fake,
+                condition,
+                draw.stream("fake_dropout"),
+            )
+            loss = gan.loss.discriminator(_logits(real_logits), _logits(fake_logits))
+            metrics = {"d_real_logit": real_logits, "d_fake_logit": fake_logits}
+            if gan.penalties:
+                critic = _critic(discriminator, old)
+                penalty = _penalty(
+                    gan, critic, real, fake, condition, draw("penalty")
+                )
+                loss = loss + penalty
+                metrics["d_penalty"] = penalty
+            return loss.mean(), (new, {**metrics, "d_loss": loss})
+
+        d_state, metrics = _update(state.discriminator, objective, "d", axis_name)
+        return state.replace(discriminator=d_state), metrics
+
+    return d_step
+
+
+def make_g_step(gan: GAN, *, axis_name: str | None = None) -> Step:
+    """One generator update; the discriminator stays as it is, to the bit.
+
+    Minimises the mean over the batch of ``loss.generator(D(x), D(G(z)))`` plus the
+    weighted ``generator_terms``, and moves the averaged generator.
+
+    Args:
+        gan: the game.
+        axis_name: the mapped axis over which the batch is spread, or None.
+
+    Returns:
+        ``g_step(state, batch, key) -> (state, metrics)`` with the metrics ``g_loss``
+        (terms included), ``g_fake_logit``, ``g_real_logit`` (where the loss reads it)
+        and ``g_grad_norm``.
+    """
+    generator = over_axis(gan.generator, axis_name)
+    discriminator = over_axis(gan.discriminator, axis_name)
+
+    def g_step(state: GANState, batch: Batch, key: Key):
+        _check_synchronised(generator, state.generator, axis_name)
+        draw = _draws("g", key, state.generator.step, batch, axis_name)
+        condition = condition_of(gan, batch)
+        sigma = _noise_level(gan, state)
+        z = _latents(gan, draw("latent"))
+        real = images.as_float(batch["image"])
+
+        def judge(x, which):
+            x = _noisy(x, sigma, draw(f"{which}_noise"))
+            variables = state.discriminator.variables
+            dropout = draw.stream(f"{which}_dropout")
+            return _apply(discriminator, variables, x, condition, dropout)[0]
+
+        def objective(params):
+            old = {"params": params, **state.generator.collections}
+            fake, new = _apply(generator, old, z, condition, draw.stream("dropout"))
+            fake_logits = judge(fake, "fake")
+            metrics = {"g_fake_logit": fake_logits}
+            real_logits = fake_logits
+            if gan.loss.uses_real:
+                real_logits = judge(real, "real")
+                metrics["g_real_logit"] = real_logits
+            loss = gan.loss.generator(_logits(real_logits), _logits(fake_logits))
+            for weight, term in gan.generator_terms:
+                loss = loss + weight * term(fake, {**batch, "image": real})
+            return loss.mean(), (new, {**metrics, "g_loss": loss})
+
+        g_state, metrics = _update(state.generator, objective, "g", axis_name)
+        made = z.shape[0] * keys.axis_size(axis_name)
+        average = ema.update(
+            state.ema,
+            g_state.variables,
+            images_per_step=made,
+            half_life=gan.ema_half_life,
+            ramp_up=gan.ema_ramp_up,
+            images_seen=state.images,
+        )
+        state = state.replace(
+            generator=g_state, ema=average, images=state.images + made
+        )
+        return state, metrics
+
+    return g_step
+
+
+def make_train_step(
+    gan: GAN, *, d_steps: int = 1, axis_name: str | None = None
+) -> Step:
+    """Algorithm 1: ``d_steps`` discriminator updates, then one of the generator.
+
+    Args:
+        gan: the game.
+        d_steps: the paper's k.
+        axis_name: the mapped axis over which the batch is spread, or None.
+
+    Returns:
+        ``train_step(state, batch, key) -> (state, metrics)``. The batch's leaves are
+        ``[k b ...]``, one batch for each D-update; the G-update conditions on the
+        last. The D-metrics are means over its k updates.
+    """
+    if d_steps < 1:
+        raise ValueError(f"d_steps must be at least 1, got {d_steps}.")
+    d_step = make_d_step(gan, axis_name=axis_name)
+    g_step = make_g_step(gan, axis_name=axis_name)
+
+    def train_step(state: GANState, batch: Batch, key: Key):
+        _check_leading(batch, d_steps)
+        state, d_metrics = lax.scan(lambda s, b: d_step(s, b, key), state, batch)
+        last = jax.tree.map(lambda x: x[-1], batch)
+        state, g_metrics = g_step(state, last, key)
+        return state, {**jax.tree.map(jnp.mean, d_metrics), **g_metrics}
+
+    return train_step
+
+
+class _Draws:
+    """One update's random streams: ``draw(name)`` is one key an example, ``[b]``."""
+
+    def __init__(self, player: str, key: Key, step, index):
+        self._player, self._key, self._step, self._index = player, key, step, index
+
+    def stream(self, name: str) -> Key:
+        return keys.stream(self._key, f"{self._player}/{name}", self._step)
+
+    def __call__(self, name: str) -> Key:
+        return keys.per_example(self.stream(name), self._index)
+
+
+def _draws(player: str, key: Key, step, batch: Batch, axis_name) -> _Draws:
+    index = keys.example_indices(batch["image"].shape[0], axis_name)
+    return _Draws(player, key, step, index)
+
+
+def _latents(gan: GAN, example_keys: Key) -> Array:
+    return jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(example_keys)
+
+
+def _noise_level(gan: GAN, state: GANState) -> Any:
+    return None if gan.instance_noise is None else gan.instance_noise(state.images)
+
+
+def _noisy(x: Array, sigma: Any, example_keys: Key) -> Array:
+    if sigma is None:
+        return x
+    noise = jax.vmap(lambda key: jax.random.normal(key, x.shape[1:]))(example_keys)
+    return x + sigma * noise
+
+
+def _apply(module, variables: Variables, x, condition, dropout: Key):
+    """A forward pass in training mode: (output, its new mutable collections)."""
+    mutable = [name for name in variables if name != "params"]
+    return module.apply(
+        variables, x, condition, train=True, mutable=mutable, rngs={"dropout": dropout}
+    )
+
+
+def _logits(logits: Array) -> Array:
+    return logits.astype(jnp.float32)
+
+
+def _critic(discriminator, variables: Variables):
+    """The discriminator of one example, its condition and its key: a scalar."""
+
+    def critic(x, condition, key):
+        batch = None if condition is None else condition[None]
+        return _logits(_apply(discriminator, variables, x[None], batch, key)[0])[0]
+
+    return critic
+
+
+def _penalty(gan: GAN, critic, real, fake, condition, example_keys) -> Array:
+    """The weighted sum of the penalties, each example with a critic of its own."""
+
+    def one(real, fake, condition, key):
+        key, dropout_key = jax.random.split(key)
+        judge = lambda x: critic(x, condition, dropout_key)
+        total = jnp.zeros(())
+        for i, (weight, penalty) in enumerate(gan.penalties):
+            value = penalty(judge, real[None], fake[None], jax.random.fold_in(key, i))
+            total = total + weight * value[0]
+        return total
+
+    return jax.vmap(one)(real, fake, condition, example_keys)
+
+
+def _update(
+    network: NetworkState, objective, player: str, axis_name: str | None
+) -> tuple[NetworkState, Metrics]:
+    """One optimizer step; gradients, collections and metrics are means over devices."""
+    grad = jax.grad(objective, has_aux=True)
+    grads, (collections, per_example) = grad(network.params)
+    metrics = {name: _logits(value).mean() for name, value in per_example.items()}
+    if axis_name is not None:
+        grads, collections, metrics = lax.pmean(
+            (grads, collections, metrics), axis_name
+        )
+    metrics[f"{player}_grad_norm"] = optax.tree.norm(grads)
+    return network.apply_gradients(grads=grads, collections=collections), metrics
+
+
+def _check_synchronised(module, network: NetworkState, axis_name: str | None) -> None:
+    coupled = is_batch_normalised(network.variables)
+    if axis_name is not None and coupled and not spans_devices(module):
+        raise ValueError(
+            f"{type(module).__name__} keeps batch statistics but has no field "
+            "`axis_name`, so each device would normalise by its own share of the "
+            "batch. Give it that field and pass it on to nn.BatchNorm."
+        )
+
+
+def _check_leading(batch: Batch, d_steps: int) -> None:
+    for name, leaf in batch.items():
+        if jnp.ndim(leaf) < 2 or jnp.shape(leaf)[0] != d_steps:
+            raise ValueError(
+                f'batch["{name}"] must have shape [d_steps={d_steps} b ...], one batch '
+                f"for each discriminator step, got {jnp.shape(leaf)}."
+            )

@@ -1,0 +1,109 @@
+"""The config that every experiment shares. Its comments are the command line's help."""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+
+from jaxgan import parallel
+from jaxgan.checks import InputError
+from jaxgan.data import DataSet
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What a run does. Every experiment adds its own fields and defaults."""
+
+    experiment: ClassVar[str] = "train"
+    """The experiment's name; its default workdir is named after it."""
+
+    # The run's seed: of the networks, of all noise, and of the data's order.
+    seed: int = 0
+    # Generator updates.
+    steps: int = 10_000
+    # Examples of one update, over all devices.
+    batch_size: int = 64
+    # Discriminator updates for each generator update (the paper's k).
+    d_steps: int = 1
+    # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
+    dataset: str = "digits"
+    # Where prepared data sets and their decoded caches are kept.
+    data_dir: Path = Path("~/.cache/jaxgan")
+    # Where files lie that were downloaded by hand; for sets that need a download.
+    manual_dir: Path | None = None
+    # Resize the images to this many pixels; by default they keep their size.
+    resolution: int | None = None
+    # Crop images that are not square to their centre, instead of refusing them.
+    crop: bool = False
+    # Where the run's files go; by default runs/EXPERIMENT-DATASET-SEED.
+    workdir: Path | None = None
+    # Write metrics every so many steps.
+    log_every: int = 100
+    # Write a grid of samples every so many steps.
+    sample_every: int = 1_000
+    # Save a checkpoint every so many steps.
+    checkpoint_every: int = 1_000
+    # Sets larger than this many MiB are streamed instead of kept on the device.
+    device_cache_mib: int = 2_048
+    # Print the config, the parameters, and one step's FLOPs and bytes; then exit.
+    dry_run: bool = False
+
+
+# Where things lie is no part of what is run.
+_PLACES = ("data_dir", "manual_dir", "workdir", "dry_run")
+
+
+def identity(config: TrainConfig) -> dict:
+    """What makes a run the run it is, as JSON values."""
+    fields = dataclasses.asdict(config)
+    return {k: _jsonable(v) for k, v in fields.items() if k not in _PLACES}
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """The config with its paths made explicit.
+
+    Raises:
+        InputError: for a value that no run can have.
+    """
+    positive = ("steps", "batch_size", "d_steps", "log_every", "sample_every")
+    for name in (*positive, "checkpoint_every"):
+        _check_at_least(config, name, 1)
+    for name in ("seed", "device_cache_mib"):
+        _check_at_least(config, name, 0)
+    if config.resolution is not None:
+        _check_at_least(config, "resolution", 1)
+    parallel.check_divisible(config.batch_size, jax.local_device_count())
+    return dataclasses.replace(
+        config,
+        data_dir=config.data_dir.expanduser().absolute(),
+        manual_dir=config.manual_dir and config.manual_dir.expanduser().absolute(),
+        workdir=(config.workdir or default_workdir(config)).expanduser().absolute(),
+    )
+
+
+def default_workdir(config: TrainConfig) -> Path:
+    """runs/EXPERIMENT-DATASET-SEED; a folder of images gives its last name."""
+    dataset = Path(config.dataset.removeprefix("folder:")).name or "folder"
+    return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
+
+
+def check_batch(config: TrainConfig, data: DataSet) -> None:
+    """Raises InputError if one batch would hold an example twice."""
+    examples = len(data.train.images)
+    if config.batch_size > examples:
+        raise InputError(
+            f"--batch-size {config.batch_size} is larger than the data set: "
+            f"{data.name} has {examples} training images. Choose at most {examples}."
+        )
+
+
+def _check_at_least(config: TrainConfig, name: str, least: int) -> None:
+    value = getattr(config, name)
+    if value < least:
+        flag = "--" + name.replace("_", "-")
+        raise InputError(f"{flag} must be at least {least}, got {value}.")
+
+
+def _jsonable(value):
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,108 @@
+"""Chunks of steps, fed from the device's memory or from a stream.
+
+Both paths play the same examples in the same order. A set that fits lies on the device
+whole, and a chunk takes the rows of each step; of a larger set, a chunk takes its own
+examples.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxgan import data, parallel
+from jaxgan.data import ImageSet
+from jaxgan.gan import GAN
+from jaxgan.steps import make_train_step
+from jaxgan.training.config import TrainConfig
+
+
+def make_chunk(gan: GAN, config: TrainConfig, *, resident: bool) -> Callable:
+    """Up to ``m`` train steps in one call.
+
+    Returns:
+        ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
+        Resident, step i plays the ``rows[i]`` (``[m k b]``) of the table's columns
+        ``[n ...]``; streamed, rows is None and the columns are ``[m k b ...]``. ``log``
+        holds each metric of every step, ``[m]``, of which the first ``count`` mean
+        something. One program whatever the count, which is traced.
+    """
+    devices = jax.local_device_count()
+    axis_name = parallel.AXIS if devices > 1 else None
+    train_step = make_train_step(gan, d_steps=config.d_steps, axis_name=axis_name)
+
+    def chunk(state, table, rows, count, key):
+        def batch(i):
+            pick = (lambda column: column[rows[i]]) if resident else (lambda c: c[i])
+            return jax.tree.map(pick, table)
+
+        length = len(rows) if resident else len(table["image"])
+        _, shapes = jax.eval_shape(train_step, state, batch(0), key)
+        log = {name: jnp.zeros(length, shape.dtype) for name, shape in shapes.items()}
+
+        def body(i, carry):
+            state, log = carry
+            state, metrics = train_step(state, batch(i), key)
+            return state, {name: log[name].at[i].set(metrics[name]) for name in log}
+
+        return lax.fori_loop(0, count, body, (state, log))
+
+    if devices == 1:
+        return jax.jit(chunk, donate_argnums=0)
+    return parallel.spread_chunk(chunk, shared_table=resident)
+
+
+def fits(images: ImageSet, config: TrainConfig) -> bool:
+    """Whether the set lives on the device."""
+    return images.images.nbytes <= config.device_cache_mib * 2**20
+
+
+def resident_chunks(
+    images: ImageSet, config: TrainConfig, start: int, lengths: list[int], pad: int
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """(table, rows) of each chunk; the table is the whole set, put on the device once."""
+    table = parallel.put_shared(_columns(images))
+    for length in lengths:
+        rows = data.batch_indices(
+            config.seed,
+            start=start,
+            steps=length,
+            d_steps=config.d_steps,
+            batch_size=config.batch_size,
+            n=len(images.images),
+        )
+        yield table, _pad(rows, pad)
+        start += length
+
+
+def streamed_chunks(
+    images: ImageSet, config: TrainConfig, start: int, lengths: list[int], pad: int
+) -> Iterator[tuple[Any, None]]:
+    """(table, None) of each chunk; the table is the chunk's own examples, in order."""
+    batches = data.batches(
+        images,
+        config.seed,
+        start=start,
+        stop=start + sum(lengths),
+        d_steps=config.d_steps,
+        batch_size=config.batch_size,
+    )
+    for length in lengths:
+        steps = [next(batches) for _ in range(length)]
+        stack = lambda *columns: _pad(np.stack(columns), pad)
+        yield jax.tree.map(stack, *steps), None
+
+
+def _columns(images: ImageSet) -> dict[str, np.ndarray]:
+    columns = {"image": np.asarray(images.images)}
+    if images.labels is not None:
+        columns["label"] = np.asarray(images.labels)
+    return columns
+
+
+def _pad(steps: np.ndarray, length: int) -> np.ndarray:
+    missing = length - len(steps)
+    return np.pad(steps, [(0, missing)] + [(0, 0)] * (steps.ndim - 1))

@@ -1,0 +1,170 @@
+"""An experiment's command line: from flags to result.json and report.html."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import tyro
+
+import jaxgan.data
+from jaxgan import report
+from jaxgan.checkpoint import Checkpoints, digest
+from jaxgan.checks import InputError
+from jaxgan.data import DataSet
+from jaxgan.gan import GAN, GANState, init
+from jaxgan.steps import make_d_step, make_g_step
+from jaxgan.training import workdir as directory
+from jaxgan.training.config import TrainConfig, check_batch, identity, resolve
+from jaxgan.training.evaluation import evaluate
+from jaxgan.training.loop import NonFiniteError, train
+
+MakeGAN = Callable[[Any, DataSet], GAN]
+
+EXIT_BAD_INPUT = 2
+EXIT_NON_FINITE = 3
+EXIT_INTERRUPTED = 130
+
+
+def main(config_class: type[TrainConfig], make_gan: MakeGAN) -> None:
+    """Runs an experiment as its command line says.
+
+    Exits with 0 when done, 2 for input that cannot be used, 3 when a metric became
+    non-finite, 130 when interrupted; the message says what to do.
+    """
+    name = config_class.experiment
+    config = tyro.cli(
+        config_class,
+        prog=f"python -m experiments.{name}",
+        description=sys.modules[config_class.__module__].__doc__,
+    )
+    try:
+        run(config, make_gan)
+    except InputError as error:
+        _exit(f"error: {error}", EXIT_BAD_INPUT)
+    except NonFiniteError as error:
+        _exit(f"stopped: {error}", EXIT_NON_FINITE)
+    except KeyboardInterrupt:
+        _exit(
+            "\ninterrupted; the same command continues from the last checkpoint.",
+            EXIT_INTERRUPTED,
+        )
+
+
+def _exit(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
+    """Trains and judges; continues what its workdir holds of the same run.
+
+    Returns:
+        What result.json holds; None for a dry run.
+
+    Raises:
+        InputError: if the config, the data or the workdir cannot be used.
+        NonFiniteError: if a metric became infinite or NaN.
+    """
+    config = resolve(config)
+    print(json.dumps({"experiment": config.experiment, **identity(config)}, indent=2))
+    data = jaxgan.data.load(
+        config.dataset,
+        data_dir=config.data_dir,
+        manual_dir=config.manual_dir,
+        resolution=config.resolution,
+        crop=config.crop,
+    )
+    check_batch(config, data)
+    gan = make_gan(config, data)
+    key = jax.random.key(config.seed)
+    state = init(gan, key, _first_batch(data, 1))
+    if config.dry_run:
+        print(_dry_run(gan, state, data, config))
+        return None
+    path = config.workdir
+    assert path is not None  # resolve made it explicit
+    with directory.claim(config, path):
+        result_path = path / "result.json"
+        if result_path.exists():
+            result = json.loads(result_path.read_text())
+            print(f"This run is finished; nothing was done again in {path}.")
+        else:
+            result = _train_and_judge(gan, config, data, state, key, path)
+            directory.write_json(result_path, result)
+        report.write(path)
+    _print_summary(path, result)
+    return result
+
+
+def _train_and_judge(gan, config, data, state, key, path: Path) -> dict[str, Any]:
+    begin = time.monotonic()
+    with Checkpoints(path / "checkpoints") as checkpoints:
+        if checkpoints.latest is not None:
+            state = checkpoints.restore(state)
+            print(f"Continuing from the checkpoint of step {int(state.step)}.")
+        state = train(gan, config, data, state, key, checkpoints)
+    seconds = time.monotonic() - begin
+    return {
+        "steps": int(state.step),
+        "images": int(state.images),
+        "seconds": round(seconds, 2),
+        "evaluation": evaluate(gan, state, data, key),
+        "digest": digest(state),
+    }
+
+
+def _first_batch(data: DataSet, count: int) -> dict[str, jax.Array]:
+    batch = {"image": jnp.asarray(data.train.images[:count])}
+    if data.train.labels is not None:
+        batch["label"] = jnp.asarray(data.train.labels[:count])
+    return batch
+
+
+def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> str:
+    batch = _first_batch(data, config.batch_size)
+    key = jax.random.key(config.seed)
+    flops, moved = 0.0, 0.0
+    for make_step, times in ((make_d_step, config.d_steps), (make_g_step, 1)):
+        compiled = jax.jit(make_step(gan)).lower(state, batch, key).compile()
+        cost = compiled.cost_analysis()
+        flops += times * cost["flops"]
+        moved += times * cost["bytes accessed"]
+    count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
+    lines = (
+        f"generator:      {count(state.generator.params):,} parameters",
+        f"discriminator:  {count(state.discriminator.params):,} parameters",
+        f"data:           {len(data.train.images):,} training images of "
+        f"{data.train.images.shape[1:]}, {len(data.test.images):,} held out",
+        f"one train step: {flops:.3g} FLOPs, {moved:.3g} bytes moved, by the compiler's "
+        "estimate for the whole batch",
+        f"the run:        {config.steps:,} steps, "
+        f"{config.steps * config.batch_size / len(data.train.images):.1f} epochs of "
+        "generator updates",
+        "dry run: nothing was written",
+    )
+    return "\n".join(lines)
+
+
+def _print_summary(path: Path, result: dict[str, Any]) -> None:
+    evaluation = result["evaluation"]
+    two_sample = evaluation["two_sample"]
+    print(
+        f"1-NN two-sample accuracy: {two_sample['accuracy']:.3f} for samples against "
+        f"test images; {two_sample['reference_train_against_test']:.3f} for training "
+        "images against test images"
+    )
+    if "classes" in evaluation:
+        shares = evaluation["classes"]["shares"].items()
+        listed = ", ".join(f"{name} {share:.1%}" for name, share in shares)
+        print(f"classes of {evaluation['classes']['samples']} samples: {listed}")
+    if "condition" in evaluation:
+        share = evaluation["condition"]["share_of_class_asked_for"]
+        print(f"samples in the class asked for: {share:.1%}")
+    print(f"pictures: {path / 'samples.png'}")
+    print(f"report:   {path / 'report.html'}")
+    print(f"digest:   {result['digest']}")

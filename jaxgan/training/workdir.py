@@ -1,0 +1,163 @@
+"""A run's directory: who may write there, and what is written."""
+
+import fcntl
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+from tensorboardX import SummaryWriter
+
+from jaxgan.checks import InputError
+from jaxgan.training.config import TrainConfig, identity
+
+_VERSIONS = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+@contextmanager
+def claim(config: TrainConfig, workdir: Path) -> Iterator[None]:
+    """Makes the workdir this run's own, for as long as the context lasts.
+
+    Raises:
+        InputError: if it cannot be written, holds a run of another config, holds files
+            that are no run's, or another process is writing there.
+    """
+    path = workdir / "config.json"
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        _check_ours(config, workdir, path)
+        lock = open(workdir / ".lock", "w")
+    except OSError as error:
+        raise InputError(
+            f"The workdir {workdir} cannot be written: {error.strerror}. Choose another "
+            "with --workdir."
+        ) from error
+    with lock:
+        try:
+            # Released by the system when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another process is running in {workdir}. Wait for it, or choose "
+                "another --workdir."
+            ) from error
+        if not path.exists():
+            write_json(path, describe(config))
+        yield
+
+
+def _check_ours(config: TrainConfig, workdir: Path, path: Path) -> None:
+    if not path.exists():
+        strangers = sorted(p.name for p in workdir.iterdir() if p.name != ".lock")
+        if strangers:
+            raise InputError(
+                f"The workdir {workdir} is not empty and holds no run (there is "
+                f"{strangers[0]}, but no config.json). Choose another --workdir."
+            )
+        return
+    try:
+        record = json.loads(path.read_text())
+        theirs = {"experiment": record["experiment"], **record["config"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is not a run's config: {error!r}. Choose another --workdir."
+        ) from error
+    ours = {"experiment": config.experiment, **identity(config)}
+    different = [
+        f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
+        for name in sorted({*ours, *theirs})
+        if ours.get(name) != theirs.get(name)
+    ]
+    if different:
+        raise InputError(
+            f"{workdir} holds a run of another config. What differs: "
+            f"{'; '.join(different)}. Choose another --workdir, or give the same values "
+            "to continue that run."
+        )
+
+
+def describe(config: TrainConfig) -> dict[str, Any]:
+    """What config.json holds: enough to run the same again."""
+    return {
+        "experiment": config.experiment,
+        "config": identity(config),
+        "data_dir": str(config.data_dir),
+        "versions": {name: metadata.version(name) for name in _VERSIONS},
+        "python": platform.python_version(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "git_revision": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    """The revision of the code that runs, with "+" if it was changed since."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    run = lambda *words: subprocess.run(
+        [*git, *words], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    try:
+        changed = run("status", "--porcelain", "--untracked-files=no")
+        return run("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None  # installed from a wheel, or no git here
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all: a reader never sees half a file."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes beside the file, then renames."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+class MetricsLog:
+    """metrics.jsonl, and TensorBoard events beside it.
+
+    Args:
+        workdir: the run's directory.
+        step: the step that the run starts from; what a stopped run wrote beyond it is
+            dropped, since it will be written again.
+    """
+
+    def __init__(self, workdir: Path, step: int):
+        self.path = workdir / "metrics.jsonl"
+        lines = [row for row in read_metrics(workdir) if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in lines)
+        write_atomically(self.path, text.encode())
+        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
+
+    def write(self, row: dict[str, float]) -> None:
+        """One line, and one TensorBoard point for each number."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        for name, value in row.items():
+            if name != "step":
+                self._board.add_scalar(name, value, row["step"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._board.close()
+
+
+def read_metrics(workdir: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl; a last line that was cut off is left out."""
+    path = workdir / "metrics.jsonl"
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows

@@ -1,0 +1,14 @@
+"""Eight virtual devices, and strict modes that turn silent broadcasting into errors."""
+
+import jax
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# The suite compiles much and runs little: it takes a third of the time this way.
+jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)

@@ -1,0 +1,157 @@
+"""The fast convolutions against XLA's own, in value and gradient to second order."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.nets import conv
+
+# (size, kernel, stride, padding); odd sizes, uneven strides and paddings among them.
+CASES = [
+    pytest.param((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)), id="dcgan"),
+    pytest.param((7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), id="same"),
+    pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), id="uneven"),
+    pytest.param((10, 10), (3, 3), (2, 2), ((0, 0), (0, 0)), id="rows left over"),
+]
+
+
+def _arrays(size, kernel, strides, padding, dtype=jnp.float32):
+    x_key, w_key = jax.random.split(jax.random.key(1))
+    x = jax.random.normal(x_key, (4, *size, 3), dtype)
+    w = jax.random.normal(w_key, (*kernel, 3, 5), dtype)
+    return x, w, {"strides": strides, "padding": padding}
+
+
+def _pairs(size, kernel, strides, padding, dtype=jnp.float32):
+    """(fast, reference, arguments) for the convolution and for its transpose."""
+    x, w, how = _arrays(size, kernel, strides, padding, dtype)
+    g = conv.reference_conv(x, w, **how)
+    g = jax.random.normal(jax.random.key(2), g.shape, dtype)
+    yield partial(conv.conv, **how), partial(conv.reference_conv, **how), (x, w)
+    yield (
+        partial(conv.conv_transpose, size=size, **how),
+        partial(conv.reference_conv_transpose, size=size, **how),
+        (g, w),
+    )
+
+
+def _close(actual, expected, tolerance=1e-4):
+    for a, e in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance * abs(e).max())
+
+
+def _energy(f):
+    return lambda x, w: (jnp.tanh(f(x, w)) ** 2).sum()
+
+
+def _penalty(f):
+    """A gradient penalty's form: the squared norm of each example's gradient."""
+
+    def one(x, w):
+        return (jax.grad(lambda x: _energy(f)(x[None], w))(x) ** 2).sum()
+
+    return lambda x, w: jax.vmap(one, (0, None))(x, w).sum()
+
+
+@pytest.mark.parametrize(("size", "kernel", "strides", "padding"), CASES)
+def test_value_gradient_and_penalty_agree(size, kernel, strides, padding):
+    for fast, reference, arguments in _pairs(size, kernel, strides, padding):
+        _close(_all_orders(fast)(*arguments), _all_orders(reference)(*arguments))
+
+
+def _all_orders(f):
+    """Value, gradient, and gradient of the gradient penalty, in one program."""
+    gradients = [jax.grad(of(f), (0, 1)) for of in (_energy, _penalty)]
+    return jax.jit(lambda x, w: (f(x, w), *(gradient(x, w) for gradient in gradients)))
+
+
+def test_third_order_agrees():
+    def third(f, x):
+        return jax.grad(lambda w: jax.grad(_penalty(f), 0)(x, w).sum())
+
+    fast, reference, (x, w) = next(_pairs((6, 6), (4, 4), (2, 2), ((1, 1), (1, 1))))
+    _close(jax.jit(third(fast, x))(w), jax.jit(third(reference, x))(w), tolerance=1e-3)
+
+
+@pytest.mark.parametrize("in_axes", [(0, None), (None, 0), (0, 0), (1, 2)])
+def test_vmap_agrees(in_axes):
+    def mapped(f):
+        return jax.jit(jax.vmap(lambda x, w: (f(x, w), jax.grad(_energy(f), (0, 1))(x, w)), in_axes))
+
+    for fast, reference, arguments in _pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))):
+        many = tuple(
+            a if axis is None else jnp.stack([a, 2 * a, a - 1], axis)
+            for a, axis in zip(arguments, in_axes, strict=True)
+        )
+        _close(mapped(fast)(*many), mapped(reference)(*many))
+
+
+def test_weight_gradient_of_a_vmapped_penalty_is_not_per_example():
+    """Merged into the batch before transposition: memory does not grow with it."""
+    fast, _, (x, w) = next(_pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))))
+    text = str(jax.make_jaxpr(jax.grad(lambda w: _penalty(fast)(x, w)))(w))
+    assert "f32[4,4,3,5] = strided_conv_weight_gradient" in text
+    assert "f32[4,4,4,3,5]" not in text  # [b kh kw i o]
+
+
+def test_inside_scan_and_pmap_agree():
+    fast, reference, (x, w) = next(_pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))))
+
+    def descend(f, x):
+        step = lambda w, _: (w - 0.01 * jax.grad(_energy(f), 1)(x, w), None)
+        return jax.lax.scan(step, w, length=3)[0]
+
+    expected = jax.jit(partial(descend, reference))(x)
+    _close(jax.jit(partial(descend, fast))(x), expected)
+    shared = jax.pmap(lambda x: descend(fast, x), devices=jax.devices()[:2])
+    _close(shared(jnp.stack([x, x]))[1], expected)
+
+
+def test_bfloat16_agrees_to_its_precision():
+    for fast, reference, arguments in _pairs(
+        (8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)), jnp.bfloat16
+    ):
+        wide = [a.astype(jnp.float32) for a in arguments]
+        narrow = jax.jit(jax.grad(_energy(fast), (0, 1)))(*arguments)
+        assert all(g.dtype == jnp.bfloat16 for g in narrow)
+        narrow = [g.astype(jnp.float32) for g in narrow]
+        _close(
+            narrow, jax.jit(jax.grad(_energy(reference), (0, 1)))(*wide), tolerance=5e-2
+        )
+
+
+def test_other_platforms_use_xlas_own_weight_gradient():
+    """Lowered for a GPU, one convolution; lowered for the CPU, products of matrices."""
+    x, w, how = _arrays((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
+    gradient = jax.jit(jax.grad(lambda w: conv.conv(x, w, **how).sum()))
+    text = {
+        platform: gradient.trace(w).lower(lowering_platforms=(platform,)).as_text()
+        for platform in ("cpu", "cuda", "tpu")
+    }
+    assert text["cpu"].count("dot_general") == 16
+    for platform in ("cuda", "tpu"):
+        assert "dot_general" not in text[platform]
+        assert "convolution" in text[platform]
+
+
+def test_the_three_maps_are_each_others_transposes():
+    """<g, C(x, w)> = <x, T(g, w)>, by inner products of random arrays."""
+    x, w, how = _arrays((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)))
+    y = conv.conv(x, w, **how)
+    g = jax.random.normal(jax.random.key(3), y.shape)
+    back = conv.conv_transpose(g, w, size=(9, 7), **how)
+    np.testing.assert_allclose((g * y).sum(), (x * back).sum(), rtol=1e-5)
+
+
+def test_conv_transpose_refuses_a_size_that_cannot_be():
+    with pytest.raises(ValueError, match=r"\(9, 9\) becomes \(4, 4\).*size \(8, 8\)"):
+        conv.conv_transpose(
+            jnp.ones((1, 8, 8, 2)),
+            jnp.ones((4, 4, 3, 2)),
+            size=(9, 9),
+            strides=(2, 2),
+            padding=((1, 1), (1, 1)),
+        )

@@ -1,0 +1,112 @@
+"""The game and its state as values, and what init refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxgan
+from jaxgan import nets, penalties
+from tests import games
+
+
+def test_gan_is_hashable_and_equal_to_its_twin():
+    adam = optax.adam(1e-3)
+    make = lambda: games.mlp(
+        g_optimizer=adam, d_optimizer=adam, penalties=((1.0, penalties.wgan_gp()),)
+    )
+    assert make() == make()
+    assert hash(make()) == hash(make())
+
+
+def test_gan_refuses_what_cannot_be_hashed():
+    with pytest.raises(TypeError, match="GAN.prior must be hashable"):
+        games.mlp(prior=Unhashable())
+
+
+class Unhashable:
+    __hash__ = None
+
+    def __call__(self, key, latent_dim):
+        return jnp.zeros(latent_dim)
+
+
+def test_init_starts_at_zero_in_float32(key):
+    state = jaxgan.init(games.dcgan(), key, games.batch())
+    assert int(state.step) == int(state.discriminator.step) == int(state.images) == 0
+    for leaf in jax.tree.leaves(state.generator.variables):
+        assert leaf.dtype == jnp.float32
+
+
+def test_init_depends_on_the_key_only(key):
+    gan = games.mlp()
+    a = jaxgan.init(gan, key, games.batch(16, seed=0))
+    b = jaxgan.init(gan, key, games.batch(4, seed=1))
+    c = jaxgan.init(gan, jax.random.key(1), games.batch())
+    games.assert_equal(a, b)
+    kernel = lambda s: s.generator.params["Dense_0"]["kernel"]
+    assert not np.array_equal(kernel(a), kernel(c))
+
+
+def test_init_draws_each_network_its_own_weights(key):
+    same = nets.mlp.Discriminator(width=16)
+    gan = games.mlp(discriminator=same)
+    state = jaxgan.init(gan, key, games.batch())
+    generator = state.generator.params["Dense_1"]["kernel"]
+    discriminator = state.discriminator.params["Dense_1"]["kernel"]
+    assert not np.array_equal(generator, discriminator)
+
+
+def test_average_is_a_copy(key):
+    state = jaxgan.init(games.mlp(), key, games.batch())
+    pairs = zip(
+        jax.tree.leaves(state.generator.variables), jax.tree.leaves(state.ema), strict=True
+    )
+    for parameter, average in pairs:
+        np.testing.assert_array_equal(parameter, average)
+        assert parameter.unsafe_buffer_pointer() != average.unsafe_buffer_pointer()
+
+
+def test_init_refuses_a_generator_of_another_shape(key):
+    gan = games.mlp(generator=nets.mlp.Generator((28, 28, 1)))
+    with pytest.raises(jaxgan.InputError, match=r"\(28, 28, 1\).*\(16, 16, 1\)"):
+        jaxgan.init(gan, key, games.batch())
+
+
+class Column(games.nn.Module):
+    """A discriminator with the classic mistake: [b 1] instead of [b]."""
+
+    @games.nn.compact
+    def __call__(self, x, condition=None, *, train):
+        return games.nn.Dense(1)(x.reshape(len(x), -1))
+
+
+def test_init_refuses_logits_that_are_not_one_an_example(key):
+    gan = games.mlp(discriminator=Column())
+    with pytest.raises(jaxgan.InputError, match=r"one logit an example.*\(1, 1\)"):
+        jaxgan.init(gan, key, games.batch())
+
+
+def test_init_refuses_a_conditional_game_without_labels(key):
+    batch = {"image": games.batch()["image"]}
+    with pytest.raises(jaxgan.InputError, match=r'conditional on "label".*\[\'image\'\]'):
+        jaxgan.init(games.mlp(condition="label"), key, batch)
+
+
+def test_networks_refuse_a_condition_they_would_ignore(key):
+    gan = games.mlp(generator=nets.mlp.Generator(games.SHAPE, num_classes=10))
+    with pytest.raises(jaxgan.InputError, match="10 classes, but no labels came"):
+        jaxgan.init(gan, key, games.batch())
+    gan = games.mlp(condition="label", generator=nets.mlp.Generator(games.SHAPE))
+    with pytest.raises(jaxgan.InputError, match="no classes"):
+        jaxgan.init(gan, key, games.batch())
+
+
+@pytest.mark.parametrize("penalty", [penalties.r1, penalties.wgan_gp()], ids=["r1", "gp"])
+def test_init_refuses_a_penalty_on_a_batch_normalised_discriminator(key, penalty):
+    gan = games.dcgan(
+        discriminator=nets.dcgan.Discriminator(width=4), penalties=((1.0, penalty),)
+    )
+    with pytest.raises(jaxgan.InputError, match="batch-normalised"):
+        jaxgan.init(gan, key, games.batch())
