@@ -15,6 +15,9 @@ from jaxgan import ema, images, keys, losses
 from jaxgan.checks import InputError
 from jaxgan.typing import Array, Batch, Key, Schedule, Variables
 
+# Optimising the initialisation takes seconds, running it milliseconds.
+_RUNS_ONCE = {"xla_backend_optimization_level": 1}
+
 Penalty = Callable[[Callable[[Array], Array], Array, Array, Key], Array]
 Term = Callable[[Array, Batch], Array]
 Prior = Callable[[Key, int], Array]
@@ -130,18 +133,23 @@ def init(gan: GAN, key: Key, batch: Batch) -> GANState:
     image = images.as_float(batch["image"][:1])
     condition = condition_of(gan, batch)
     condition = None if condition is None else condition[:1]
-    z = jnp.zeros((1, gan.latent_dim))
 
-    g_variables = _init(gan.generator, keys.stream(key, "init/generator", 0), z, condition)
-    d_variables = _init(
-        gan.discriminator, keys.stream(key, "init/discriminator", 0), image, condition
-    )
-    check_shapes(gan, g_variables, d_variables, z, image, condition)
-    check_penalties(gan, d_variables)
+    def draw(key, image, condition):
+        z = jnp.zeros((1, gan.latent_dim))
+        return (
+            _draw(gan.generator, gan.g_optimizer, key, "generator", z, condition),
+            _draw(gan.discriminator, gan.d_optimizer, key, "discriminator", image, condition),
+        )
+
+    if not isinstance(key, jax.core.Tracer):
+        draw = jax.jit(draw, compiler_options=_RUNS_ONCE)
+    generator, discriminator = draw(key, image, condition)
+    check_shapes(gan, generator.variables, discriminator.variables, image, condition)
+    check_penalties(gan, discriminator.variables)
     return GANState(
-        generator=_network_state(gan.generator, g_variables, gan.g_optimizer),
-        discriminator=_network_state(gan.discriminator, d_variables, gan.d_optimizer),
-        ema=ema.init(g_variables),
+        generator=generator,
+        discriminator=discriminator,
+        ema=ema.init(generator.variables),
         images=jnp.zeros((), jnp.int32),
     )
 
@@ -195,8 +203,9 @@ def check_penalties(gan: GAN, d_variables: Variables) -> None:
         )
 
 
-def check_shapes(gan: GAN, g_variables, d_variables, z, image, condition) -> None:
+def check_shapes(gan: GAN, g_variables, d_variables, image, condition) -> None:
     """Raises InputError unless the networks fit each other and the data."""
+    z = jnp.zeros((1, gan.latent_dim))
     fake = _eval_shape(gan.generator, g_variables, z, condition)
     if fake.shape != image.shape:
         raise InputError(
@@ -212,25 +221,22 @@ def check_shapes(gan: GAN, g_variables, d_variables, z, image, condition) -> Non
         )
 
 
-def _init(module: nn.Module, key: Key, x, condition) -> Variables:
-    params_key, dropout_key = jax.random.split(key)
+def _draw(
+    module: nn.Module, optimizer, key: Key, name: str, x, condition
+) -> NetworkState:
+    params_key, dropout_key = jax.random.split(keys.stream(key, f"init/{name}", 0))
     rngs = {"params": params_key, "dropout": dropout_key}
-    # One compiled program; op by op the same takes seconds.
-    return jax.jit(lambda: module.init(rngs, x, condition, train=False))()
+    variables = module.init(rngs, x, condition, train=False)
+    state = NetworkState.create(
+        apply_fn=module.apply,
+        params=variables["params"],
+        tx=optimizer,
+        collections={k: v for k, v in variables.items() if k != "params"},
+    )
+    # An array from the start: a Python int would make the second call compile anew.
+    return state.replace(step=jnp.zeros((), jnp.int32))
 
 
 def _eval_shape(module: nn.Module, variables, x, condition):
     apply = lambda: module.apply(variables, x, condition, train=False)
     return jax.eval_shape(apply)
-
-
-def _network_state(module, variables, optimizer) -> NetworkState:
-    collections = {k: v for k, v in variables.items() if k != "params"}
-    state = NetworkState.create(
-        apply_fn=module.apply,
-        params=variables["params"],
-        tx=optimizer,
-        collections=collections,
-    )
-    # An array from the start: a Python int would make the second call compile anew.
-    return state.replace(step=jnp.zeros((), jnp.int32))

@@ -114,7 +114,14 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
     return spread
 
 
-def put_shared(tree: Any) -> Any:
-    """Copies the leaves to every local device."""
-    mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (AXIS,))
+def put_shared(tree: Any, *, devices: Sequence[jax.Device] | None = None) -> Any:
+    """Copies the leaves to every device, where the mapped functions want them.
+
+    Args:
+        tree: arrays, such as a state before the first step; without this the second
+            step, whose state comes from the devices, would be compiled anew.
+        devices: which devices; by default all local ones.
+    """
+    devices = jax.local_devices() if devices is None else list(devices)
+    mesh = jax.sharding.Mesh(np.array(devices), (AXIS,))
     return jax.device_put(tree, jax.NamedSharding(mesh, jax.P()))

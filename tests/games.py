@@ -1,4 +1,10 @@
-"""Small games and batches that several tests play."""
+"""Small games and batches that several tests play.
+
+Games, their first states and their compiled steps are cached: compiling is nearly all
+that these tests cost.
+"""
+
+import functools
 
 import flax.linen as nn
 import jax
@@ -10,8 +16,10 @@ import jaxgan
 from jaxgan import nets
 
 SHAPE = (16, 16, 1)
+KEY = jax.random.key(0)
 
 
+@functools.lru_cache
 def mlp(**changes) -> jaxgan.GAN:
     num_classes = 10 if changes.get("condition") == "label" else 0
     values = {
@@ -24,6 +32,7 @@ def mlp(**changes) -> jaxgan.GAN:
     return jaxgan.GAN(**{**values, **changes})
 
 
+@functools.lru_cache
 def dcgan(**changes) -> jaxgan.GAN:
     num_classes = 10 if changes.get("condition") == "label" else 0
     batch_norm = not changes.get("penalties")
@@ -35,6 +44,17 @@ def dcgan(**changes) -> jaxgan.GAN:
         "latent_dim": 4,
     }
     return mlp(**{**values, **changes})
+
+
+@functools.lru_cache
+def init(gan: jaxgan.GAN) -> jaxgan.GANState:
+    return jaxgan.init(gan, KEY, batch())
+
+
+@functools.lru_cache
+def step(make, gan: jaxgan.GAN, **how):
+    """``make(gan, **how)``, compiled."""
+    return jax.jit(make(gan, **how))
 
 
 def batch(size: int = 16, seed: int = 0) -> dict[str, jax.Array]:

@@ -17,18 +17,17 @@ STEPS = 50
 SGD = {"g_optimizer": optax.sgd(0.005), "d_optimizer": optax.sgd(0.005)}
 
 GAMES = {
-    "mlp": games.mlp(**SGD),
-    "dcgan, batch norm": games.dcgan(**SGD),
-    "conditional, noise": games.mlp(
+    "mlp, conditional, instance noise": games.mlp(
         condition="label", instance_noise=optax.constant_schedule(0.1), **SGD
     ),
-    "wgan-gp": games.dcgan(penalties=((1.0, penalties.wgan_gp()),), **SGD),
+    "dcgan, batch norm": games.dcgan(**SGD),
+    "wgan-gp": games.mlp(penalties=((1.0, penalties.wgan_gp()),), **SGD),
 }
 
 
 def _play(gan, devices: int, d_steps: int = 1):
     key = jax.random.key(0)
-    state = jaxgan.init(gan, key, games.batch())
+    state = games.init(gan)
     if devices == 1:
         step = jax.jit(jaxgan.make_train_step(gan, d_steps=d_steps))
     else:
@@ -37,6 +36,7 @@ def _play(gan, devices: int, d_steps: int = 1):
             batch_axis=1,
             devices=jax.devices()[:devices],
         )
+        state = parallel.put_shared(state, devices=jax.devices()[:devices])
     metrics = []
     for _ in range(STEPS):
         state, measured = step(state, games.stacked(d_steps), key)
@@ -99,7 +99,7 @@ def test_unsynchronised_batch_norm_is_refused(key):
             return nets.mlp.Discriminator(width=4)(x, train=train)
 
     gan = games.mlp(discriminator=Alone())
-    state = jaxgan.init(gan, key, games.batch())
+    state = games.init(gan)
     step = parallel.spread(
         jaxgan.make_d_step(gan, axis_name=parallel.AXIS), devices=jax.devices()[:2]
     )
@@ -109,7 +109,7 @@ def test_unsynchronised_batch_norm_is_refused(key):
 
 def test_synchronised_statistics_are_those_of_the_whole_batch(key):
     gan = GAMES["dcgan, batch norm"]
-    state = jaxgan.init(gan, key, games.batch())
+    state = games.init(gan)
     alone, _ = jax.jit(jaxgan.make_d_step(gan))(state, games.batch(), key)
     step = jaxgan.make_d_step(gan, axis_name=parallel.AXIS)
     many, _ = parallel.spread(step)(state, games.batch(), key)

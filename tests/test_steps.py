@@ -17,16 +17,16 @@ def gan(request):
 
 
 def test_d_step_leaves_the_generator_to_the_bit(gan, key):
-    state = jaxgan.init(gan, key, games.batch())
-    new, _ = jax.jit(jaxgan.make_d_step(gan))(state, games.batch(), key)
+    state = games.init(gan)
+    new, _ = games.step(jaxgan.make_d_step, gan)(state, games.batch(), key)
     games.assert_equal((new.generator, new.ema), (state.generator, state.ema))
     assert games.differ(new.discriminator.params, state.discriminator.params)
     assert int(new.discriminator.step) == 1
 
 
 def test_g_step_leaves_the_discriminator_to_the_bit(gan, key):
-    state = jaxgan.init(gan, key, games.batch())
-    new, _ = jax.jit(jaxgan.make_g_step(gan))(state, games.batch(), key)
+    state = games.init(gan)
+    new, _ = games.step(jaxgan.make_g_step, gan)(state, games.batch(), key)
     games.assert_equal(new.discriminator, state.discriminator)
     assert games.differ(new.generator.params, state.generator.params)
     assert (int(new.step), int(new.images)) == (1, 16)
@@ -41,7 +41,7 @@ def test_latents_differ_at_every_update(key):
     """The mean fake logit is the mean latent here; nothing else moves."""
     gan = games.points()
     state, batch = _points(gan, key)
-    d_step, g_step = jax.jit(jaxgan.make_d_step(gan)), jax.jit(jaxgan.make_g_step(gan))
+    d_step, g_step = games.step(jaxgan.make_d_step, gan), games.step(jaxgan.make_g_step, gan)
     seen = []
     for _ in range(5):
         state, d_metrics = d_step(state, batch, key)
@@ -108,8 +108,8 @@ def test_g_step_is_the_papers_update(key, loss, value, slope):
 
 def test_two_time_scales(key):
     gan = games.mlp(g_optimizer=optax.sgd(1e-3), d_optimizer=optax.sgd(0.0))
-    state = jaxgan.init(gan, key, games.batch())
-    new, _ = jax.jit(jaxgan.make_train_step(gan))(state, games.stacked(1), key)
+    state = games.init(gan)
+    new, _ = games.step(jaxgan.make_train_step, gan)(state, games.stacked(1), key)
     games.assert_equal(new.discriminator.params, state.discriminator.params)
     assert games.differ(new.generator.params, state.generator.params)
 
@@ -117,11 +117,11 @@ def test_two_time_scales(key):
 @pytest.mark.parametrize("k", [1, 3])
 def test_train_step_is_k_d_steps_then_one_g_step(gan, key, k):
     batches = games.stacked(k)
-    state = jaxgan.init(gan, key, games.batch())
-    scanned, metrics = jax.jit(jaxgan.make_train_step(gan, d_steps=k))(
+    state = games.init(gan)
+    scanned, metrics = games.step(jaxgan.make_train_step, gan, d_steps=k)(
         state, batches, key
     )
-    d_step, g_step = jax.jit(jaxgan.make_d_step(gan)), jax.jit(jaxgan.make_g_step(gan))
+    d_step, g_step = games.step(jaxgan.make_d_step, gan), games.step(jaxgan.make_g_step, gan)
     d_losses = []
     for i in range(k):
         batch = jax.tree.map(lambda x: x[i], batches)  # noqa: B023
@@ -135,7 +135,7 @@ def test_train_step_is_k_d_steps_then_one_g_step(gan, key, k):
 
 def test_train_step_refuses_a_batch_without_its_k(key):
     gan = games.mlp()
-    state = jaxgan.init(gan, key, games.batch())
+    state = games.init(gan)
     step = jaxgan.make_train_step(gan, d_steps=2)
     with pytest.raises(ValueError, match=r"\[d_steps=2 b \.\.\.\].*\(3, 16, 16, 16, 1\)"):
         step(state, games.stacked(3), key)
@@ -159,7 +159,7 @@ def test_real_and_fake_are_normalised_in_separate_batches(key):
     for x in (images.as_float(batch["image"]), fake):
         logits, new = forward(gan.discriminator, d_variables, x)
         d_variables = {**d_variables, **new}
-    new_state, metrics = jax.jit(jaxgan.make_d_step(gan))(state, batch, key)
+    new_state, metrics = games.step(jaxgan.make_d_step, gan)(state, batch, key)
     np.testing.assert_allclose(metrics["d_fake_logit"], logits.mean(), rtol=1e-4)
     games.assert_close(
         new_state.discriminator.collections,
@@ -172,7 +172,7 @@ def test_real_and_fake_are_normalised_in_separate_batches(key):
 def test_uint8_and_float_batches_are_one_game(key):
     gan, batch = games.mlp(), games.batch()
     state = jaxgan.init(gan, key, batch)
-    step = jax.jit(jaxgan.make_d_step(gan))
+    step = games.step(jaxgan.make_d_step, gan)
     floats = {**batch, "image": images.as_float(batch["image"])}
     a, b = step(state, batch, key)[0], step(state, floats, key)[0]
     games.assert_close(a, b, rtol=1e-4, atol=1e-6)
@@ -187,7 +187,7 @@ def test_instance_noise_has_the_schedules_spread(key):
         prior=lambda key, z: jnp.zeros(z),
     )
     state, batch = _points(gan, key, size=4096)
-    train_step = jax.jit(jaxgan.make_train_step(gan))
+    train_step = games.step(jaxgan.make_train_step, gan)
     batch = jax.tree.map(lambda x: x[None], batch)
     variances = []
     for _ in range(3):
@@ -204,7 +204,7 @@ def test_conditional_step_reads_the_labels(key):
     state = jaxgan.init(gan, key, batch)
     shifted = {**batch, "label": (batch["label"] + 1) % 10}
     for make in (jaxgan.make_d_step, jaxgan.make_g_step):
-        step = jax.jit(make(gan))
+        step = games.step(make, gan)
         assert games.differ(step(state, batch, key)[0], step(state, shifted, key)[0])
 
 
@@ -213,7 +213,7 @@ def test_penalty_conditions_each_example_on_its_own_label(key):
     gan = games.mlp(condition="label", penalties=((3.0, penalties.r1),))
     batch = games.batch()
     state = jaxgan.init(gan, key, batch)
-    _, metrics = jax.jit(jaxgan.make_d_step(gan))(state, batch, key)
+    _, metrics = games.step(jaxgan.make_d_step, gan)(state, batch, key)
 
     def logit(x, label):
         variables = state.discriminator.variables
@@ -284,28 +284,28 @@ def test_bfloat16_compute_keeps_float32_parameters_and_metrics(key, make):
         generator=game.generator.clone(dtype=jnp.bfloat16),
         discriminator=game.discriminator.clone(dtype=jnp.bfloat16),
     )
-    state = jaxgan.init(gan, key, games.batch())
-    state, metrics = jax.jit(jaxgan.make_train_step(gan))(state, games.stacked(1), key)
+    state = games.init(gan)
+    state, metrics = games.step(jaxgan.make_train_step, gan)(state, games.stacked(1), key)
     for leaf in jax.tree.leaves((state, metrics)):
         assert leaf.dtype in (jnp.float32, jnp.int32)
         assert np.isfinite(leaf).all()
-    _, wide_metrics = jax.jit(jaxgan.make_train_step(game))(
-        jaxgan.init(game, key, games.batch()), games.stacked(1), key
+    _, wide_metrics = games.step(jaxgan.make_train_step, game)(
+        games.init(game), games.stacked(1), key
     )
     np.testing.assert_allclose(metrics["d_loss"], wide_metrics["d_loss"], rtol=2e-2)
 
 
 def test_step_with_a_relativistic_loss_reports_the_real_logits(key):
     gan = games.mlp(loss=losses.relativistic)
-    state = jaxgan.init(gan, key, games.batch())
-    _, metrics = jax.jit(jaxgan.make_g_step(gan))(state, games.batch(), key)
+    state = games.init(gan)
+    _, metrics = games.step(jaxgan.make_g_step, gan)(state, games.batch(), key)
     assert set(metrics) == {"g_loss", "g_fake_logit", "g_real_logit", "g_grad_norm"}
 
 
 def test_donated_state_gives_no_warning_and_one_program(key):
     """Warnings are errors in this suite; the average must not share its buffers."""
     gan = games.dcgan()
-    state = jaxgan.init(gan, key, games.batch())
+    state = games.init(gan)
     traces = 0
 
     def counted(state, batch, key):
