@@ -1,0 +1,1 @@
+"""One file an experiment: its claim, its config, its game."""

@@ -87,7 +87,7 @@ class NetworkState(TrainState):
     # are no FrozenDict any more, as flax annotates them.
     step: Any
     params: Any = struct.field(pytree_node=True)
-    collections: Variables = struct.field(default_factory=dict)
+    collections: Any = struct.field(default_factory=dict)
 
     @property
     def variables(self) -> Variables:
@@ -108,7 +108,7 @@ class GANState:
 
     generator: NetworkState
     discriminator: NetworkState
-    ema: Variables
+    ema: Any
     images: Any
 
     @property

@@ -3,6 +3,7 @@
 Both take examples as rows; for images these are the pixels, all on one scale.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -30,7 +31,7 @@ def squared_distances(
 
 
 @jax.jit
-def two_sample(x: Float[Array, "n d"], y: Float[Array, "n d"]) -> TwoSample:
+def two_sample(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> TwoSample:
     """The 1-nearest-neighbour two-sample test (Lopez-Paz & Oquab 2017, section 2).
 
     Each example is given the label, first or second, of its nearest neighbour among all
@@ -81,12 +82,15 @@ def classify(
         block: queries classified at a time; memory is ``n x block`` floats.
     """
     neighbours = min(neighbours, len(examples))
+    # The last block is filled up, so that one program serves all of them.
+    padded = jnp.pad(queries, ((0, -len(queries) % block), (0, 0)))
+    blocks = padded.reshape(-1, block, padded.shape[1])
+    votes = [_vote(examples, labels, b, num_classes, neighbours) for b in blocks]
+    return jnp.concatenate(votes)[: len(queries)]
 
-    @jax.jit
-    def vote(queries):
-        _, nearest = lax.top_k(-squared_distances(queries, examples), neighbours)
-        votes = jax.nn.one_hot(labels[nearest], num_classes).sum(axis=1)
-        return votes.argmax(axis=1).astype(jnp.int32)
 
-    starts = range(0, len(queries), block)
-    return jnp.concatenate([vote(queries[i : i + block]) for i in starts])
+@partial(jax.jit, static_argnames=("num_classes", "neighbours"))
+def _vote(examples, labels, queries, num_classes: int, neighbours: int):
+    _, nearest = lax.top_k(-squared_distances(queries, examples), neighbours)
+    votes = jax.nn.one_hot(labels[nearest], num_classes).sum(axis=1)
+    return votes.argmax(axis=1).astype(jnp.int32)

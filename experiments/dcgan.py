@@ -1,0 +1,82 @@
+"""DCGAN on images: Radford, Metz & Chintala 2016 (arXiv:1511.06434).
+
+Fractionally-strided generator, strided discriminator, batch norm in both, Adam with
+learning rate 2e-4 and beta1 0.5, latents of 100 dimensions, from N(0, I) where the paper
+draws them uniformly. Any square set of 8 to 128 pixels that is 4 or 7 times a power of
+two; others with --resolution::
+
+    python -m experiments.dcgan --dataset fashion_mnist
+    python -m experiments.dcgan --dataset cifar10 --width 64
+    python -m experiments.dcgan --dataset folder:PATH --resolution 64 --crop
+
+With a gradient penalty the discriminator goes without batch norm::
+
+    python -m experiments.dcgan --dataset mnist --r1 0.1
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+import optax
+
+from jaxgan import GAN, InputError, losses, nets, penalties
+from jaxgan.data import DataSet
+from jaxgan.training import TrainConfig, main
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(TrainConfig):
+    """DCGAN's settings."""
+
+    experiment: ClassVar[str] = "dcgan"
+
+    # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
+    dataset: str = "mnist"
+    # Generator updates; on MNIST's 60,000 images 938 of 64 are an epoch.
+    steps: int = 20_000
+    # Examples of one update, over all devices.
+    batch_size: int = 64
+    # Dimensions of the latent space.
+    latent_dim: int = 100
+    # Channels of the finest hidden maps; coarser ones have more.
+    width: int = 64
+    # Batch norm in the discriminator; off, where a penalty is asked for.
+    batch_norm: bool = True
+    # Weight of the R1 penalty, gamma / 2 in its paper; 0 for none.
+    r1: float = 0.0
+    # Adam's learning rate, for both players.
+    learning_rate: float = 2e-4
+    # Adam's beta1, for both players.
+    beta1: float = 0.5
+    # Compute in bfloat16; parameters, logits and losses stay float32.
+    bfloat16: bool = False
+
+
+def make_gan(config: Config, data: DataSet) -> GAN:
+    """The game on square images."""
+    size, width, channels = data.image_shape
+    if size != width:
+        raise InputError(
+            f"DCGAN makes square images, but {config.dataset} has {size}x{width}. Pass "
+            "--resolution and --crop."
+        )
+    dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
+    adam = optax.adam(config.learning_rate, b1=config.beta1)
+    return GAN(
+        generator=nets.dcgan.Generator(size, channels, width=config.width, dtype=dtype),
+        discriminator=nets.dcgan.Discriminator(
+            width=config.width,
+            batch_norm=config.batch_norm and config.r1 == 0,
+            dtype=dtype,
+        ),
+        loss=losses.non_saturating,
+        penalties=((config.r1, penalties.r1),) if config.r1 else (),
+        g_optimizer=adam,
+        d_optimizer=adam,
+        latent_dim=config.latent_dim,
+    )
+
+
+if __name__ == "__main__":
+    main(Config, make_gan)
