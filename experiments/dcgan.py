@@ -1,9 +1,9 @@
 """DCGAN on images: Radford, Metz & Chintala 2016 (arXiv:1511.06434).
 
 Fractionally-strided generator, strided discriminator, batch norm in both, Adam with
-learning rate 2e-4 and beta1 0.5, latents of 100 dimensions, from N(0, I) where the paper
-draws them uniformly. Any square set of 8 to 128 pixels that is 4 or 7 times a power of
-two; others with --resolution::
+learning rate 2e-4 and beta1 0.5, latents of 100 dimensions, from N(0, I) where the
+paper draws them uniformly. Any square set of 8 to 128 pixels that is 4 or 7 times a
+power of two; others with --resolution::
 
     python -m experiments.dcgan --dataset fashion_mnist
     python -m experiments.dcgan --dataset cifar10 --width 64

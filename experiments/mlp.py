@@ -5,10 +5,10 @@ scikit-learn's 8x8 handwritten digits, which need no download::
 
     python -m experiments.mlp
 
-With MNIST it is the well-known toy (latent 64, hidden 256, Adam 2e-4, batch 100, 200
-epochs of 600 steps)::
+With another set it is the well-known toy (latent 64, hidden 256, Adam 2e-4, batch 100,
+200 epochs of MNIST's 600 batches)::
 
-    python -m experiments.mlp --dataset mnist --steps 120000
+    python -m experiments.mlp --dataset mnist
 """
 
 import dataclasses

@@ -1,7 +1,8 @@
-"""Checkpoints by Orbax: asynchronous, atomic, the last few kept. Nothing is unpickled."""
+"""Checkpoints by Orbax: asynchronous, atomic, the last few kept; never unpickled."""
 
 import hashlib
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -61,9 +62,8 @@ class Checkpoints:
         """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         try:
-            return self._manager.restore(
-                self.latest, args=ocp.args.StandardRestore(target)
-            )
+            args: Any = ocp.args.StandardRestore(target)
+            return cast(GANState, self._manager.restore(self.latest, args=args))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"The checkpoint of step {self.latest} in {self.directory} does not "

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 from flax.training.train_state import TrainState
+from jax.core import Tracer
 
 from jaxgan import ema, images, keys, losses
 from jaxgan.checks import InputError
@@ -95,8 +96,7 @@ class NetworkState(TrainState):
         return {"params": self.params, **self.collections}
 
 
-@struct.dataclass
-class GANState:
+class GANState(struct.PyTreeNode):
     """Where the game stands: an immutable pytree.
 
     Attributes:
@@ -138,10 +138,17 @@ def init(gan: GAN, key: Key, batch: Batch) -> GANState:
         z = jnp.zeros((1, gan.latent_dim))
         return (
             _draw(gan.generator, gan.g_optimizer, key, "generator", z, condition),
-            _draw(gan.discriminator, gan.d_optimizer, key, "discriminator", image, condition),
+            _draw(
+                gan.discriminator,
+                gan.d_optimizer,
+                key,
+                "discriminator",
+                image,
+                condition,
+            ),
         )
 
-    if not isinstance(key, jax.core.Tracer):
+    if not isinstance(key, Tracer):
         draw = jax.jit(draw, compiler_options=_RUNS_ONCE)
     generator, discriminator = draw(key, image, condition)
     check_shapes(gan, generator.variables, discriminator.variables, image, condition)
@@ -186,7 +193,9 @@ def is_batch_normalised(variables: Variables) -> bool:
     vectors there too.
     """
     paths = jax.tree_util.tree_leaves_with_path(variables.get("batch_stats", {}))
-    return any(jax.tree_util.keystr(path[-1:], simple=True) == "mean" for path, _ in paths)
+    return any(
+        jax.tree_util.keystr(path[-1:], simple=True) == "mean" for path, _ in paths
+    )
 
 
 def check_penalties(gan: GAN, d_variables: Variables) -> None:

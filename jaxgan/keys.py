@@ -37,16 +37,16 @@ def axis_size(axis_name: str | None) -> int:
     return 1 if axis_name is None else lax.axis_size(axis_name)
 
 
-def example_indices(
-    batch_size: int, axis_name: str | None = None
-) -> Int[Array, " b"]:
+def example_indices(batch_size: int, axis_name: str | None = None) -> Int[Array, " b"]:
     """The global indices of this device's examples within the update's whole batch.
 
     Device i of the axis holds examples ``[i b, (i + 1) b)``; over several processes
     the axis, and so the index, runs over all of them.
     """
     index = jnp.arange(batch_size, dtype=jnp.int32)
-    return index if axis_name is None else index + batch_size * lax.axis_index(axis_name)
+    return (
+        index if axis_name is None else index + batch_size * lax.axis_index(axis_name)
+    )
 
 
 def per_example(key: Key, index: Int[Array, " b"]) -> Key:

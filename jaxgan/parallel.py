@@ -56,7 +56,7 @@ def spread(
     step: Callable,
     *,
     batch_axis: int = 0,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Callable:
     """The step on the whole batch, shared by several devices.
 
@@ -114,7 +114,7 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
     return spread
 
 
-def put_shared(tree: Any, *, devices: Sequence[jax.Device] | None = None) -> Any:
+def put_shared(tree: Any, *, devices: Sequence[Any] | None = None) -> Any:
     """Copies the leaves to every device, where the mapped functions want them.
 
     Args:

@@ -1,6 +1,7 @@
 """Images from the averaged generator."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jaxgan.typing import Key, Variables
 
 
 def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
-    """``count`` latents of the prior; the first m of them do not depend on ``count``."""
+    """``count`` latents of the prior; the first m do not depend on ``count``."""
     return _prior(gan, keys.stream(key, "sample", 0), jnp.arange(count))
 
 
@@ -21,7 +22,8 @@ def generate(
     gan: GAN, variables: Variables, z: Float[Array, "b z"], condition=None
 ) -> Float[Array, "b ..."]:
     """The images that a generator's variables make of given latents, in test mode."""
-    return gan.generator.apply(variables, z, condition, train=False)
+    images: Any = gan.generator.apply(variables, z, condition, train=False)
+    return images
 
 
 def sample(

@@ -78,9 +78,7 @@ def make_d_step(gan: GAN, *, axis_name: str | None = None) -> Step:
             metrics = {"d_real_logit": real_logits, "d_fake_logit": fake_logits}
             if gan.penalties:
                 critic = _critic(discriminator, old)
-                penalty = _penalty(
-                    gan, critic, real, fake, condition, draw("penalty")
-                )
+                penalty = _penalty(gan, critic, real, fake, condition, draw("penalty"))
                 loss = loss + penalty
                 metrics["d_penalty"] = penalty
             return loss.mean(), (new, {**metrics, "d_loss": loss})

@@ -21,7 +21,7 @@ def test_gan_is_hashable_and_equal_to_its_twin():
 
 
 def test_gan_refuses_what_cannot_be_hashed():
-    with pytest.raises(TypeError, match="GAN.prior must be hashable"):
+    with pytest.raises(TypeError, match=r"GAN\.prior must be hashable"):
         jaxgan.GAN(**{**vars(games.mlp()), "prior": Unhashable()})
 
 
@@ -61,7 +61,9 @@ def test_init_draws_each_network_its_own_weights(key):
 def test_average_is_a_copy(key):
     state = games.init(games.mlp())
     pairs = zip(
-        jax.tree.leaves(state.generator.variables), jax.tree.leaves(state.ema), strict=True
+        jax.tree.leaves(state.generator.variables),
+        jax.tree.leaves(state.ema),
+        strict=True,
     )
     for parameter, average in pairs:
         np.testing.assert_array_equal(parameter, average)
@@ -90,7 +92,9 @@ def test_init_refuses_logits_that_are_not_one_an_example(key):
 
 def test_init_refuses_a_conditional_game_without_labels(key):
     batch = {"image": games.batch()["image"]}
-    with pytest.raises(jaxgan.InputError, match=r'conditional on "label".*\[\'image\'\]'):
+    with pytest.raises(
+        jaxgan.InputError, match=r'conditional on "label".*\[\'image\'\]'
+    ):
         jaxgan.init(games.mlp(condition="label"), key, batch)
 
 
@@ -103,7 +107,9 @@ def test_networks_refuse_a_condition_they_would_ignore(key):
         jaxgan.init(gan, key, games.batch())
 
 
-@pytest.mark.parametrize("penalty", [penalties.r1, penalties.wgan_gp()], ids=["r1", "gp"])
+@pytest.mark.parametrize(
+    "penalty", [penalties.r1, penalties.wgan_gp()], ids=["r1", "gp"]
+)
 def test_init_refuses_a_penalty_on_a_batch_normalised_discriminator(key, penalty):
     gan = games.dcgan(
         discriminator=nets.dcgan.Discriminator(width=4), penalties=((1.0, penalty),)

@@ -38,4 +38,7 @@ def test_example_keys_do_not_depend_on_devices(key, devices):
 
 
 def test_example_keys_are_distinct(key):
-    assert len(np.unique(_bits(keys.per_example(key, keys.example_indices(64))), axis=0)) == 64
+    assert (
+        len(np.unique(_bits(keys.per_example(key, keys.example_indices(64))), axis=0))
+        == 64
+    )

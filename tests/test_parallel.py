@@ -13,7 +13,7 @@ from tests import games
 STEPS = 50
 
 # Plain descent: Adam divides by a gradient's own size, so near zero it turns rounding
-# into a whole step. At these rates a sum's order moves a parameter by about 1e-7 a step.
+# into a whole step. At these rates a sum's order moves a parameter by about 1e-7.
 SGD = {"g_optimizer": optax.sgd(0.005), "d_optimizer": optax.sgd(0.005)}
 
 GAMES = {
@@ -74,7 +74,9 @@ def test_draws_are_exactly_equal(key, devices):
     step = jaxgan.make_g_step(spied, axis_name=parallel.AXIS)
     parallel.spread(step, devices=jax.devices()[:devices])(state, batch, key)
     jax.effects_barrier()
-    shares = np.concatenate(sorted(seen, key=lambda x: list(alone[:, 0]).index(x[0, 0])))
+    shares = np.concatenate(
+        sorted(seen, key=lambda x: list(alone[:, 0]).index(x[0, 0]))
+    )
     np.testing.assert_array_equal(shares, alone)
 
 

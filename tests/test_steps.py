@@ -41,7 +41,10 @@ def test_latents_differ_at_every_update(key):
     """The mean fake logit is the mean latent here; nothing else moves."""
     gan = games.points()
     state, batch = _points(gan, key)
-    d_step, g_step = games.step(jaxgan.make_d_step, gan), games.step(jaxgan.make_g_step, gan)
+    d_step, g_step = (
+        games.step(jaxgan.make_d_step, gan),
+        games.step(jaxgan.make_g_step, gan),
+    )
     seen = []
     for _ in range(5):
         state, d_metrics = d_step(state, batch, key)
@@ -69,7 +72,9 @@ def test_latents_are_standard_normal(key):
 def test_d_step_is_the_papers_update(key):
     """Against the update written out by hand: eq. (1)'s gradient and plain descent."""
     gan = games.points(
-        loss=losses.minimax, d_optimizer=optax.sgd(0.1), prior=lambda key, z: jnp.ones(z)
+        loss=losses.minimax,
+        d_optimizer=optax.sgd(0.1),
+        prior=lambda key, z: jnp.ones(z),
     )
     real = jax.random.normal(key, (32, 2))
     state = jaxgan.init(gan, key, {"image": real})
@@ -121,7 +126,10 @@ def test_train_step_is_k_d_steps_then_one_g_step(gan, key, k):
     scanned, metrics = games.step(jaxgan.make_train_step, gan, d_steps=k)(
         state, batches, key
     )
-    d_step, g_step = games.step(jaxgan.make_d_step, gan), games.step(jaxgan.make_g_step, gan)
+    d_step, g_step = (
+        games.step(jaxgan.make_d_step, gan),
+        games.step(jaxgan.make_g_step, gan),
+    )
     d_losses = []
     for i in range(k):
         batch = jax.tree.map(lambda x: x[i], batches)  # noqa: B023
@@ -137,7 +145,9 @@ def test_train_step_refuses_a_batch_without_its_k(key):
     gan = games.mlp()
     state = games.init(gan)
     step = jaxgan.make_train_step(gan, d_steps=2)
-    with pytest.raises(ValueError, match=r"\[d_steps=2 b \.\.\.\].*\(3, 16, 16, 16, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"\[d_steps=2 b \.\.\.\].*\(3, 16, 16, 16, 1\)"
+    ):
         step(state, games.stacked(3), key)
     with pytest.raises(ValueError, match="at least 1, got 0"):
         jaxgan.make_train_step(gan, d_steps=0)
@@ -149,7 +159,9 @@ def test_real_and_fake_are_normalised_in_separate_batches(key):
     batch = games.batch()
     state = jaxgan.init(gan, key, batch)
     # The same fakes whatever the latents, so that they can be made here.
-    gan = games.dcgan(d_optimizer=optax.sgd(0.0), prior=lambda key, z: jnp.arange(z) / z)
+    gan = games.dcgan(
+        d_optimizer=optax.sgd(0.0), prior=lambda key, z: jnp.arange(z) / z
+    )
     z = jnp.tile(jnp.arange(4.0) / 4, (16, 1))
     forward = lambda module, variables, x: module.apply(
         variables, x, train=True, mutable=["batch_stats"]
@@ -227,7 +239,7 @@ def test_penalty_conditions_each_example_on_its_own_label(key):
 
 
 def test_generator_terms_join_the_loss_of_a_paired_task(key):
-    """Image to image: the generator sees the source and an L1 term pulls it to the target."""
+    """Image to image: the generator sees a source, an L1 term pulls it to a target."""
 
     def l1(fake, batch):
         return jnp.abs(fake - batch["image"]).mean(axis=(1, 2, 3))
@@ -247,7 +259,9 @@ def test_generator_terms_join_the_loss_of_a_paired_task(key):
     state = jaxgan.init(game(1.0), key, batch)
     step = lambda weight: jax.jit(jaxgan.make_g_step(game(weight)))(state, batch, key)
     loss = lambda weight: step(weight)[1]["g_loss"]
-    fake = Translator().apply(state.generator.variables, jnp.zeros((16, 0)), source, train=True)
+    fake = Translator().apply(
+        state.generator.variables, jnp.zeros((16, 0)), source, train=True
+    )
     np.testing.assert_allclose(
         loss(10.0) - loss(0.0), 10 * jnp.abs(fake - batch["image"]).mean(), rtol=1e-4
     )
@@ -264,7 +278,9 @@ class Translator(games.nn.Module):
     @games.nn.compact
     def __call__(self, z, condition=None, *, train):
         zeros = games.nn.initializers.zeros
-        scale, shift = (self.param(n, zeros, (), jnp.float32) for n in ("scale", "shift"))
+        scale, shift = (
+            self.param(n, zeros, (), jnp.float32) for n in ("scale", "shift")
+        )
         return scale * condition + shift
 
 
@@ -285,7 +301,9 @@ def test_bfloat16_compute_keeps_float32_parameters_and_metrics(key, make):
         discriminator=game.discriminator.clone(dtype=jnp.bfloat16),
     )
     state = games.init(gan)
-    state, metrics = games.step(jaxgan.make_train_step, gan)(state, games.stacked(1), key)
+    state, metrics = games.step(jaxgan.make_train_step, gan)(
+        state, games.stacked(1), key
+    )
     for leaf in jax.tree.leaves((state, metrics)):
         assert leaf.dtype in (jnp.float32, jnp.int32)
         assert np.isfinite(leaf).all()

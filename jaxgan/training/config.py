@@ -49,6 +49,10 @@ class TrainConfig:
     # Print the config, the parameters, and one step's FLOPs and bytes; then exit.
     dry_run: bool = False
 
+    def with_defaults(self) -> "TrainConfig":
+        """The config with what depends on other fields filled in; a hook."""
+        return self
+
 
 # Where things lie is no part of what is run.
 _PLACES = ("data_dir", "manual_dir", "workdir", "dry_run")

@@ -43,7 +43,9 @@ def evaluate(gan: GAN, state: GANState, data: DataSet, key: Key) -> dict[str, An
           are classified as the class asked for.
     """
     labels = _asked(gan, data, _SAMPLES)
-    samples = sample(gan, state, keys.stream(key, "eval", 0), _SAMPLES, condition=labels)
+    samples = sample(
+        gan, state, keys.stream(key, "eval", 0), _SAMPLES, condition=labels
+    )
     # Judged as pixels, like the data: rounding is part of what a viewer would see.
     fake = np.asarray(as_uint8(samples))
     result = {"two_sample": _two_sample(fake, data)}

@@ -63,7 +63,7 @@ def fits(images: ImageSet, config: TrainConfig) -> bool:
 def resident_chunks(
     images: ImageSet, config: TrainConfig, start: int, lengths: list[int], pad: int
 ) -> Iterator[tuple[Any, np.ndarray]]:
-    """(table, rows) of each chunk; the table is the whole set, put on the device once."""
+    """(table, rows) of each chunk; the table is the whole set, on the device."""
     table = parallel.put_shared(_columns(images))
     for length in lengths:
         rows = data.batch_indices(

@@ -71,7 +71,9 @@ def train(
                 now = time.monotonic()
                 row = _row(recent, step, config, now - begin)
                 log.write(row)
-                bar.set_postfix(d_loss=f"{row['d_loss']:.3f}", g_loss=f"{row['g_loss']:.3f}")
+                bar.set_postfix(
+                    d_loss=f"{row['d_loss']:.3f}", g_loss=f"{row['g_loss']:.3f}"
+                )
                 recent, begin = [], now
             if step % config.sample_every == 0 or step == config.steps:
                 save_samples(gan, state, data, key, workdir)
@@ -150,8 +152,13 @@ def _check_finite(metrics, before: int, checkpoints: Checkpoints) -> None:
     name = min((n for n in bad if bad[n].any()), key=lambda n: bad[n].argmax())
     index = int(bad[name].argmax())
     saved = checkpoints.latest
-    kept = "There is no checkpoint yet" if saved is None else (
-        f"The last good checkpoint, of step {saved}, is kept in {checkpoints.directory}"
+    kept = (
+        "There is no checkpoint yet"
+        if saved is None
+        else (
+            f"The last good checkpoint, of step {saved}, is kept in "
+            f"{checkpoints.directory}"
+        )
     )
     raise NonFiniteError(
         f"{name} became {metrics[name][index]} at step {before + index + 1}. {kept}. "

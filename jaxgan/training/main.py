@@ -70,7 +70,7 @@ def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
         InputError: if the config, the data or the workdir cannot be used.
         NonFiniteError: if a metric became infinite or NaN.
     """
-    config = resolve(config)
+    config = resolve(config.with_defaults())
     print(json.dumps({"experiment": config.experiment, **identity(config)}, indent=2))
     data = jaxgan.data.load(
         config.dataset,
@@ -131,7 +131,7 @@ def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> s
     flops, moved = 0.0, 0.0
     for make_step, times in ((make_d_step, config.d_steps), (make_g_step, 1)):
         compiled = jax.jit(make_step(gan)).lower(state, batch, key).compile()
-        cost = compiled.cost_analysis()
+        cost: Any = compiled.cost_analysis()
         flops += times * cost["flops"]
         moved += times * cost["bytes accessed"]
     count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
@@ -140,8 +140,8 @@ def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> s
         f"discriminator:  {count(state.discriminator.params):,} parameters",
         f"data:           {len(data.train.images):,} training images of "
         f"{data.train.images.shape[1:]}, {len(data.test.images):,} held out",
-        f"one train step: {flops:.3g} FLOPs, {moved:.3g} bytes moved, by the compiler's "
-        "estimate for the whole batch",
+        f"one train step: {flops:.3g} FLOPs, {moved:.3g} bytes moved, for the whole "
+        "batch, by the compiler's estimate",
         f"the run:        {config.steps:,} steps, "
         f"{config.steps * config.batch_size / len(data.train.images):.1f} epochs of "
         "generator updates",

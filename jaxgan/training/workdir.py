@@ -32,11 +32,11 @@ def claim(config: TrainConfig, workdir: Path) -> Iterator[None]:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         _check_ours(config, workdir, path)
-        lock = open(workdir / ".lock", "w")
+        lock = (workdir / ".lock").open("w")
     except OSError as error:
         raise InputError(
-            f"The workdir {workdir} cannot be written: {error.strerror}. Choose another "
-            "with --workdir."
+            f"The workdir {workdir} cannot be written: {error.strerror}. Choose "
+            "another with --workdir."
         ) from error
     with lock:
         try:
@@ -77,8 +77,8 @@ def _check_ours(config: TrainConfig, workdir: Path, path: Path) -> None:
     if different:
         raise InputError(
             f"{workdir} holds a run of another config. What differs: "
-            f"{'; '.join(different)}. Choose another --workdir, or give the same values "
-            "to continue that run."
+            f"{'; '.join(different)}. Choose another --workdir, or give the same "
+            "values to continue that run."
         )
 
 
@@ -136,7 +136,7 @@ class MetricsLog:
         write_atomically(self.path, text.encode())
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
 
-    def write(self, row: dict[str, float]) -> None:
+    def write(self, row: dict[str, Any]) -> None:
         """One line, and one TensorBoard point for each number."""
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -151,7 +151,7 @@ class MetricsLog:
         self._board.close()
 
 
-def read_metrics(workdir: Path) -> list[dict[str, float]]:
+def read_metrics(workdir: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl; a last line that was cut off is left out."""
     path = workdir / "metrics.jsonl"
     rows = []

@@ -38,9 +38,8 @@ def offline(monkeypatch):
 def small_mnist(tmp_path, monkeypatch):
     """Four idx files with 70 and 20 random images, and their arrays."""
     # Not above: the jaxtyping hook must be in place before jaxgan is imported.
-    from tests.data.originals import MNIST_FILES, idx_bytes, register
-
     from jaxgan.data.idx import Mnist
+    from tests.data.originals import MNIST_FILES, idx_bytes, register
 
     folder = tmp_path / "originals"
     folder.mkdir()

@@ -4,10 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
-from tests.data.originals import cifar_archive, cifar_images, cifar_record, idx_bytes
 
 from jaxgan.checks import InputError
 from jaxgan.data import cifar, digits, idx, records
+from tests.data.originals import cifar_archive, cifar_images, cifar_record, idx_bytes
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 4), (0, 28, 28)], ids=str)

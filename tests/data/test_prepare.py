@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import requests
 import tensorflow_datasets as tfds
-from tests.data.originals import MNIST_FILES, register
 from tensorflow_datasets.core.download import checksums
 
 from jaxgan.checks import InputError
 from jaxgan.data import fetch, idx, load, prepare, records
+from tests.data.originals import MNIST_FILES, register
 
 
 @pytest.mark.parametrize("builder", prepare._OWN.values(), ids=prepare._OWN.keys())

@@ -6,6 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+
+from jaxgan.checks import InputError
+from jaxgan.data import cifar, digits, load, prepare
 from tests.data.originals import (
     MNIST_FILES,
     cifar_archive,
@@ -13,9 +16,6 @@ from tests.data.originals import (
     cifar_record,
     register,
 )
-
-from jaxgan.checks import InputError
-from jaxgan.data import cifar, digits, load, prepare
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,9 @@ def test_two_sample_is_near_a_half_for_one_distribution():
     accuracies = []
     for seed in range(20):
         x, y = _sets(0.0, seed=seed)
-        accuracies.append(neighbours.two_sample(jnp.asarray(x), jnp.asarray(y)).accuracy)
+        accuracies.append(
+            neighbours.two_sample(jnp.asarray(x), jnp.asarray(y)).accuracy
+        )
     # 400 labels each: the mean of 20 is within 0.5 +- 4 * 0.5 / sqrt(8000) = 0.022.
     np.testing.assert_allclose(np.mean(accuracies), 0.5, atol=0.03)
 

@@ -79,7 +79,11 @@ def test_third_order_agrees():
 @pytest.mark.parametrize("in_axes", [(0, None), (None, 0), (0, 0), (1, 2)])
 def test_vmap_agrees(in_axes):
     def mapped(f):
-        return jax.jit(jax.vmap(lambda x, w: (f(x, w), jax.grad(_energy(f), (0, 1))(x, w)), in_axes))
+        return jax.jit(
+            jax.vmap(
+                lambda x, w: (f(x, w), jax.grad(_energy(f), (0, 1))(x, w)), in_axes
+            )
+        )
 
     for fast, reference, arguments in _pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))):
         many = tuple(

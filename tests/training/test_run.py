@@ -157,9 +157,7 @@ def test_another_config_is_refused_and_what_differs_is_named(finished, config):
 
 
 def test_another_experiment_is_refused(finished, data_dir):
-    config = conditional.Config(
-        batch_size=16, data_dir=data_dir, workdir=finished[0]
-    )
+    config = conditional.Config(batch_size=16, data_dir=data_dir, workdir=finished[0])
     with pytest.raises(jaxgan.InputError, match="experiment: 'mlp' there"):
         run(config, conditional.make_gan)
 
@@ -253,7 +251,10 @@ def test_a_resolution_the_network_cannot_make_is_refused(config, tmp_path):
     from experiments import dcgan
 
     config = dcgan.Config(
-        dataset="digits", resolution=30, data_dir=config.data_dir, workdir=tmp_path / "r"
+        dataset="digits",
+        resolution=30,
+        data_dir=config.data_dir,
+        workdir=tmp_path / "r",
     )
     with pytest.raises(jaxgan.InputError, match=r"not 30.*--resolution"):
         run(config, dcgan.make_gan)

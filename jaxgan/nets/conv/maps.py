@@ -21,15 +21,14 @@ These are primitives rather than ``custom_vjp`` functions because a ``vmap`` the
 merges into the batch *before* transposition: a per-example penalty never builds
 per-example weight gradients.
 
-The models' layers are `Conv` and `ConvTranspose`; `reference_conv` and
-`reference_conv_transpose` are the plain twins they are tested against.
+`reference_conv` and `reference_conv_transpose` are the plain twins of `conv` and
+`conv_transpose`, which the tests compare.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -52,9 +51,7 @@ def reference_conv(
     padding: Padding,
 ) -> Float[Array, "b g q o"]:
     """The strided convolution as XLA has it."""
-    return lax.conv_general_dilated(
-        x, w, strides, padding, dimension_numbers=_LAYOUT
-    )
+    return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=_LAYOUT)
 
 
 def reference_conv_transpose(
@@ -156,7 +153,9 @@ ad.defbilinear(
 )
 ad.defbilinear(
     weight_p,
-    lambda ct, x, g, *, size, **how: transpose_p.bind(g, ct, size=_image_size(x), **how),
+    lambda ct, x, g, *, size, **how: transpose_p.bind(
+        g, ct, size=_image_size(x), **how
+    ),
     lambda ct, x, g, *, size, **how: conv_p.bind(x, ct, **how),
 )
 
@@ -258,68 +257,3 @@ def conv_transpose(
 def _pairs(padding: Sequence[Pair]) -> Padding:
     (top, bottom), (left, right) = padding
     return (top, bottom), (left, right)
-
-
-def _halving_padding(kernel: int, stride: int) -> Padding:
-    """The padding by which ``size`` becomes ``ceil(size / stride)``, for even sizes."""
-    total = kernel - stride
-    before = total // 2
-    return ((before, total - before),) * 2
-
-
-class Conv(nn.Module):
-    """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
-
-    Parameters are float32; ``dtype`` is what it computes in.
-    """
-
-    features: int
-    kernel: int = 4
-    stride: int = 2
-    use_bias: bool = True
-    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b g q o"]:
-        shape = (self.kernel, self.kernel, x.shape[-1], self.features)
-        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        y = conv(
-            x.astype(self.dtype),
-            w.astype(self.dtype),
-            strides=(self.stride, self.stride),
-            padding=_halving_padding(self.kernel, self.stride),
-        )
-        return _add_bias(self, y) if self.use_bias else y
-
-
-class ConvTranspose(nn.Module):
-    """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
-
-    Parameters are float32; ``dtype`` is what it computes in.
-    """
-
-    features: int
-    kernel: int = 4
-    stride: int = 2
-    use_bias: bool = True
-    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b g q o"]) -> Float[Array, "b h w i"]:
-        shape = (self.kernel, self.kernel, self.features, x.shape[-1])
-        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        y = conv_transpose(
-            x.astype(self.dtype),
-            w.astype(self.dtype),
-            size=(x.shape[1] * self.stride, x.shape[2] * self.stride),
-            strides=(self.stride, self.stride),
-            padding=_halving_padding(self.kernel, self.stride),
-        )
-        return _add_bias(self, y) if self.use_bias else y
-
-
-def _add_bias(module: nn.Module, y):
-    bias = module.param("bias", nn.initializers.zeros, (y.shape[-1],), jnp.float32)
-    return y + bias.astype(y.dtype).reshape(1, 1, 1, -1)

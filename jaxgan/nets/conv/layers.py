@@ -1,0 +1,74 @@
+"""The models' convolutional layers, on the fast maps."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.nets.conv.maps import Padding, conv, conv_transpose
+
+
+def _halving_padding(kernel: int, stride: int) -> Padding:
+    """The padding by which ``size`` becomes ``ceil(size / stride)``, for even sizes."""
+    total = kernel - stride
+    pair = (total // 2, total - total // 2)
+    return pair, pair
+
+
+class Conv(nn.Module):
+    """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
+
+    Parameters are float32; ``dtype`` is what it computes in.
+    """
+
+    features: int
+    kernel: int = 4
+    stride: int = 2
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b g q o"]:
+        shape = (self.kernel, self.kernel, x.shape[-1], self.features)
+        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = conv(
+            x.astype(self.dtype),
+            w.astype(self.dtype),
+            strides=(self.stride, self.stride),
+            padding=_halving_padding(self.kernel, self.stride),
+        )
+        return _add_bias(self, y) if self.use_bias else y
+
+
+class ConvTranspose(nn.Module):
+    """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
+
+    Parameters are float32; ``dtype`` is what it computes in.
+    """
+
+    features: int
+    kernel: int = 4
+    stride: int = 2
+    use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b g q o"]) -> Float[Array, "b h w i"]:
+        shape = (self.kernel, self.kernel, self.features, x.shape[-1])
+        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        y = conv_transpose(
+            x.astype(self.dtype),
+            w.astype(self.dtype),
+            size=(x.shape[1] * self.stride, x.shape[2] * self.stride),
+            strides=(self.stride, self.stride),
+            padding=_halving_padding(self.kernel, self.stride),
+        )
+        return _add_bias(self, y) if self.use_bias else y
+
+
+def _add_bias(module: nn.Module, y):
+    bias = module.param("bias", nn.initializers.zeros, (y.shape[-1],), jnp.float32)
+    return y + bias.astype(y.dtype).reshape(1, 1, 1, -1)
