@@ -1,12 +1,13 @@
 """The classic GAN: two multi-layer perceptrons, and the non-saturating loss.
 
 Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1 with k = 1. The default learns
-scikit-learn's 8x8 handwritten digits, which need no download::
+scikit-learn's 8x8 handwritten digits, which need no download, in under a minute on two
+cores; a light R1 penalty keeps all ten of them::
 
     python -m experiments.mlp
 
-With another set it is the well-known toy (latent 64, hidden 256, Adam 2e-4, batch 100,
-200 epochs of MNIST's 600 batches)::
+On any other set it is the well-known toy: latent 64, hidden 256, Adam 2e-4, batch 100,
+and 120,000 steps, which on MNIST's 60,000 images are 200 epochs::
 
     python -m experiments.mlp --dataset mnist
 """
@@ -16,36 +17,52 @@ from typing import ClassVar
 
 import optax
 
-from jaxgan import GAN, losses, nets
+from jaxgan import GAN, losses, nets, penalties
 from jaxgan.data import DataSet
 from jaxgan.training import TrainConfig, main
+
+TOY = {"steps": 120_000, "batch_size": 100, "learning_rate": 2e-4, "r1": 0.0}
+DIGITS = {"steps": 6_000, "batch_size": 96, "learning_rate": 1e-3, "r1": 0.01}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(TrainConfig):
-    """The classic MLP game; defaults for the 8x8 digits."""
+    """The classic MLP game."""
 
     experiment: ClassVar[str] = "mlp"
 
-    steps: int = 20_000
-    batch_size: int = 100
+    # Generator updates; by default 6,000 on digits, 120,000 on other sets.
+    steps: int | None = None  # type: ignore[assignment]
+    # Examples of one update, over all devices; by default 96 on digits, else 100.
+    batch_size: int | None = None  # type: ignore[assignment]
     # Dimensions of the latent space.
     latent_dim: int = 64
     # Units of each hidden layer.
     hidden: int = 256
-    # Adam's learning rate, for both players.
-    learning_rate: float = 2e-4
+    # Weight of R1, gamma / 2 in its paper; by default 0.01 on digits, else 0.
+    r1: float | None = None
+    # Adam's learning rate, for both players; by default 1e-3 on digits, else 2e-4.
+    learning_rate: float | None = None
     # Adam's beta1, for both players.
     beta1: float = 0.5
+
+    def with_defaults(self) -> "Config":
+        """The config with the data set's recipe where nothing was said."""
+        recipe = DIGITS if self.dataset == "digits" else TOY
+        unsaid = {k: v for k, v in recipe.items() if getattr(self, k) is None}
+        return dataclasses.replace(self, **unsaid)
 
 
 def make_gan(config: Config, data: DataSet) -> GAN:
     """The game on images of the data's shape."""
+    config = config.with_defaults()
+    assert config.learning_rate is not None
     adam = optax.adam(config.learning_rate, b1=config.beta1)
     return GAN(
         generator=nets.mlp.Generator(data.image_shape, width=config.hidden),
         discriminator=nets.mlp.Discriminator(width=config.hidden),
         loss=losses.non_saturating,
+        penalties=((config.r1, penalties.r1),) if config.r1 else (),
         g_optimizer=adam,
         d_optimizer=adam,
         latent_dim=config.latent_dim,

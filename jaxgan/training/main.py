@@ -154,9 +154,10 @@ def _print_summary(path: Path, result: dict[str, Any]) -> None:
     evaluation = result["evaluation"]
     two_sample = evaluation["two_sample"]
     print(
-        f"1-NN two-sample accuracy: {two_sample['accuracy']:.3f} for samples against "
-        f"test images; {two_sample['reference_train_against_test']:.3f} for training "
-        "images against test images"
+        f"1-NN two-sample accuracy against test images: {two_sample['accuracy']:.3f} "
+        f"for samples, {two_sample['reference_train_against_test']:.3f} for the first "
+        f"training images, {two_sample['reference_random_train_against_test']:.3f} for "
+        "training images drawn at random"
     )
     if "classes" in evaluation:
         shares = evaluation["classes"]["shares"].items()
