@@ -65,28 +65,30 @@ def spread(
             ``axis_name=parallel.AXIS``.
         batch_axis: where the leaves' batch dimension is: 0, or 1 for
             `make_train_step`'s ``[k b ...]``.
-        devices: which devices; by default all local ones.
+        devices: which devices; by default all, those of other processes too.
 
     Returns:
-        The same function of the whole batch. The state it returns lies on all the
-        devices.
+        The same function of the whole batch, or, with several processes, of this
+        process's part of it. The state it returns lies on all the devices.
 
     Raises:
         InputError: if the batch cannot be shared equally.
     """
-    devices = jax.local_devices() if devices is None else list(devices)
+    # Given to pmap, even all local devices would be an axis of this process's own, on
+    # which every process draws the same noise.
+    shares = jax.local_device_count() if devices is None else len(devices)
     mapped = jax.pmap(
         step, AXIS, in_axes=(None, 0, None), out_axes=None, devices=devices
     )
 
     def spread_step(state, batch, key):
-        return mapped(state, split(batch, len(devices), batch_axis=batch_axis), key)
+        return mapped(state, split(batch, shares, batch_axis=batch_axis), key)
 
     return spread_step
 
 
 def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
-    """`training.feed.make_chunk`'s program on all local devices.
+    """`training.feed.make_chunk`'s program on all devices.
 
     Args:
         chunk: ``(state, table, rows, count, key) -> (state, log)``.
@@ -94,21 +96,20 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
             takes its share of the rows ``[m k b]``; else it is the table's columns
             ``[m k b ...]`` that are shared out.
     """
-    devices = jax.local_devices()
+    shares = jax.local_device_count()
     table_axis = None if shared_table else 0
     mapped = jax.pmap(
         chunk,
         AXIS,
         in_axes=(None, table_axis, 0, None, None),
         out_axes=None,
-        devices=devices,
         donate_argnums=0,
     )
 
     def spread(state, table, rows, count, key):
         if not shared_table:
-            table = split(table, len(devices), batch_axis=2)
-        rows = split(rows, len(devices), batch_axis=2)
+            table = split(table, shares, batch_axis=2)
+        rows = split(rows, shares, batch_axis=2)
         return mapped(state, table, rows, count, key)
 
     return spread
@@ -120,8 +121,8 @@ def put_shared(tree: Any, *, devices: Sequence[Any] | None = None) -> Any:
     Args:
         tree: arrays, such as a state before the first step; without this the second
             step, whose state comes from the devices, would be compiled anew.
-        devices: which devices; by default all local ones.
+        devices: which devices; by default all.
     """
-    devices = jax.local_devices() if devices is None else list(devices)
+    devices = jax.devices() if devices is None else list(devices)
     mesh = jax.sharding.Mesh(np.array(devices), (AXIS,))
     return jax.device_put(tree, jax.NamedSharding(mesh, jax.P()))

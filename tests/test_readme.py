@@ -1,0 +1,31 @@
+"""The README's Python example runs as printed, and its table names what exists."""
+
+import importlib
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(example.strip().splitlines()) <= 20
+    names: dict = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["samples"].shape == (64, 28, 28, 1)
+
+
+def test_every_experiment_of_the_table_exists_and_the_reverse():
+    named = set(re.findall(r"^\| `experiments\.(\w+)`", README, flags=re.MULTILINE))
+    folder = Path(__file__).parents[1] / "experiments"
+    files = {path.stem for path in folder.glob("[!_]*.py")}
+    assert named == files
+    for name in named:
+        module = importlib.import_module(f"experiments.{name}")
+        assert module.Config.experiment == name
+
+
+def test_relative_links_lead_somewhere():
+    root = Path(__file__).parents[1]
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (root / target).exists(), target
