@@ -41,8 +41,8 @@ class Config(TrainConfig):
     latent_dim: int = 100
     # Channels of the finest hidden maps; coarser ones have more.
     width: int = 64
-    # Batch norm in the discriminator; off, where a penalty is asked for.
-    batch_norm: bool = True
+    # Batch norm in the discriminator; by default, unless a penalty is asked for.
+    batch_norm: bool | None = None
     # Weight of the R1 penalty, gamma / 2 in its paper; 0 for none.
     r1: float = 0.0
     # Adam's learning rate, for both players.
@@ -52,9 +52,15 @@ class Config(TrainConfig):
     # Compute in bfloat16; parameters, logits and losses stay float32.
     bfloat16: bool = False
 
+    def with_defaults(self) -> "Config":
+        """The config with batch norm decided: a penalty needs to do without."""
+        decided = self.r1 == 0 if self.batch_norm is None else self.batch_norm
+        return dataclasses.replace(self, batch_norm=decided)
+
 
 def make_gan(config: Config, data: DataSet) -> GAN:
     """The game on square images."""
+    config = config.with_defaults()
     size, width, channels = data.image_shape
     if size != width:
         raise InputError(
@@ -67,7 +73,7 @@ def make_gan(config: Config, data: DataSet) -> GAN:
         generator=nets.dcgan.Generator(size, channels, width=config.width, dtype=dtype),
         discriminator=nets.dcgan.Discriminator(
             width=config.width,
-            batch_norm=config.batch_norm and config.r1 == 0,
+            batch_norm=bool(config.batch_norm),
             dtype=dtype,
         ),
         loss=losses.non_saturating,

@@ -46,7 +46,15 @@ class Checkpoints:
                 and the older checkpoints stay.
         """
         if not is_finite(state):
-            raise FloatingPointError("The state is not finite; it is not saved.")
+            bad = [
+                jax.tree_util.keystr(path)
+                for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+                if not np.isfinite(leaf).all()
+            ]
+            raise FloatingPointError(
+                f"After step {int(state.step)} the state is not finite, first in "
+                f"{bad[0]}; it was not saved."
+            )
         step = int(state.step)
         if step != self.latest:
             self._manager.save(step, args=ocp.args.StandardSave(state))
@@ -66,9 +74,12 @@ class Checkpoints:
             return cast(GANState, self._manager.restore(self.latest, args=args))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"The checkpoint of step {self.latest} in {self.directory} does not "
-                f"hold this game: {error}. Continue it with the code and versions in "
-                "its run's config.json, or choose another --workdir."
+                f"The checkpoint of step {self.latest} in {self.directory} is damaged "
+                f"or of another game: {str(error).splitlines()[0]} If it is damaged, "
+                "move its folder away, and the same command continues from the one "
+                "before. "
+                "If the code changed, use that of its run's config.json, or choose "
+                "another --workdir."
             ) from error
 
 

@@ -1,7 +1,7 @@
 """The game as a value, and where it stands as a value."""
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -14,12 +14,12 @@ from jax.core import Tracer
 
 from jaxgan import ema, images, keys, losses
 from jaxgan.checks import InputError
+from jaxgan.penalties import Penalty
 from jaxgan.typing import Array, Batch, Key, Schedule, Variables
 
 # Optimising the initialisation takes seconds, running it milliseconds.
 _RUNS_ONCE = {"xla_backend_optimization_level": 1}
 
-Penalty = Callable[[Callable[[Array], Array], Array, Array, Key], Array]
 Term = Callable[[Array, Batch], Array]
 Prior = Callable[[Key, int], Array]
 
@@ -74,11 +74,13 @@ class GAN:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            if not isinstance(getattr(self, field.name), Hashable):
+            try:
+                hash(getattr(self, field.name))
+            except TypeError as error:
                 raise TypeError(
-                    f"GAN.{field.name} must be hashable (a tuple, not a list), got "
-                    f"{type(getattr(self, field.name)).__name__}."
-                )
+                    f"GAN.{field.name} must be hashable, and all in it (tuples, not "
+                    f"lists), got {getattr(self, field.name)!r}."
+                ) from error
 
 
 class NetworkState(TrainState):

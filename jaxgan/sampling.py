@@ -49,6 +49,8 @@ def sample(
         InputError: if the game is conditional and there is no condition, if it is not
             and there is one, or if the condition has another length.
     """
+    if count < 1:
+        raise InputError(f"sample makes at least 1 image, got count={count}.")
     if (gan.condition is None) != (condition is None):
         wanted = "nothing" if gan.condition is None else f'"{gan.condition}"'
         given = "none" if condition is None else "one"

@@ -57,7 +57,11 @@ def make_d_step(gan: GAN, *, axis_name: str | None = None) -> Step:
 
         z = _latents(gan, draw("latent"))
         fake, _ = _apply(
-            generator, state.generator.variables, z, condition, draw.stream("g_dropout")
+            generator,
+            state.generator.variables,
+            z,
+            condition,
+            draw.dropout("generator"),
         )
         real = _noisy(images.as_float(batch["image"]), sigma, draw("real_noise"))
         fake = _noisy(fake, sigma, draw("fake_noise"))
@@ -65,14 +69,14 @@ def make_d_step(gan: GAN, *, axis_name: str | None = None) -> Step:
         def objective(params):
             old = {"params": params, **state.discriminator.collections}
             real_logits, new = _apply(
-                discriminator, old, real, condition, draw.stream("real_dropout")
+                discriminator, old, real, condition, draw.dropout("real")
             )
             fake_logits, new = _apply(
                 discriminator,
                 {"params": params, **new},
                 fake,
                 condition,
-                draw.stream("fake_dropout"),
+                draw.dropout("fake"),
             )
             loss = gan.loss.discriminator(_logits(real_logits), _logits(fake_logits))
             metrics = {"d_real_logit": real_logits, "d_fake_logit": fake_logits}
@@ -118,12 +122,12 @@ def make_g_step(gan: GAN, *, axis_name: str | None = None) -> Step:
         def judge(x, which):
             x = _noisy(x, sigma, draw(f"{which}_noise"))
             variables = state.discriminator.variables
-            dropout = draw.stream(f"{which}_dropout")
+            dropout = draw.dropout(which)
             return _apply(discriminator, variables, x, condition, dropout)[0]
 
         def objective(params):
             old = {"params": params, **state.generator.collections}
-            fake, new = _apply(generator, old, z, condition, draw.stream("dropout"))
+            fake, new = _apply(generator, old, z, condition, draw.dropout("generator"))
             fake_logits = judge(fake, "fake")
             metrics = {"g_fake_logit": fake_logits}
             real_logits = fake_logits
@@ -189,11 +193,19 @@ class _Draws:
     def __init__(self, player: str, key: Key, step, index):
         self._player, self._key, self._step, self._index = player, key, step, index
 
-    def stream(self, name: str) -> Key:
+    def _stream(self, name: str) -> Key:
         return keys.stream(self._key, f"{self._player}/{name}", self._step)
 
     def __call__(self, name: str) -> Key:
-        return keys.per_example(self.stream(name), self._index)
+        return keys.per_example(self._stream(name), self._index)
+
+    def dropout(self, name: str) -> Key:
+        """The network's own key: that of the first of this device's examples.
+
+        Flax draws one mask for the batch, so the masks, unlike all other draws, depend
+        on how many devices share it; but no two devices have the same.
+        """
+        return jax.random.fold_in(self._stream(f"{name}_dropout"), self._index[0])
 
 
 def _draws(player: str, key: Key, step, batch: Batch, axis_name) -> _Draws:

@@ -3,6 +3,7 @@
 import jax
 import pytest
 
+jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The suite compiles much and runs little: it takes a third of the time this way.

@@ -15,6 +15,7 @@ WORKER = """
 import sys
 import jax, numpy as np
 address, rank, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_disable_most_optimizations", True)  # the last bit depends on it
 jax.config.update("jax_cpu_collectives_implementation", "gloo")

@@ -323,7 +323,7 @@ def test_step_with_a_relativistic_loss_reports_the_real_logits(key):
 def test_donated_state_gives_no_warning_and_one_program(key):
     """Warnings are errors in this suite; the average must not share its buffers."""
     gan = games.dcgan()
-    state = games.init(gan)
+    state = jaxgan.init(gan, key, games.batch())  # not the cached one
     traces = 0
 
     def counted(state, batch, key):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 OWN_SETS = {
-    "digits": "1.0.0",
+    "digits": "1.1.0",
     "mnist": "1.0.0",
     "fashion_mnist": "1.0.0",
     "cifar10": "1.0.0",

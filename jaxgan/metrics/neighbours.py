@@ -27,7 +27,9 @@ def squared_distances(
 ) -> Float[Array, "n m"]:
     """||x_i - y_j||^2, as ||x||^2 - 2 x·y + ||y||^2, never below zero."""
     x2, y2 = (x**2).sum(axis=1), (y**2).sum(axis=1)
-    return jnp.maximum(x2[:, None] - 2 * x @ y.T + y2[None, :], 0)
+    # In full float32 on every platform: the terms cancel where it matters, nearby.
+    products = jnp.matmul(x, y.T, precision=lax.Precision.HIGHEST)
+    return jnp.maximum(x2[:, None] - 2 * products + y2[None, :], 0)
 
 
 @jax.jit

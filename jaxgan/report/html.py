@@ -26,7 +26,8 @@ def write(workdir: Path) -> Path:
     Returns:
         The report's path.
     """
-    rows = [json.loads(r) for r in (workdir / "metrics.jsonl").read_text().splitlines()]
+    metrics = (workdir / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in metrics]
     record = json.loads((workdir / "config.json").read_text())
     result = json.loads((workdir / "result.json").read_text())
     environment = jinja2.Environment(

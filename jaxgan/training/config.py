@@ -36,6 +36,8 @@ class TrainConfig:
     resolution: int | None = None
     # Crop images that are not square to their centre, instead of refusing them.
     crop: bool = False
+    # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
+    channels: int | None = None
     # Where the run's files go; by default runs/EXPERIMENT-DATASET-SEED.
     workdir: Path | None = None
     # Write metrics every so many steps.
@@ -55,13 +57,15 @@ class TrainConfig:
 
 
 # Where things lie is no part of what is run.
-_PLACES = ("data_dir", "manual_dir", "workdir", "dry_run")
+_MAY_BE_ZERO = ("seed", "device_cache_mib")
+_FEWEST = 8
+PLACES = ("data_dir", "manual_dir", "workdir", "dry_run")
 
 
 def identity(config: TrainConfig) -> dict:
     """What makes a run the run it is, as JSON values."""
     fields = dataclasses.asdict(config)
-    return {k: _jsonable(v) for k, v in fields.items() if k not in _PLACES}
+    return {k: _jsonable(v) for k, v in fields.items() if k not in PLACES}
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
@@ -70,13 +74,14 @@ def resolve(config: TrainConfig) -> TrainConfig:
     Raises:
         InputError: for a value that no run can have.
     """
-    positive = ("steps", "batch_size", "d_steps", "log_every", "sample_every")
-    for name in (*positive, "checkpoint_every"):
-        _check_at_least(config, name, 1)
-    for name in ("seed", "device_cache_mib"):
-        _check_at_least(config, name, 0)
-    if config.resolution is not None:
-        _check_at_least(config, "resolution", 1)
+    for field in dataclasses.fields(config):
+        _check_number(field.name, getattr(config, field.name))
+    if config.checkpoint_every % config.log_every:
+        raise InputError(
+            f"--checkpoint-every must be a multiple of --log-every "
+            f"({config.log_every}), got {config.checkpoint_every}: a resumed run would "
+            "average its first line of metrics over other steps."
+        )
     parallel.check_divisible(config.batch_size, jax.local_device_count())
     return dataclasses.replace(
         config,
@@ -92,9 +97,14 @@ def default_workdir(config: TrainConfig) -> Path:
     return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
 
 
-def check_batch(config: TrainConfig, data: DataSet) -> None:
-    """Raises InputError if one batch would hold an example twice."""
+def check_data(config: TrainConfig, data: DataSet) -> None:
+    """Raises InputError for a set that is too small to train on, or to judge by."""
     examples = len(data.train.images)
+    if examples < _FEWEST:
+        raise InputError(
+            f"{data.name} has {examples} training images; at least {_FEWEST} are "
+            "needed."
+        )
     if config.batch_size > examples:
         raise InputError(
             f"--batch-size {config.batch_size} is larger than the data set: "
@@ -102,10 +112,15 @@ def check_batch(config: TrainConfig, data: DataSet) -> None:
         )
 
 
-def _check_at_least(config: TrainConfig, name: str, least: int) -> None:
-    value = getattr(config, name)
-    if value < least:
-        flag = "--" + name.replace("_", "-")
+def _check_number(name: str, value) -> None:
+    """Counts are at least 1, weights and rates at least 0, a seed has 32 bits."""
+    flag = "--" + name.replace("_", "-")
+    if name == "seed" and not 0 <= value < 2**32:
+        raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    least = 1 if isinstance(value, int) and name not in _MAY_BE_ZERO else 0
+    if not value >= least:
         raise InputError(f"{flag} must be at least {least}, got {value}.")
 
 

@@ -97,10 +97,7 @@ def streamed_chunks(
 
 
 def _columns(images: ImageSet) -> dict[str, np.ndarray]:
-    columns = {"image": np.asarray(images.images)}
-    if images.labels is not None:
-        columns["label"] = np.asarray(images.labels)
-    return columns
+    return images.batch(np.arange(len(images)))
 
 
 def _pad(steps: np.ndarray, length: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from jaxgan.typing import Key
 
 _GRID_COLUMNS = 10
 _GRID_ROWS = 8
+_ADVICE = "Lower the learning rates or add a penalty, and use another --workdir."
 # A streamed chunk's examples lie in memory twice: as read, and as put on the device.
 _STREAMED_CHUNK_BYTES = 128 * 2**20
 
@@ -58,7 +59,7 @@ def train(
     bar = tqdm(total=config.steps, initial=step, unit="step", desc="training")
     recent: list[dict[str, np.ndarray]] = []
     with MetricsLog(workdir, step) as log, bar:
-        begin = time.monotonic()
+        begin, seconds = time.monotonic(), log.seconds
         feeds = source(data.train, config, step, lengths, longest)
         for length, (table, rows) in zip(lengths, feeds, strict=True):
             state, metrics = chunk(state, table, rows, np.int32(length), key)
@@ -69,8 +70,9 @@ def train(
             bar.update(length)
             if step % config.log_every == 0 or step == config.steps:
                 now = time.monotonic()
+                seconds += now - begin
                 row = _row(recent, step, config, now - begin)
-                log.write(row)
+                log.write({**row, "seconds": round(seconds, 2)})
                 bar.set_postfix(
                     d_loss=f"{row['d_loss']:.3f}", g_loss=f"{row['g_loss']:.3f}"
                 )
@@ -78,7 +80,7 @@ def train(
             if step % config.sample_every == 0 or step == config.steps:
                 save_samples(gan, state, data, key, workdir)
             if step % config.checkpoint_every == 0 or step == config.steps:
-                checkpoints.save(state)
+                _save(checkpoints, state)
     return state
 
 
@@ -145,22 +147,30 @@ def _row(recent, step: int, config: TrainConfig, seconds: float) -> dict[str, fl
     }
 
 
+def _save(checkpoints: Checkpoints, state: GANState) -> None:
+    """Saves, unless the last update, which no metric has seen, went wrong."""
+    try:
+        checkpoints.save(state)
+    except FloatingPointError as error:
+        raise NonFiniteError(f"{error} {_kept(checkpoints)}. {_ADVICE}") from error
+
+
+def _kept(checkpoints: Checkpoints) -> str:
+    if checkpoints.latest is None:
+        return "There is no checkpoint yet"
+    return (
+        f"The last good checkpoint, of step {checkpoints.latest}, is kept in "
+        f"{checkpoints.directory}"
+    )
+
+
 def _check_finite(metrics, before: int, checkpoints: Checkpoints) -> None:
     bad = {name: ~np.isfinite(values) for name, values in metrics.items()}
     if not any(where.any() for where in bad.values()):
         return
     name = min((n for n in bad if bad[n].any()), key=lambda n: bad[n].argmax())
     index = int(bad[name].argmax())
-    saved = checkpoints.latest
-    kept = (
-        "There is no checkpoint yet"
-        if saved is None
-        else (
-            f"The last good checkpoint, of step {saved}, is kept in "
-            f"{checkpoints.directory}"
-        )
-    )
     raise NonFiniteError(
-        f"{name} became {metrics[name][index]} at step {before + index + 1}. {kept}. "
-        "Lower the learning rates or add a gradient penalty, and use another --workdir."
+        f"{name} became {metrics[name][index]} at step {before + index + 1}. "
+        f"{_kept(checkpoints)}. {_ADVICE}"
     )

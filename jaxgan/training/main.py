@@ -2,13 +2,13 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import tyro
 
 import jaxgan.data
@@ -19,7 +19,7 @@ from jaxgan.data import DataSet
 from jaxgan.gan import GAN, GANState, init
 from jaxgan.steps import make_d_step, make_g_step
 from jaxgan.training import workdir as directory
-from jaxgan.training.config import TrainConfig, check_batch, identity, resolve
+from jaxgan.training.config import PLACES, TrainConfig, check_data, identity, resolve
 from jaxgan.training.evaluation import evaluate
 from jaxgan.training.loop import NonFiniteError, train
 
@@ -71,15 +71,18 @@ def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
         NonFiniteError: if a metric became infinite or NaN.
     """
     config = resolve(config.with_defaults())
-    print(json.dumps({"experiment": config.experiment, **identity(config)}, indent=2))
+    places = {name: str(getattr(config, name)) for name in PLACES if name != "dry_run"}
+    shown = {"experiment": config.experiment, **identity(config), **places}
+    print(json.dumps(shown, indent=2))
     data = jaxgan.data.load(
         config.dataset,
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,
         resolution=config.resolution,
         crop=config.crop,
+        channels=config.channels,
     )
-    check_batch(config, data)
+    check_data(config, data)
     gan = make_gan(config, data)
     key = jax.random.key(config.seed)
     state = init(gan, key, _first_batch(data, 1))
@@ -88,7 +91,7 @@ def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
-    with directory.claim(config, path):
+    with directory.claim(config, path, data.fingerprint):
         result_path = path / "result.json"
         if result_path.exists():
             result = json.loads(result_path.read_text())
@@ -102,27 +105,22 @@ def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
 
 
 def _train_and_judge(gan, config, data, state, key, path: Path) -> dict[str, Any]:
-    begin = time.monotonic()
     with Checkpoints(path / "checkpoints") as checkpoints:
         if checkpoints.latest is not None:
             state = checkpoints.restore(state)
             print(f"Continuing from the checkpoint of step {int(state.step)}.")
         state = train(gan, config, data, state, key, checkpoints)
-    seconds = time.monotonic() - begin
     return {
         "steps": int(state.step),
         "images": int(state.images),
-        "seconds": round(seconds, 2),
+        "seconds": directory.read_metrics(path)[-1]["seconds"],
         "evaluation": evaluate(gan, state, data, key),
         "digest": digest(state),
     }
 
 
 def _first_batch(data: DataSet, count: int) -> dict[str, jax.Array]:
-    batch = {"image": jnp.asarray(data.train.images[:count])}
-    if data.train.labels is not None:
-        batch["label"] = jnp.asarray(data.train.labels[:count])
-    return batch
+    return jax.tree.map(jnp.asarray, data.train.batch(np.arange(count)))
 
 
 def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> str:
@@ -145,7 +143,7 @@ def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> s
         f"the run:        {config.steps:,} steps, "
         f"{config.steps * config.batch_size / len(data.train.images):.1f} epochs of "
         "generator updates",
-        "dry run: nothing was written",
+        "dry run: no workdir was made",
     )
     return "\n".join(lines)
 
@@ -155,9 +153,10 @@ def _print_summary(path: Path, result: dict[str, Any]) -> None:
     two_sample = evaluation["two_sample"]
     print(
         f"1-NN two-sample accuracy against test images: {two_sample['accuracy']:.3f} "
-        f"for samples, {two_sample['reference_train_against_test']:.3f} for the first "
-        f"training images, {two_sample['reference_random_train_against_test']:.3f} for "
-        "training images drawn at random"
+        f"for samples, {two_sample['reference_train_against_test']:.3f} for training "
+        "images drawn at random, "
+        f"{two_sample['reference_first_train_against_first_test']:.3f} for the first "
+        "training images"
     )
     if "classes" in evaluation:
         shares = evaluation["classes"]["shares"].items()

@@ -21,8 +21,13 @@ _VERSIONS = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "nu
 
 
 @contextmanager
-def claim(config: TrainConfig, workdir: Path) -> Iterator[None]:
+def claim(config: TrainConfig, workdir: Path, fingerprint: str) -> Iterator[None]:
     """Makes the workdir this run's own, for as long as the context lasts.
+
+    Args:
+        config: what runs.
+        workdir: where.
+        fingerprint: the data set's; a run is not continued on other images.
 
     Raises:
         InputError: if it cannot be written, holds a run of another config, holds files
@@ -31,8 +36,8 @@ def claim(config: TrainConfig, workdir: Path) -> Iterator[None]:
     path = workdir / "config.json"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        _check_ours(config, workdir, path)
-        lock = (workdir / ".lock").open("w")
+        _check_not_foreign(workdir)
+        lock = (workdir / ".lock").open("a")
     except OSError as error:
         raise InputError(
             f"The workdir {workdir} cannot be written: {error.strerror}. Choose "
@@ -47,46 +52,56 @@ def claim(config: TrainConfig, workdir: Path) -> Iterator[None]:
                 f"Another process is running in {workdir}. Wait for it, or choose "
                 "another --workdir."
             ) from error
-        if not path.exists():
-            write_json(path, describe(config))
+        ours = describe(config, fingerprint)
+        if path.exists():
+            _check_same(ours, path)
+        else:
+            write_json(path, ours)
         yield
 
 
-def _check_ours(config: TrainConfig, workdir: Path, path: Path) -> None:
-    if not path.exists():
-        strangers = sorted(p.name for p in workdir.iterdir() if p.name != ".lock")
-        if strangers:
-            raise InputError(
-                f"The workdir {workdir} is not empty and holds no run (there is "
-                f"{strangers[0]}, but no config.json). Choose another --workdir."
-            )
-        return
+def _check_not_foreign(workdir: Path) -> None:
+    ours = {".lock", "config.json", "config.json.part"}
+    found = {path.name for path in workdir.iterdir()}
+    if "config.json" not in found and found - ours:
+        raise InputError(
+            f"The workdir {workdir} is not empty and holds no run (there is "
+            f"{min(found - ours)}, but no config.json). Choose another --workdir."
+        )
+
+
+def _check_same(ours: dict[str, Any], path: Path) -> None:
     try:
-        record = json.loads(path.read_text())
-        theirs = {"experiment": record["experiment"], **record["config"]}
+        here, there = _comparable(ours), _comparable(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is not a run's config: {error!r}. Choose another --workdir."
         ) from error
-    ours = {"experiment": config.experiment, **identity(config)}
     different = [
-        f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here"
-        for name in sorted({*ours, *theirs})
-        if ours.get(name) != theirs.get(name)
+        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in sorted({*here, *there})
+        if here.get(name) != there.get(name)
     ]
     if different:
         raise InputError(
-            f"{workdir} holds a run of another config. What differs: "
+            f"{path.parent} holds a run of another config. What differs: "
             f"{'; '.join(different)}. Choose another --workdir, or give the same "
             "values to continue that run."
         )
 
 
-def describe(config: TrainConfig) -> dict[str, Any]:
+def _comparable(record: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for one run to continue another."""
+    names = ("experiment", "data_fingerprint")
+    return {**{name: record[name] for name in names}, **record["config"]}
+
+
+def describe(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
     """What config.json holds: enough to run the same again."""
     return {
         "experiment": config.experiment,
         "config": identity(config),
+        "data_fingerprint": fingerprint,
         "data_dir": str(config.data_dir),
         "versions": {name: metadata.version(name) for name in _VERSIONS},
         "python": platform.python_version(),
@@ -102,6 +117,8 @@ def _git_revision() -> str | None:
         [*git, *words], capture_output=True, text=True, check=True
     ).stdout.strip()
     try:
+        # A package installed inside some other project's repository is not its code.
+        run("ls-files", "--error-unmatch", Path(__file__).name)
         changed = run("status", "--porcelain", "--untracked-files=no")
         return run("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
@@ -127,6 +144,9 @@ class MetricsLog:
         workdir: the run's directory.
         step: the step that the run starts from; what a stopped run wrote beyond it is
             dropped, since it will be written again.
+
+    Attributes:
+        seconds: how long the steps before took, over all sessions of the run.
     """
 
     def __init__(self, workdir: Path, step: int):
@@ -134,6 +154,7 @@ class MetricsLog:
         lines = [row for row in read_metrics(workdir) if row["step"] <= step]
         text = "".join(json.dumps(row) + "\n" for row in lines)
         write_atomically(self.path, text.encode())
+        self.seconds: float = lines[-1]["seconds"] if lines else 0.0
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
 
     def write(self, row: dict[str, Any]) -> None:

@@ -27,12 +27,12 @@ def data_dir(tmp_path_factory):
 def test_digits_hold_out_the_last_fifth(data_dir):
     data = load("digits", data_dir=data_dir)
     images, labels = digits.read()
-    assert (len(data.train), len(data.test)) == (1437, 360)
+    assert (len(data.train), len(data.test)) == (1415, 382)
     assert data.train.classes == tuple("0123456789")
-    np.testing.assert_array_equal(data.train.images, images[:1437])
-    np.testing.assert_array_equal(data.test.images, images[1437:])
-    np.testing.assert_array_equal(data.train.labels, labels[:1437])
-    np.testing.assert_array_equal(data.test.labels, labels[1437:])
+    np.testing.assert_array_equal(data.train.images, images[:1415])
+    np.testing.assert_array_equal(data.test.images, images[1415:])
+    np.testing.assert_array_equal(data.train.labels, labels[:1415])
+    np.testing.assert_array_equal(data.test.labels, labels[1415:])
 
 
 def test_options_make_caches_of_their_own(data_dir):
@@ -57,7 +57,7 @@ def test_damaged_cache_is_decoded_anew(tmp_path):
     file.write_bytes(file.read_bytes()[:-9])
     again = load("digits", data_dir=tmp_path)
     np.testing.assert_array_equal(again.test.images, data.test.images)
-    assert again.train.images.shape == (1437, 8, 8, 1)
+    assert again.train.images.shape == (1415, 8, 8, 1)
 
 
 def test_mnist_form_keeps_values_and_order(tmp_path, small_mnist):
@@ -143,7 +143,7 @@ def test_two_first_starts_at_once_and_a_second(tmp_path):
         out, err = process.communicate(timeout=120)
         # Nothing else on stdout or stderr, and neither TensorFlow nor torch.
         assert err == ""
-        assert out in ("1437 tensorflow_datasets\n", "1437\n")
+        assert out in ("1415 tensorflow_datasets\n", "1415\n")
         assert process.returncode == 0
     out, err = start(tmp_path).communicate(timeout=120)
-    assert (out, err) == ("1437\n", "")
+    assert (out, err) == ("1415\n", "")

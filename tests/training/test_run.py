@@ -3,17 +3,20 @@
 import dataclasses
 import json
 import shutil
+import sys
 
 import jax
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 import jaxgan
-from experiments import conditional, mlp
+from experiments import conditional, dcgan, mlp
 from jaxgan import nets
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.training import NonFiniteError, loop, run
+from jaxgan.data import DataSet, ImageSet
+from jaxgan.training import NonFiniteError, evaluation, loop, run
 from jaxgan.training.workdir import MetricsLog, read_metrics
 
 
@@ -104,7 +107,7 @@ def test_a_streamed_set_gives_the_same_digest(finished, config, tmp_path):
 
 
 def test_a_stopped_run_resumes_to_the_same_digest(
-    finished, config, tmp_path, monkeypatch
+    finished, config, tmp_path, monkeypatch, capsys
 ):
     """Stopped after step 40's metrics were written, with step 20 as last checkpoint."""
     config = dataclasses.replace(config, workdir=tmp_path / "run")
@@ -122,19 +125,20 @@ def test_a_stopped_run_resumes_to_the_same_digest(
     assert not (tmp_path / "run" / "result.json").exists()
     assert read_metrics(tmp_path / "run")[-1]["step"] == 40
     result = run(config, mlp.make_gan)
+    assert "Continuing from the checkpoint of step 20." in capsys.readouterr().out
     assert result["digest"] == finished[1]["digest"]
     steps = [row["step"] for row in read_metrics(tmp_path / "run")]
     assert steps == [10, 20, 30, 40, 50]
-    speed = "images_per_second"
+    times = {"images_per_second": 0, "seconds": 0}
     for row, whole in zip(
         read_metrics(tmp_path / "run"), read_metrics(finished[0]), strict=True
     ):
-        assert {**row, speed: 0} == {**whole, speed: 0}
+        assert {**row, **times} == {**whole, **times}
 
 
 def test_a_finished_run_is_not_run_again(finished, config, capsys, monkeypatch):
     workdir, result = finished
-    monkeypatch.setattr(loop, "train", None)
+    monkeypatch.setattr(sys.modules["jaxgan.training.main"], "train", None)
     again = run(dataclasses.replace(config, workdir=workdir), mlp.make_gan)
     assert again == result
     assert "finished; nothing was done again" in capsys.readouterr().out
@@ -178,9 +182,13 @@ def test_a_workdir_that_cannot_be_made_is_refused(config, tmp_path):
 
 def test_a_workdir_in_use_is_refused(finished, config, tmp_path):
     shutil.copytree(finished[0], tmp_path / "run")
+    record = json.loads((finished[0] / "config.json").read_text())
+    fingerprint = record["data_fingerprint"]
     config = dataclasses.replace(config, workdir=tmp_path / "run")
     with (
-        jaxgan.training.workdir.claim(config, tmp_path / "run"),
+        jaxgan.training.workdir.claim(
+            config.with_defaults(), tmp_path / "run", fingerprint
+        ),
         pytest.raises(jaxgan.InputError, match="Another process"),
     ):
         run(config, mlp.make_gan)
@@ -233,9 +241,13 @@ def test_conditional_run_reports_the_share_asked_for(data_dir, tmp_path):
         ({"batch_size": -3}, "--batch-size must be at least 1, got -3"),
         ({"log_every": 0}, "--log-every must be at least 1"),
         ({"seed": -1}, "--seed must be at least 0"),
-        ({"batch_size": 8000}, "larger than the data set: digits has 1437"),
+        ({"seed": 2**32}, r"--seed .* below 2\*\*32"),
+        ({"hidden": 0}, "--hidden must be at least 1, got 0"),
+        ({"learning_rate": -1.0}, "--learning-rate must be at least 0"),
+        ({"checkpoint_every": 15}, "multiple of --log-every"),
+        ({"batch_size": 8000}, "larger than the data set: digits has 1415"),
         ({"batch_size": 12}, "12 cannot be shared equally by 8 devices.*8 or 16"),
-        ({"dataset": "mnits"}, "mnist"),
+        ({"dataset": "mnits"}, "Did you mean mnist"),
         ({"resolution": 0}, "--resolution must be at least 1"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
@@ -248,8 +260,6 @@ def test_bad_values_are_refused(config, tmp_path, changes, message):
 
 
 def test_a_resolution_the_network_cannot_make_is_refused(config, tmp_path):
-    from experiments import dcgan
-
     config = dcgan.Config(
         dataset="digits",
         resolution=30,
@@ -258,6 +268,89 @@ def test_a_resolution_the_network_cannot_make_is_refused(config, tmp_path):
     )
     with pytest.raises(jaxgan.InputError, match=r"not 30.*--resolution"):
         run(config, dcgan.make_gan)
+
+
+def test_a_conditional_game_without_labels_is_refused(data_dir, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for shade in range(20):
+        Image.new("L", (8, 8), shade).save(folder / f"{shade}.png")
+    config = conditional.Config(
+        batch_size=8,
+        dataset=f"folder:{folder}",
+        data_dir=data_dir,
+        workdir=tmp_path / "run",
+    )
+    with pytest.raises(jaxgan.InputError, match=r"needs labels.*has none"):
+        run(config, conditional.make_gan)
+
+
+def test_other_images_in_the_same_folder_are_refused(data_dir, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for shade in range(20):
+        Image.new("L", (8, 8), shade).save(folder / f"{shade}.png")
+    config = mlp.Config(
+        steps=2,
+        batch_size=8,
+        hidden=8,
+        log_every=1,
+        dataset=f"folder:{folder}",
+        data_dir=data_dir,
+        workdir=tmp_path / "run",
+    )
+    run(config, mlp.make_gan)
+    Image.new("L", (8, 8), 255).save(folder / "another.png")
+    with pytest.raises(jaxgan.InputError, match="data_fingerprint"):
+        run(config, mlp.make_gan)
+
+
+def test_an_update_that_no_metric_has_seen_is_not_saved(config, tmp_path):
+    """The very last update overflows; its metrics were still finite."""
+    config = dataclasses.replace(config, d_steps=1, steps=30, workdir=tmp_path / "run")
+
+    def make_gan(config, data):
+        rate = lambda count: jax.numpy.where(count < 29, 1e-3, np.inf)
+        return dataclasses.replace(
+            mlp.make_gan(config, data), g_optimizer=optax.sgd(rate)
+        )
+
+    with pytest.raises(NonFiniteError, match=r"After step 30 .*generator.*step 20"):
+        run(config, make_gan)
+
+
+def test_batch_norm_and_a_penalty_from_the_command_line_are_refused(config, tmp_path):
+    config = dcgan.Config(
+        dataset="digits",
+        resolution=16,
+        batch_norm=True,
+        r1=0.1,
+        data_dir=config.data_dir,
+        workdir=tmp_path / "run",
+    )
+    with pytest.raises(jaxgan.InputError, match="batch-normalised"):
+        run(config, dcgan.make_gan)
+
+
+def test_the_evaluation_does_not_depend_on_the_order_of_a_set():
+    """A perfect sampler of a set sorted by class."""
+    random = np.random.default_rng(0)
+
+    def images(n):
+        labels = np.repeat(np.arange(2, dtype=np.int32), n // 2)
+        pixels = (
+            random.integers(0, 100, (n, 2, 2, 1)) + 150 * labels[:, None, None, None]
+        )
+        return ImageSet(pixels.astype(np.uint8), labels, ("a", "b"))
+
+    data = DataSet("sorted", images(24_000), images(2_400))
+    fake = images(4_000).images[random.permutation(4_000)]
+    judged = evaluation._two_sample(fake, data)
+    np.testing.assert_allclose(judged["accuracy"], 0.5, atol=0.05)
+    np.testing.assert_allclose(judged["reference_train_against_test"], 0.5, atol=0.05)
+    predicted, accuracy = evaluation._classify(fake[:1_000], data)
+    np.testing.assert_allclose(predicted.mean(), 0.5, atol=0.08)
+    assert accuracy > 0.99
 
 
 def test_a_penalty_on_a_batch_normalised_discriminator_is_refused(config, tmp_path):
