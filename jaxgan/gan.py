@@ -18,7 +18,7 @@ from jaxgan.penalties import Penalty
 from jaxgan.typing import Array, Batch, Key, Schedule, Variables
 
 # Optimising the initialisation takes seconds, running it milliseconds.
-_RUNS_ONCE = {"xla_backend_optimization_level": 1}
+_RUNS_ONCE = {"xla_backend_optimization_level": 0}
 
 Term = Callable[[Array, Batch], Array]
 Prior = Callable[[Key, int], Array]

@@ -1,6 +1,8 @@
 """scikit-learn's handwritten digits: inside the package, so nothing is downloaded."""
 
+import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,12 @@ _FIRST_HELD_OUT = 1_415  # where the writer begins who is nearest to four fifths
 
 def read() -> tuple[UInt8[np.ndarray, "n 8 8 1"], Int[np.ndarray, " n"]]:
     """All 1,797 digits in scikit-learn's order, their 17 shades spread over 0..255."""
-    from sklearn.datasets import load_digits  # a second of import
-
-    digits: Any = load_digits()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    return images[..., None], digits.target.astype(np.int64)
+    # The file that `sklearn.datasets.load_digits` reads; importing that takes a second.
+    spec: Any = importlib.util.find_spec("sklearn")
+    path = Path(spec.submodule_search_locations[0]) / "datasets/data/digits.csv.gz"
+    rows = np.loadtxt(path, delimiter=",")
+    images = np.rint(rows[:, :-1] * (255 / 16)).astype(np.uint8)
+    return images.reshape(-1, 8, 8, 1), rows[:, -1].astype(np.int64)
 
 
 class Digits(tfds.core.GeneratorBasedBuilder, skip_registration=True):

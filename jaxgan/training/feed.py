@@ -32,7 +32,10 @@ def make_chunk(gan: GAN, config: TrainConfig, *, resident: bool) -> Callable:
     """
     devices = jax.local_device_count()
     axis_name = parallel.AXIS if devices > 1 else None
-    train_step = make_train_step(gan, d_steps=config.d_steps, axis_name=axis_name)
+    # Jitted, so that asking for the metrics' shapes and playing share one trace.
+    train_step = jax.jit(
+        make_train_step(gan, d_steps=config.d_steps, axis_name=axis_name)
+    )
 
     def chunk(state, table, rows, count, key):
         def batch(i):

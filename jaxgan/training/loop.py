@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -53,8 +54,8 @@ def train(
     chunk = feed.make_chunk(gan, config, resident=resident)
     # Where the chunk will return it, so that the second call is no other program.
     state = parallel.put_shared(state)
-    if step == 0:
-        save_samples(gan, state, data, key, workdir)
+    # The first picture waits for the first steps; they donate the state it is of.
+    first = jax.tree.map(jnp.copy, state) if step == 0 else None
 
     bar = tqdm(total=config.steps, initial=step, unit="step", desc="training")
     recent: list[dict[str, np.ndarray]] = []
@@ -68,6 +69,9 @@ def train(
             recent.append(metrics)
             step += length
             bar.update(length)
+            if first is not None:
+                save_samples(gan, first, data, key, workdir)
+                first = None
             if step % config.log_every == 0 or step == config.steps:
                 now = time.monotonic()
                 seconds += now - begin
