@@ -26,7 +26,7 @@ class Config(TrainConfig):
     # Generator updates.
     steps: int = 10_000
     # Examples of one update, over all devices.
-    batch_size: int = 100
+    batch_size: int = 96
     # Dimensions of the latent space.
     latent_dim: int = 64
     # Units of each hidden layer.
