@@ -141,18 +141,11 @@ def make_g_step(gan: GAN, *, axis_name: str | None = None) -> Step:
 
         g_state, metrics = _update(state.generator, objective, "g", axis_name)
         made = z.shape[0] * keys.axis_size(axis_name)
-        average = ema.update(
-            state.ema,
-            g_state.variables,
-            images_per_step=made,
-            half_life=gan.ema_half_life,
-            ramp_up=gan.ema_ramp_up,
-            images_seen=state.images,
-        )
-        state = state.replace(
-            generator=g_state, ema=average, images=state.images + made
-        )
-        return state, metrics
+        average = _average(gan, state, g_state.variables, made)
+        images_made = state.images + made
+        return state.replace(
+            generator=g_state, ema=average, images=images_made
+        ), metrics
 
     return g_step
 
@@ -278,6 +271,17 @@ def _update(
         )
     metrics[f"{player}_grad_norm"] = optax.tree.norm(grads)
     return network.apply_gradients(grads=grads, collections=collections), metrics
+
+
+def _average(gan: GAN, state: GANState, variables: Variables, made) -> Variables:
+    return ema.update(
+        state.ema,
+        variables,
+        images_per_step=made,
+        half_life=gan.ema_half_life,
+        ramp_up=gan.ema_ramp_up,
+        images_seen=state.images,
+    )
 
 
 def _check_synchronised(module, network: NetworkState, axis_name: str | None) -> None:
