@@ -51,7 +51,7 @@ def make_d_step(gan: GAN, *, axis_name: str | None = None) -> Step:
     def d_step(state: GANState, batch: Batch, key: Key):
         check_penalties(gan, state.discriminator.variables)
         _check_synchronised(discriminator, state.discriminator, axis_name)
-        draw = _draws("d", key, state.discriminator.step, batch, axis_name)
+        draw = _Draws("d", key, state.discriminator.step, batch, axis_name)
         condition = condition_of(gan, batch)
         sigma = _noise_level(gan, state)
 
@@ -113,7 +113,7 @@ def make_g_step(gan: GAN, *, axis_name: str | None = None) -> Step:
 
     def g_step(state: GANState, batch: Batch, key: Key):
         _check_synchronised(generator, state.generator, axis_name)
-        draw = _draws("g", key, state.generator.step, batch, axis_name)
+        draw = _Draws("g", key, state.generator.step, batch, axis_name)
         condition = condition_of(gan, batch)
         sigma = _noise_level(gan, state)
         z = _latents(gan, draw("latent"))
@@ -183,8 +183,9 @@ def make_train_step(
 class _Draws:
     """One update's random streams: ``draw(name)`` is one key an example, ``[b]``."""
 
-    def __init__(self, player: str, key: Key, step, index):
-        self._player, self._key, self._step, self._index = player, key, step, index
+    def __init__(self, player: str, key: Key, step, batch: Batch, axis_name):
+        self._player, self._key, self._step = player, key, step
+        self._index = keys.example_indices(batch["image"].shape[0], axis_name)
 
     def _stream(self, name: str) -> Key:
         return keys.stream(self._key, f"{self._player}/{name}", self._step)
@@ -199,11 +200,6 @@ class _Draws:
         on how many devices share it; but no two devices have the same.
         """
         return jax.random.fold_in(self._stream(f"{name}_dropout"), self._index[0])
-
-
-def _draws(player: str, key: Key, step, batch: Batch, axis_name) -> _Draws:
-    index = keys.example_indices(batch["image"].shape[0], axis_name)
-    return _Draws(player, key, step, index)
 
 
 def _latents(gan: GAN, example_keys: Key) -> Array:
