@@ -1,29 +1,45 @@
 """Every adversarial loss, with and without gradient penalties, on ring-8 and grid-25.
 
 The games differ in nothing but the loss and the penalty: the same networks, optimizer,
-steps and seeds, and weights that were not tuned for any of them. R1 and R2 are those of
-Mescheder et al. 2018 (arXiv:1801.04406), the third penalty that of WGAN-GP (Gulrajani
-et al. 2017, arXiv:1704.00028). Each cell is judged over seeds by the modes it covers
-and by the share of its samples that lie near one.
+steps and seeds, and weights that were not tuned for any of them. The f-GANs are those
+of Nowozin et al. 2016 (arXiv:1606.00709), in their zero-sum form. R1 and R2 are those
+of Mescheder et al. 2018 (arXiv:1801.04406), the third penalty that of WGAN-GP
+(Gulrajani et al. 2017, arXiv:1704.00028). Each cell is judged over seeds by the modes
+it covers and by the share of its samples that lie near one.
 
 Expected: that R1 and R2 together, which Huang et al. 2024 (R3GAN) give to relativistic
-pairing, cost no loss any modes, and that this pair covers nearly all. About 15 minutes
-on two CPU cores, each cell kept as it is done::
+pairing, cost no loss any modes, and that this pair covers nearly all. About 20 minutes
+on one CPU core, each penalty and target kept as it is done::
 
     python -m experiments.studies.losses
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from matplotlib.figure import Figure
 
 from experiments.studies import points, study
 from experiments.studies.points import Recipe, Target
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
-from jaxgan import losses, penalties
+from jaxgan import GAN, divergences, losses, penalties
+from jaxgan.losses import AdversarialLoss
 
+# Left out of the f-GANs: `divergences.gan`, whose game is the minimax one, and those
+# that are multiples of another (Jensen-Shannon, the three orders of alpha).
+_DIVERGENCES = {
+    "KL": divergences.kl,
+    "reverse KL": divergences.reverse_kl,
+    "Pearson": divergences.pearson,
+    "Neyman": divergences.neyman,
+    "Hellinger": divergences.squared_hellinger,
+    "total variation": divergences.total_variation,
+    "Jeffreys": divergences.jeffreys,
+}
 LOSSES = {
     "minimax": losses.minimax,
     "non-saturating": losses.non_saturating,
@@ -31,6 +47,7 @@ LOSSES = {
     "Wasserstein": losses.wasserstein,
     "hinge": losses.hinge,
     "relativistic": losses.relativistic,
+    **{f"f-GAN: {name}": losses.f_gan(f) for name, f in _DIVERGENCES.items()},
 }
 Scores = dict[str, np.ndarray]
 
@@ -67,20 +84,47 @@ def regularisers(config: Config) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def one_of(choices: Sequence[AdversarialLoss], which: Any) -> AdversarialLoss:
+    """The loss of a number that may be traced: a population may differ in its loss."""
+    which = jnp.asarray(which, jnp.int32)
+    discriminators = [loss.discriminator for loss in choices]
+    generators = [loss.generator for loss in choices]
+    # Of a switch the gradient is switched, too: what is not chosen may be infinite.
+    return AdversarialLoss(
+        discriminator=lambda r, f: lax.switch(which, discriminators, r, f),
+        generator=lambda r, f: lax.switch(which, generators, r, f),
+        uses_real=any(loss.uses_real for loss in choices),
+    )
+
+
 def play(
-    config: Config, loss: str, regulariser: str, target: Target
-) -> dict[str, list[Any]]:
-    """The scores of all seeds of one cell of the table."""
+    config: Config, names: Sequence[str], regulariser: str, target: Target
+) -> dict[str, dict[str, list[Any]]]:
+    """The scores of all seeds of each loss under one penalty.
+
+    All losses are members of one population: they share one compilation, and each seed
+    its first weights and its data.
+    """
     recipe = Recipe(
-        loss=LOSSES[loss],
         penalties=regularisers(config)[regulariser],
         width=config.width,
         steps=config.steps,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
     )
-    clouds = points.clouds(recipe, target, study.seeds(config, config.seeds))
-    return points.scores(clouds, target)
+    choices = [LOSSES[name] for name in names]
+
+    def make(recipe: Recipe, *, loss: Any) -> GAN:
+        chosen = one_of(choices, loss)
+        return points.make_gan(dataclasses.replace(recipe, loss=chosen))
+
+    keys = jnp.tile(study.seeds(config, config.seeds), len(names))
+    which = np.repeat(np.arange(len(names)), config.seeds)
+    clouds = points.clouds(recipe, target, keys, make=make, hypers={"loss": which})
+    return {
+        name: points.scores(cloud, target)
+        for name, cloud in zip(names, np.split(clouds, len(names)), strict=True)
+    }
 
 
 def run(config: Config, parts: Parts) -> Outcome:
@@ -88,18 +132,16 @@ def run(config: Config, parts: Parts) -> Outcome:
     names, terms = list(LOSSES), list(regularisers(config))
     targets = [points.ring(), points.grid()]
     if config.quick:
-        config = dataclasses.replace(config, seeds=2, steps=300, width=16)
-        names, terms, targets = names[-1:], ["none", "R1 and R2"], targets[:1]
+        config = dataclasses.replace(config, seeds=2, steps=20, width=8)
+        names, terms, targets = ["minimax", "relativistic"], ["R1 and R2"], targets[:1]
     found: dict[tuple[str, str, str], Scores] = {}
     for target in targets:
-        for name in names:
-            for term in terms:
-                mark = f"{target.name}-{name}-{term}".replace(" ", "_")
-                make = lambda n=name, r=term, t=target: play(config, n, r, t)
-                scores = parts.get(mark, make)
-                found[target.name, name, term] = {
-                    k: np.array(v) for k, v in scores.items()
-                }
+        for term in terms:
+            make = lambda r=term, t=target: play(config, names, r, t)
+            scores = parts.get(f"{target.name}-{term}".replace(" ", "_"), make)
+            for name in names:
+                columns = {k: np.array(v) for k, v in scores[name].items()}
+                found[target.name, name, term] = columns
     return Outcome(
         protocol=(
             f"{config.seeds} seeds of each cell: perceptrons of two hidden layers of "
@@ -107,7 +149,8 @@ def run(config: Config, parts: Parts) -> Outcome:
             f"{config.steps:,} steps of Adam (betas 0, 0.99) from "
             f"{config.learning_rate:g} to 0 by a cosine, averaged generator. R1 and R2 "
             f"have weight {config.r_weight:g}, WGAN-GP's penalty {config.gp_weight:g}, "
-            f"whatever the loss. Judged by {points.JUDGE}."
+            "whatever the loss. The f-GANs are zero-sum; that of Jensen-Shannon is the "
+            f"minimax loss. A game that diverges scores 0. Judged by {points.JUDGE}."
         ),
         tables=[_table(target, found, names, terms) for target in targets],
         claims=_claims(targets, found, names),

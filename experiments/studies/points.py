@@ -7,6 +7,7 @@ must be sharp within a hundredth of its range. A generator is judged by 2,500 sa
 
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -116,18 +117,26 @@ def make_gan(recipe: Recipe) -> GAN:
     )
 
 
-def clouds(recipe: Recipe, target: Target, keys: Any) -> np.ndarray:
+def clouds(
+    recipe: Recipe,
+    target: Target,
+    keys: Any,
+    *,
+    make: Callable[..., GAN] = make_gan,
+    hypers: Mapping[str, Any] | None = None,
+) -> np.ndarray:
     """What the generators of all seeds make at the end.
 
     Args:
         recipe: the game.
         target: its data, drawn anew for every step.
         keys: one for each seed, ``[n]``.
+        make: from the recipe, and a seed's hyper-parameters by name, to its game.
+        hypers: in what the seeds differ, ``[n]`` each; see `jaxgan.population`.
 
     Returns:
         Samples of the averaged generators, shape [n 2500 2].
     """
-    gan = make_gan(recipe)
 
     def draw(key, step):
         data_key = streams.stream(key, "data", step)
@@ -138,9 +147,9 @@ def clouds(recipe: Recipe, target: Target, keys: Any) -> np.ndarray:
 
     devices = jax.devices()
     trained = population.train(
-        lambda: gan,
+        lambda **hyper: make(recipe, **hyper),
         keys,
-        {},
+        hypers or {},
         draw,
         steps=recipe.steps,
         measure=measure,

@@ -93,7 +93,9 @@ def spread(values: Any) -> dict[str, float]:
         {'median': 2.0, 'low': 1.05, 'high': 2.95, 'seeds': 3}
     """
     values = np.asarray(values, np.float64)
-    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
+    # What diverged may be infinite, and no line leads there.
+    method = "linear" if np.isfinite(values).all() else "nearest"
+    low, median, high = np.quantile(values, [0.025, 0.5, 0.975], method=method)
     return {
         "median": float(median),
         "low": round(float(low), 12),

@@ -12,10 +12,10 @@ A strided convolution is three bilinear maps. With ``x [b h w i]`` the finer ima
 Each map's two transposes are the other two, so the set is closed under
 differentiation: penalties, which differentiate twice, stay inside it.
 
-Why not ``lax.conv_general_dilated`` alone: on the CPU, XLA computes the weight
-gradient of a transposed convolution, and inside a loop that of any convolution (jax
-issue 12868), 15 to 80 times slower than a matrix product does. There W is one matrix
-product per kernel tap; elsewhere it is XLA's own.
+Why not ``lax.conv_general_dilated`` alone: on the CPU, inside a loop, XLA computes the
+weight gradient of a convolution (jax issue 12868), and T and its weight gradient
+everywhere, many times slower than a matrix product does. There T and W are matrix
+products over blocks of a stride's size; elsewhere all three are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds
@@ -41,6 +41,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
+_FEW_CHANNELS = 16
 
 
 def reference_conv(
@@ -82,21 +83,83 @@ def reference_weight_gradient(
     return jax.linear_transpose(conv, w)(g)[0]
 
 
-def _weight_gradient_by_taps(x, g, *, strides, padding, size):
-    """One matrix product [i, b·h'·w'] x [b·h'·w', o] for each tap of the kernel."""
-    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    (sh, sw), (gh, gw) = strides, g.shape[1:3]
+def _blocks(x, *, strides, padding, out, cells):
+    """The padded image cut into blocks of a stride's size, their pixels as channels.
 
-    def tap(i, j):
-        window = x[:, i : i + sh * (gh - 1) + 1 : sh, j : j + sw * (gw - 1) + 1 : sw]
-        contract = ((0, 1, 2), (0, 1, 2))
-        # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
-        return lax.dot_general(
-            window, g, (contract, ((), ())), preferred_element_type=jnp.float32
+    A convolution of stride s is one of stride 1 on blocks of s x s pixels, whose
+    kernel, filled up with zeros, has ceil(k / s) *cells* a side.
+    """
+    (b, *size, c), blocks = (
+        x.shape,
+        [o + n - 1 for o, n in zip(out, cells, strict=True)],
+    )
+    ends = [
+        (low, n * s - length - low, 0)
+        for length, (low, _), n, s in zip(size, padding, blocks, strides, strict=True)
+    ]
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
+    x = x.reshape(b, blocks[0], strides[0], blocks[1], strides[1], c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, *blocks, -1)
+
+
+def _cells(kernel: Pair, strides: Pair) -> Pair:
+    high, wide = (-(-k // s) for k, s in zip(kernel, strides, strict=True))
+    return high, wide
+
+
+def _kernel_by_cells(w, *, strides):
+    """The kernel ``[k k i o]`` as ``[cells cells s·s·i o]``."""
+    (kh, kw, i, o), (sh, sw) = w.shape, strides
+    high, wide = _cells((kh, kw), strides)
+    w = jnp.pad(w, ((0, high * sh - kh), (0, wide * sw - kw), (0, 0), (0, 0)))
+    w = w.reshape(high, sh, wide, sw, i, o).transpose(0, 2, 1, 3, 4, 5)
+    return w.reshape(high, wide, -1, o)
+
+
+def _transpose_by_cells(g, w, *, strides, padding, size):
+    """One matrix product, whose results, a block for each cell, are added in place."""
+    how = {"strides": strides, "padding": padding}
+    if strides == (1, 1):
+        return reference_conv_transpose(g, w, size=size, **how)
+    out, kernel = g.shape[1:3], _kernel_by_cells(w, strides=strides)
+    high, wide, _, o = kernel.shape
+    products = g.reshape(-1, o) @ kernel.reshape(-1, o).T
+    products = products.reshape(*g.shape[:3], high, wide, -1)
+    blocks = sum(
+        jnp.pad(
+            products[:, :, :, i, j],
+            ((0, 0), (i, high - 1 - i), (j, wide - 1 - j), (0, 0)),
         )
+        for i in range(high)
+        for j in range(wide)
+    )
+    image = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
+    cut = partial(_blocks, out=out, cells=(high, wide), **how)
+    return jax.linear_transpose(cut, image)(blocks)[0]
 
-    taps = [[tap(i, j) for j in range(size[1])] for i in range(size[0])]
-    return jnp.stack([jnp.stack(row) for row in taps]).astype(x.dtype)
+
+def _weight_gradient_by_cells(x, g, *, strides, padding, size):
+    """One matrix product for each cell of the kernel; for few channels one for all."""
+    out, (high, wide) = g.shape[1:3], _cells(size, strides)
+    blocks = _blocks(x, strides=strides, padding=padding, out=out, cells=(high, wide))
+    windows = [
+        blocks[:, i : i + out[0], j : j + out[1]]
+        for i in range(high)
+        for j in range(wide)
+    ]
+    if x.shape[3] < _FEW_CHANNELS:
+        windows = [jnp.concatenate(windows, axis=-1)]
+    # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
+    contract = partial(
+        lax.dot_general,
+        dimension_numbers=(((0, 1, 2), (0, 1, 2)), ((), ())),
+        preferred_element_type=jnp.float32,
+    )
+    products = jnp.concatenate([contract(window, g) for window in windows])
+    products = products.astype(x.dtype).reshape(high, wide, -1, g.shape[3])
+    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
+    gather = partial(_kernel_by_cells, strides=strides)
+    return jax.linear_transpose(gather, w)(products)[0]
 
 
 def _out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
@@ -131,13 +194,16 @@ def _primitive(name, shape, everywhere, on_cpu=None):
 
 conv_p = _primitive("strided_conv", _conv_shape, reference_conv)
 transpose_p = _primitive(
-    "strided_conv_transpose", _transpose_shape, reference_conv_transpose
+    "strided_conv_transpose",
+    _transpose_shape,
+    reference_conv_transpose,
+    on_cpu=_transpose_by_cells,
 )
 weight_p = _primitive(
     "strided_conv_weight_gradient",
     _weight_shape,
     reference_weight_gradient,
-    on_cpu=_weight_gradient_by_taps,
+    on_cpu=_weight_gradient_by_cells,
 )
 
 # The transposes. `ct` is the cotangent, in the place of the map's output.
