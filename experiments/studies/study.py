@@ -126,17 +126,17 @@ class Parts:
 
     def __init__(self, out: Path, config: StudyConfig):
         mark = hashlib.sha256(repr(sorted(identity(config).items())).encode())
-        self._folder = out / "parts" / mark.hexdigest()[:12]
+        self.folder = out / "parts" / mark.hexdigest()[:12]
 
     def get(self, name: str, make: Callable[[], Any]) -> Any:
         """The JSON value of a part: that on disk, or what ``make`` returns now."""
-        path = self._folder / f"{name}.json"
+        path = self.folder / f"{name}.json"
         if path.exists():
             return json.loads(path.read_text())["value"]
         begin = time.monotonic()
         value = make()
         seconds = time.monotonic() - begin
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, {"value": value, "seconds": seconds})
         print(f"  {name}: {seconds:.0f} s", flush=True)
         return json.loads(json.dumps(value))
@@ -144,7 +144,7 @@ class Parts:
     @property
     def seconds(self) -> float:
         """What all parts took, over all sessions."""
-        parts = self._folder.glob("*.json")
+        parts = self.folder.glob("*.json")
         return sum(json.loads(part.read_text())["seconds"] for part in parts)
 
 

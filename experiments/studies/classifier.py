@@ -1,0 +1,114 @@
+"""A small convolutional classifier of digits, to name the modes of generated images.
+
+Two strided convolutions and a hidden layer; on MNIST it errs on fewer than one test
+image in a hundred after three epochs.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from jaxgan.images import as_float
+from jaxgan.nets.conv import Conv
+from jaxgan.typing import Key
+
+
+class Network(nn.Module):
+    """``image [b h w c] -> logits [b classes]``."""
+
+    classes: int
+    width: int = 32
+    hidden: int = 128
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
+        return nn.Dense(self.classes)(nn.relu(self._features(x)))
+
+    def _features(self, x):
+        init = nn.initializers.he_normal()
+        for features in (self.width, 2 * self.width):
+            x = nn.relu(Conv(features, kernel_init=init)(x))
+        return nn.Dense(self.hidden)(x.reshape(len(x), -1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained network."""
+
+    network: Network
+    params: Any
+
+    def labels(self, images: Any, *, batch: int = 1_000) -> Int[np.ndarray, " n"]:
+        """The class of each image ``[n h w c]``, uint8 or floats in [-1, 1]."""
+        parts = [images[i : i + batch] for i in range(0, len(images), batch)]
+        return np.concatenate(
+            [np.asarray(_label(self.network, self.params, part)) for part in parts]
+        )
+
+    def accuracy(self, images: Any, labels: Any) -> float:
+        """The share of images whose class is found."""
+        return float((self.labels(images) == np.asarray(labels)).mean())
+
+
+def train(
+    key: Key,
+    images: Any,
+    labels: Any,
+    *,
+    classes: int = 10,
+    epochs: float = 3,
+    batch: int = 128,
+    learning_rate: float = 1e-3,
+) -> Classifier:
+    """A classifier of ``images [n h w c]``, uint8, by Adam and cross-entropy.
+
+    Args:
+        key: of the first weights and the batches.
+        images: what to learn from.
+        labels: their classes, ``[n]``.
+        classes: how many there are.
+        epochs: passes over the images; batches are drawn with replacement.
+        batch: images of an update.
+        learning_rate: it falls to 0 by a cosine.
+    """
+    network = Network(classes)
+    steps = max(1, int(epochs * len(images) / batch))
+    params = _descend(
+        network, key, jnp.asarray(images), jnp.asarray(labels), steps, batch,
+        learning_rate,
+    )  # fmt: skip
+    return Classifier(network, params)
+
+
+@partial(jax.jit, static_argnums=0)
+def _label(network, params, images):
+    return network.apply(params, as_float(images)).argmax(axis=1)
+
+
+@partial(jax.jit, static_argnums=(0, 4, 5, 6))
+def _descend(network, key, images, labels, steps: int, batch: int, rate: float):
+    init_key, batch_key = jax.random.split(key)
+    params = network.init(init_key, as_float(images[:1]))
+    optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
+
+    def loss(params, rows):
+        logits = network.apply(params, as_float(images[rows]))
+        each = optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows])
+        return each.mean()
+
+    def step(i, carry):
+        params, state = carry
+        at = jax.random.fold_in(batch_key, i)
+        rows = jax.random.randint(at, (batch,), 0, len(images))
+        updates, state = optimizer.update(jax.grad(loss)(params, rows), state, params)
+        return optax.apply_updates(params, updates), state
+
+    return lax.fori_loop(0, steps, step, (params, optimizer.init(params)))[0]
