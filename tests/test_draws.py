@@ -38,7 +38,10 @@ def alone():
     return _written()
 
 
-@pytest.mark.parametrize(("devices", "microbatches"), [(2, 1), (4, 1), (8, 1), (4, 2)])
+@pytest.mark.parametrize(
+    ("devices", "microbatches"),
+    [(2, 1), pytest.param(4, 1, marks=pytest.mark.slow), (8, 1), (4, 2)],
+)
 def test_all_draws_are_exactly_equal(alone, devices, microbatches):
     """Latents, both noises, the points of WGAN-GP, all masks, and whose they are."""
     games.assert_equal(_written(devices, microbatches), alone)

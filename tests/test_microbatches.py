@@ -42,7 +42,10 @@ def _after_one_step(name, microbatches: int, devices: int = 1):
     return jax.device_get((new.generator.params, new.discriminator.params, metrics))
 
 
-@pytest.mark.parametrize(("microbatches", "devices"), [(2, 1), (4, 1), (2, 4)])
+@pytest.mark.parametrize(
+    ("microbatches", "devices"),
+    [(2, 1), pytest.param(4, 1, marks=pytest.mark.slow), (2, 4)],
+)
 @pytest.mark.parametrize("name", GAMES)
 def test_parts_give_the_step_of_the_whole_batch(name, microbatches, devices):
     """A mean of 16 terms in another order: to 16 ulps of the tree's largest value.

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,6 +76,34 @@ def coded_prior(key: Key, latent_dim: int) -> jax.Array:
     return jnp.concatenate([gaussians, CODE_SCALE * one_hot])
 
 
+class Waves(nn.Module):
+    """A discriminator whose first units are waves over the plane, ``[b 2] -> [b]``.
+
+    The modes are far narrower than they are apart. A rectifier sees a mode's edge only
+    where its kink happens to lie, and kinks start at the origin; waves of random
+    directions, lengths and phases start everywhere. Sines as units are those of
+    Sitzmann et al. 2020 (arXiv:2006.09661); these learn like any other layer.
+
+    Attributes:
+        width: units of each hidden layer.
+        depth: hidden layers.
+    """
+
+    width: int
+    depth: int
+
+    @nn.compact
+    def __call__(self, x, condition=None, *, train):
+        phase = nn.initializers.uniform(2 * np.pi)
+        waves = nn.Dense(
+            self.width, kernel_init=nn.initializers.normal(1.0), bias_init=phase
+        )
+        x = jnp.sin(waves(x))
+        for _ in range(self.depth - 1):
+            x = nn.leaky_relu(nn.Dense(self.width)(x), 0.2)
+        return nn.Dense(1)(x)[:, 0]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A game between two small multi-layer perceptrons, and how long it lasts."""
@@ -86,6 +115,8 @@ class Recipe:
     width: int = 64
     g_depth: int = 2
     d_depth: int = 2
+    # Whether the discriminator's first layer is of `Waves`.
+    waves: bool = False
     latent_dim: int = 2
     prior: Prior = gaussian_prior
     steps: int = 3_000
@@ -102,11 +133,12 @@ def make_gan(recipe: Recipe) -> GAN:
     """The recipe's game on points ``[b 2]``."""
     rate = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
     adam = optax.adam(rate, b1=recipe.beta1, b2=recipe.beta2)
+    judge = Waves if recipe.waves else nets.mlp.Discriminator
     return GAN(
         generator=nets.mlp.Generator(
             (2,), width=recipe.width, depth=recipe.g_depth, bounded=False
         ),
-        discriminator=nets.mlp.Discriminator(width=recipe.width, depth=recipe.d_depth),
+        discriminator=judge(width=recipe.width, depth=recipe.d_depth),
         loss=recipe.loss,
         penalties=recipe.penalties,
         g_optimizer=adam,

@@ -1,5 +1,6 @@
 """The study of f-divergences: its exact minimisers, and its quick form."""
 
+import jax
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -7,8 +8,6 @@ from scipy import integrate, stats
 from experiments.studies import bimodal, f_gan, study
 from jaxgan import divergences
 from jaxgan.theory import densities, fit
-
-pytestmark = pytest.mark.slow
 
 
 def test_the_minimiser_of_kl_has_the_moments_of_the_data():
@@ -45,6 +44,36 @@ def test_the_lesser_side_is_the_tail_beyond_zero():
     np.testing.assert_allclose(bimodal.lesser_side(0.0, 1.0), 0.5)
 
 
+def finding(exact, affine, name="kl"):
+    return f_gan.Finding(name, exact, np.array(affine), np.zeros(1), np.zeros(1))
+
+
+def test_a_seed_that_diverged_neither_covers_nor_seeks_and_is_infinitely_far():
+    found = finding(np.array([[-1.5, 0.5, 0.1]]), [[np.nan, np.nan], [-1.5, 0.5]])
+    theory, seeds = found.kinds
+    assert [*theory, *seeds] == ["seeks", "diverges", "seeks"]
+    np.testing.assert_array_equal(found.distances, [np.inf, 0])
+    assert found.agreement == 0.5
+
+
+def test_the_claims_count_the_divergences_that_do_as_told():
+    exact = np.array([[-1.5, 0.5, 0.1]])
+    good, bad = finding(exact, [[-1.5, 0.5]]), finding(exact, [[0.0, 1.5]])
+    values = [claim.value for claim in f_gan._claims([good, bad])]
+    np.testing.assert_allclose(values, [1, 1, 0])
+
+
+def test_the_generators_start_where_the_study_says(key):
+    z = jax.numpy.array([[0.0], [1.0]])
+    affine = f_gan.Affine()
+    x = affine.apply(affine.init(key, z, train=True), z, train=True)
+    np.testing.assert_allclose(x[1] - x[0], [0.5], rtol=1e-6)
+    both = f_gan.Flexible(width=8)
+    variables = both.init(key, z, train=True)
+    assert variables["params"]["Affine_0"]["std"] == 1.5
+    assert both.apply(variables, z, train=True).shape == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("affine", "agreement", "distance"),
     [([[-0.3, 1.5]], 1.0, 0.1), ([[-1.5, 0.5]], 0.0, 1.562)],
@@ -52,17 +81,34 @@ def test_the_lesser_side_is_the_tail_beyond_zero():
 )
 def test_a_seed_is_compared_with_the_nearest_minimiser(affine, agreement, distance):
     exact = np.array([[-0.3, 1.5 + 0.1, 0.4]])
-    found = f_gan.Finding("kl", exact, np.array(affine), np.zeros(1), np.zeros(1))
+    found = finding(exact, affine)
     assert found.agreement == agreement
     expected = np.linalg.norm(exact[0, :2] - affine[0])
     np.testing.assert_allclose(found.distances, expected)
     np.testing.assert_allclose(expected, distance, atol=0.1)
 
 
+def test_the_whole_study_but_its_training(tmp_path, monkeypatch):
+    """With seeds that all end at the data's own moments; one diverged."""
+    ends = {"mean": [-0.3, np.nan], "std": [1.55, np.nan]}
+    monkeypatch.setattr(f_gan, "gaussians", lambda config, f: ends)
+    both = {"lesser": [0.4, 0.4], "emd": [0.1, np.inf]}
+    monkeypatch.setattr(f_gan, "flexible", lambda config, f: both)
+    monkeypatch.setattr(f_gan.divergences, "ALL", (divergences.kl,))
+    record = study.conduct(f_gan.Config(out=tmp_path), f_gan.run)
+    (table,) = record["tables"]
+    assert table["rows"][0][:3] == ["kl", "(-0.30, 1.55)", "covers"]
+    assert table["rows"][0][5] == "50%, 0%, 50%"
+    assert table["rows"][0][-2:] == ["100%", "0.1 [0.1, inf]"]
+    assert [claim["value"] for claim in record["claims"]] == [0, 0, 1]
+
+
+@pytest.mark.slow
 def test_the_quick_form_leaves_a_row_and_a_picture(tmp_path):
     record = study.conduct(f_gan.Config(quick=True, out=tmp_path), f_gan.run)
     (table,) = record["tables"]
     assert [row[0] for row in table["rows"]] == ["jensen_shannon"]
+    assert len(table["header"]) == len(table["rows"][0])
     assert "covers" in table["rows"][0][2]
     assert len(record["claims"]) == 3
     assert (tmp_path / "f_gan.png").stat().st_size > 0

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from experiments.studies import gradients, lines_theory, study
+from experiments.studies import gradients, lines, lines_theory, study
+from experiments.studies.plots import gradients as plots
 
-pytestmark = pytest.mark.slow
+
+@pytest.fixture(scope="module")
+def told():
+    return gradients.derivatives()
 
 
-def test_gradients_by_the_logit_are_on_their_closed_forms():
-    for found in gradients.derivatives().values():
+def test_gradients_by_the_logit_are_on_their_closed_forms(told):
+    for found in told.values():
         for how in gradients.HOW:
             np.testing.assert_allclose(found[how], found["closed"], atol=1e-6)
 
@@ -50,6 +54,40 @@ def test_value_of_the_critic_is_the_best_over_slopes():
     np.testing.assert_allclose(value - 10 * (slope - 1) ** 2, best, rtol=1e-9)
 
 
+def test_the_whole_study_but_its_training(told, tmp_path, monkeypatch):
+    """With discriminators that are as theory says, and lines that are stuck."""
+
+    def waiting(name, members, thetas, sigmas, *, hundreds):
+        exact = {
+            "jsd": lines_theory.noisy_jsd,
+            "minimax": lines_theory.noisy_gradient,
+            "w": lambda theta, sigma: lines_theory.critic_value(theta),
+            "non-saturating": lambda theta, sigma: 1.0,
+            "Wasserstein": lambda theta, sigma: 1.0,
+        }
+        grid = {
+            k: [[f(t, s) for t in thetas] for s in sigmas] for k, f in exact.items()
+        }
+        shape = (len(sigmas), len(thetas), len(members), hundreds)
+        fill = lambda values: np.broadcast_to(np.array(values)[..., None, None], shape)
+        return {k: fill(values).tolist() for k, values in grid.items()}
+
+    def moving(name, members, sigma, *, g_rate, steps, d_steps):
+        return np.ones((3, len(members), 20)).tolist()
+
+    monkeypatch.setattr(plots, "_FINE", np.linspace(0, 1.1, 3))
+    monkeypatch.setattr(gradients, "derivatives", lambda: told)
+    monkeypatch.setattr(lines, "waiting", waiting)
+    monkeypatch.setattr(lines, "moving", moving)
+    config = gradients.Config(out=tmp_path, members=2)
+    record = study.conduct(config, gradients.run)
+    held = [claim["holds"] for claim in record["claims"]]
+    assert held == [True] * 8 + [False, True]  # no noise faded, no line moved
+    assert [len(table["rows"]) for table in record["tables"]] == [4, 16, 6]
+    assert (tmp_path / "gradients.png").stat().st_size < 300_000
+
+
+@pytest.mark.slow
 def test_quick_study_finds_what_needs_little_training(tmp_path):
     record = study.conduct(gradients.Config(quick=True, out=tmp_path), gradients.run)
     held = {claim["text"].split(",")[0]: claim["holds"] for claim in record["claims"]}

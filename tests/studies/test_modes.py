@@ -1,5 +1,6 @@
 """The study of mode coverage in its quick form, resuming, and its claims."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,38 +8,54 @@ import pytest
 
 from experiments.studies import modes, points, study
 
-pytestmark = pytest.mark.slow
 
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """The whole study but its training: four seeds whose samples are the data."""
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    config = modes.Config(quick=True, out=tmp_path_factory.mktemp("modes"))
+    def clouds(recipe, target, keys):
+        return np.stack([target.density.sample(key, 500) for key in keys])
+
+    monkeypatch.setattr(points, "clouds", clouds)
+    config = modes.Config(out=tmp_path, seeds=4, block=2)
     return config, study.conduct(config, modes.run)
 
 
-def test_the_quick_form_leaves_its_record_and_its_picture(quick):
-    config, record = quick
+def test_the_study_leaves_its_record_and_its_picture(trained):
+    config, record = trained
     assert json.loads((config.out / "result.json").read_text()) == record
     assert (config.out / "modes.png").read_bytes().startswith(b"\x89PNG")
     ours, published = record["tables"]
     assert [row[:2] for row in ours["rows"]] == [
-        ["ring-8", modes.BEST],
-        ["ring-8", modes.CONNECTED],
-        ["ring-8", modes.PLAIN],
+        [target, recipe]
+        for target in ("ring-8", "grid-25")
+        for recipe in (modes.BEST, modes.CONNECTED, modes.PLAIN)
     ]
+    assert {row[-1] for row in ours["rows"]} == {"100%"}
     assert len(published["rows"]) == len(modes.PUBLISHED)
     assert "from memory" in published["header"][0]
+    assert [claim["value"] for claim in record["claims"]] == [1.0] * 4
+    assert len(list(config.out.rglob("parts/*/*.json"))) == 12
+
+
+@pytest.mark.slow
+def test_the_quick_form_trains_every_recipe(tmp_path):
+    record = study.conduct(modes.Config(quick=True, out=tmp_path), modes.run)
+    assert len(record["tables"][0]["rows"]) == 3
     assert all(0 <= claim["value"] <= 1 for claim in record["claims"])
 
 
-def test_the_recipe_beats_the_baseline_even_when_quick(quick):
-    _, record = quick
-    best, _, plain = (float(row[3]) for row in record["tables"][0]["rows"])
-    assert best > plain
+def test_the_recipes_differ_in_nothing_but_what_their_names_say():
+    best, connected, plain = modes.recipes(modes.Config(), points.grid()).values()
+    assert best.latent_dim == 2 + modes.Config().codes
+    gaussian = {"latent_dim": 2, "prior": plain.prior}
+    assert dataclasses.replace(best, waves=False, **gaussian) == connected
+    same = dataclasses.replace(connected, loss=plain.loss, penalties=())
+    assert same == plain
 
 
-def test_a_study_resumes_from_its_blocks(quick, monkeypatch):
-    config, record = quick
+def test_a_study_resumes_from_its_blocks(trained, monkeypatch):
+    config, record = trained
     monkeypatch.setattr(points, "clouds", None)  # whoever trains again, fails
     assert study.conduct(config, modes.run)["tables"] == record["tables"]
 

@@ -6,8 +6,6 @@ import pytest
 
 from experiments.studies import points
 
-pytestmark = pytest.mark.slow
-
 TARGETS = [points.ring(), points.grid()]
 
 
@@ -58,6 +56,26 @@ def test_the_recipe_is_what_the_game_plays():
     x = jax.numpy.ones(3)
     updates, _ = gan.g_optimizer.update(x, gan.g_optimizer.init(x), x)
     np.testing.assert_allclose(updates, -1e-2 * np.ones(3), rtol=1e-4)
+
+
+def test_waves_are_sines_of_what_enters(key):
+    """One wave, weighted by hand; and as many parameters as the perceptron has."""
+    x = jax.numpy.array([[0.5, -1.0], [2.0, 0.25]])
+    module = points.Waves(width=1, depth=1)
+    params = {
+        "Dense_0": {"kernel": np.array([[2.0], [1.0]]), "bias": np.array([0.3])},
+        "Dense_1": {"kernel": np.array([[1.5]]), "bias": np.array([-0.25])},
+    }
+    found = module.apply({"params": params}, x, train=True)
+    exact = 1.5 * np.sin(np.asarray(x) @ [2.0, 1.0] + 0.3) - 0.25
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+    games = [points.make_gan(points.Recipe(waves=waves)) for waves in (False, True)]
+    shapes = [
+        jax.eval_shape(lambda d=gan.discriminator: d.init(key, x, train=True))
+        for gan in games
+    ]
+    sizes = [sum(leaf.size for leaf in jax.tree.leaves(shape)) for shape in shapes]
+    assert sizes[0] == sizes[1]
 
 
 def test_a_coded_latent_is_two_gaussians_and_one_of_the_codes(key):

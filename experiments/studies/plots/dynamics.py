@@ -46,6 +46,11 @@ def figure(plays: dict[str, dict[str, Play]]) -> Figure:
     axes[-1, 0].set_ylabel("eigenvalues of the update\nimaginary", fontsize=9)
     axes[-1, len(updates) // 2].set_xlabel("real")
     axes[-1, 0].legend(loc="lower left", fontsize=7, frameon=False)
+    picture.suptitle(
+        "60 updates from (1, 0), light to dark, over the game's field; below, each "
+        "update's eigenvalues beside the unit circle",
+        fontsize=11,
+    )
     return picture
 
 

@@ -105,8 +105,8 @@ def moves(moved: Any, steps: int) -> Panel:
             lines.NOISES, found, (_GREY, _RED, _GREEN), strict=True
         )
     ]
-    what = "distance"
-    return Panel("(c) a line that learns", "updates of G", what, series, floor=1e-4)
+    title, x = "(c) a line that learns", "updates of G"
+    return Panel(title, x, "distance", series, floor=1e-4, top=200.0)  # for the legend
 
 
 def _by_noise(sigmas: np.ndarray) -> list[tuple[int, str]]:

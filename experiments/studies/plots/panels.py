@@ -44,13 +44,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot; ``floor`` makes its vertical axis logarithmic from there."""
+    """One plot; a ``floor`` makes its vertical axis logarithmic, up to ``top``."""
 
     title: str
     x: str
     y: str
     series: Sequence[Theory | Measured]
     floor: float | None = None
+    top: float | None = None
 
 
 def figure(panels: Sequence[Panel], *, columns: int) -> Figure:
@@ -65,7 +66,7 @@ def figure(panels: Sequence[Panel], *, columns: int) -> Figure:
             _draw(axis, series)
         if panel.floor is not None:
             axis.set_yscale("log")
-            axis.set_ylim(bottom=panel.floor)
+            axis.set_ylim(panel.floor, panel.top)
         axis.grid(color="0.93")
         axis.legend(fontsize=7, frameon=False)
     for axis in axes[len(panels) :]:

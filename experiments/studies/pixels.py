@@ -1,0 +1,148 @@
+"""Images to study: split in three, played for, and seen as rows of pixels in [0, 1].
+
+What is chosen (a bandwidth) is chosen on images that are neither trained on nor tested
+on: the last ones of the published training set.
+"""
+
+import dataclasses
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Shaped, UInt8
+
+from experiments.studies.study import StudyConfig
+from jaxgan import GAN, init, make_train_step
+from jaxgan import keys as streams
+from jaxgan.data import load
+from jaxgan.gan import GANState
+from jaxgan.typing import Key
+
+VALIDATION = {"mnist": 10_000, "digits": 300}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PixelConfig(StudyConfig):
+    """A study of MNIST, which in its quick form is one of the 8x8 digits."""
+
+    # Where prepared data sets and their decoded caches are kept.
+    data_dir: Path = Path("~/.cache/jaxgan")
+    # Where files lie that were downloaded by hand.
+    manual_dir: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """A set in three parts.
+
+    Attributes:
+        name: of the set.
+        train: images to train on, ``[n h w c]``.
+        labels: their classes.
+        validation: rows to choose on.
+        test: rows to judge on.
+        test_labels: their classes.
+    """
+
+    name: str
+    train: UInt8[np.ndarray, "n h w c"]
+    labels: np.ndarray
+    validation: Float[np.ndarray, "v d"]
+    test: Float[np.ndarray, "m d"]
+    test_labels: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[h w c] of one image."""
+        return self.train.shape[1:]
+
+    @property
+    def rows(self) -> Float[np.ndarray, "n d"]:
+        """The training images as rows."""
+        return as_rows(self.train)
+
+
+def split(config: PixelConfig) -> Split:
+    """MNIST, or the digits, in three parts."""
+    name = "digits" if config.quick else "mnist"
+    data = load(name, data_dir=config.data_dir, manual_dir=config.manual_dir)
+    assert data.train.labels is not None
+    cut = len(data.train) - VALIDATION[name]
+    return Split(
+        name,
+        np.asarray(data.train.images[:cut]),
+        np.asarray(data.train.labels[:cut]),
+        as_rows(data.train.images[cut:]),
+        as_rows(data.test.images),
+        np.asarray(data.test.labels),
+    )
+
+
+def as_rows(images: Any) -> Float[np.ndarray, "n d"]:
+    """uint8 images as rows of float32 in [0, 1]."""
+    return np.asarray(images, np.float32).reshape(len(images), -1) / 255
+
+
+def as_images(rows: np.ndarray, shape: tuple[int, ...]) -> UInt8[np.ndarray, "n h w c"]:
+    """Rows in [0, 1] as uint8 images; what lies outside is clipped."""
+    levels = np.rint(np.clip(rows, 0, 1) * 255)
+    return levels.astype(np.uint8).reshape(-1, *shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Components:
+    """The first principal components of images, as another space to play in.
+
+    Attributes:
+        mean: the mean image, ``[d]``.
+        basis: orthonormal rows, by falling variance.
+    """
+
+    mean: Float[np.ndarray, " d"]
+    basis: Float[np.ndarray, "k d"]
+
+    def coordinates(self, rows: Float[Any, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Rows in [0, 1] as points, on the scale of pixels in [-1, 1]."""
+        return 2 * (np.asarray(rows) - self.mean) @ self.basis.T
+
+    def rows(self, points: Float[Any, "n k"]) -> Float[np.ndarray, "n d"]:
+        """Points as rows; what lies outside [0, 1] is clipped."""
+        return np.clip(self.mean + np.asarray(points) / 2 @ self.basis, 0, 1)
+
+
+def components(rows: Float[np.ndarray, "n d"], count: int) -> Components:
+    """The first ``count`` principal components."""
+    _, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
+    basis = vectors[:, ::-1][:, :count].T
+    return Components(rows.mean(axis=0), basis.astype(np.float32))
+
+
+@partial(jax.jit, static_argnums=(0, 3, 4))
+def trained(
+    gan: GAN, images: Shaped[Array, "n ..."], key: Key, steps: int, batch: int
+) -> GANState:
+    """The game after ``steps`` updates on batches drawn with replacement."""
+    step = make_train_step(gan)
+
+    def one(i, state):
+        at = streams.stream(key, "data", i)
+        rows = jax.random.randint(at, (batch,), 0, len(images))
+        return step(state, {"image": images[rows][None]}, key)[0]
+
+    state = init(gan, key, {"image": images[:1]})
+    return lax.fori_loop(0, steps, one, state)
+
+
+def part_name(title: str) -> str:
+    """What a title is called as a file.
+
+    Example:
+        >>> part_name("training images, 40 components")
+        'training-images-40-components'
+    """
+    return re.sub("[^a-zA-Z0-9]+", "-", title)

@@ -1,0 +1,147 @@
+"""Tells a training set from deployed data: has what comes in changed?
+
+A classifier learns to tell the two sets apart (`jaxgan.metrics.c2st.tell_apart`,
+Lopez-Paz & Oquab 2017, arXiv:1610.06545). Where it cannot, its accuracy on held-out
+images is near 1/2; where it can, the p-value is small, and the deployed images that it
+knows best as such are shown::
+
+    python -m experiments.tell_apart --training digits --deployed folder:photos
+
+Of ``--training`` the training part is taken, as in a run. Of ``--deployed`` all images
+are taken; where both name the same source, the part held out from training.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+from jaxtyping import UInt8
+
+import jaxgan.data
+from jaxgan.checks import InputError
+from jaxgan.images import as_float
+from jaxgan.metrics import c2st
+from jaxgan.metrics.result import Result
+from jaxgan.report.pictures import grid, png
+from jaxgan.training.workdir import describe_environment, write_atomically, write_json
+
+_FEWEST = 8
+_PLACES = ("data_dir", "manual_dir", "out")
+Images = UInt8[np.ndarray, "n h w c"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to compare."""
+
+    # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
+    training: str
+    # The same kinds of source.
+    deployed: str
+    # Of the choice of images, of the split, and of the classifier.
+    seed: int = 0
+    # At most this many images of each set, drawn at random.
+    examples: int = 5_000
+    # How many of the most telling deployed images to show.
+    shown: int = 64
+    # Where prepared data sets and their decoded caches are kept.
+    data_dir: Path = Path("~/.cache/jaxgan")
+    # Where files lie that were downloaded by hand; for sets that need a download.
+    manual_dir: Path | None = None
+    # Resize the images to this many pixels; by default they keep their size.
+    resolution: int | None = None
+    # Crop images that are not square to their centre, instead of refusing them.
+    crop: bool = False
+    # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
+    channels: int | None = None
+    # Where result.json and telling.png go.
+    out: Path = Path("runs/tell_apart")
+
+
+def load(config: Config) -> tuple[Images, Images]:
+    """The images of both sets; an InputError if they cannot be compared."""
+    names = ("data_dir", "manual_dir", "resolution", "crop", "channels")
+    options = {name: getattr(config, name) for name in names}
+    source = jaxgan.data.load(config.training, **options)
+    training, deployed = source.train.images, source.test.images
+    if config.deployed != config.training:
+        other = jaxgan.data.load(config.deployed, **options)
+        deployed = np.concatenate([other.train.images, other.test.images])
+    shapes = ["x".join(map(str, images.shape[1:])) for images in (training, deployed)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"The images differ in shape, {' and '.join(shapes)} (height x width x "
+            "channels), and would be told apart by that. Give both one with "
+            "--resolution and --channels."
+        )
+    if min(len(training), len(deployed)) < _FEWEST:
+        raise InputError(
+            f"--training has {len(training)} images and --deployed {len(deployed)}; at "
+            f"least {_FEWEST} of each are needed."
+        )
+    return training, deployed
+
+
+def compare(
+    config: Config, training: Images, deployed: Images
+) -> tuple[Result, list[dict[str, Any]]]:
+    """The test; the deployed images that tell best, as rows with a belief in each."""
+    random = np.random.default_rng(config.seed)
+    some = lambda n: np.sort(random.permutation(n)[: config.examples])
+    flat = lambda images: np.asarray(as_float(images)).reshape(len(images), -1)
+    of_training, of_deployed = some(len(training)), some(len(deployed))
+    x, y = flat(training[of_training]), flat(deployed[of_deployed])
+    test, rows, scores = c2st.tell_apart(x, y, key=jax.random.key(config.seed))
+    rows = of_deployed[rows[: config.shown]].tolist()
+    telling = zip(rows, scores.astype(float).round(6).tolist(), strict=False)
+    return test, [{"row": row, "belief": belief} for row, belief in telling]
+
+
+def run(config: Config) -> Result:
+    """Compares, and writes result.json and telling.png."""
+    for name, least in {"examples": _FEWEST, "shown": 1, "seed": 0}.items():
+        value = getattr(config, name)
+        if not least <= value < 2**32:
+            raise InputError(
+                f"--{name} must be at least {least} and below 2**32, got {value}."
+            )
+    training, deployed = load(config)
+    test, telling = compare(config, training, deployed)
+    shown = deployed[[entry["row"] for entry in telling]]
+    picture = grid(np.asarray(as_float(shown)), columns=8)
+    fields = dataclasses.asdict(config).items()
+    record = {
+        "config": {k: v for k, v in fields if k not in _PLACES},
+        "test": test.as_json(),
+        "most_telling": telling,
+        **describe_environment(),
+    }
+    try:
+        config.out.mkdir(parents=True, exist_ok=True)
+        write_json(config.out / "result.json", record)
+        write_atomically(config.out / "telling.png", png(picture))
+    except OSError as error:
+        raise InputError(
+            f"--out {config.out} cannot be written: {error.strerror}. Choose another."
+        ) from error
+    return test
+
+
+def main() -> None:
+    """The command; exits with 2 for input that cannot be used."""
+    prog = "python -m experiments.tell_apart"
+    config = tyro.cli(Config, prog=prog, description=__doc__)
+    try:
+        print(run(config))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    print(f"{config.out / 'result.json'}, and what tells best in telling.png")
+
+
+if __name__ == "__main__":
+    main()
