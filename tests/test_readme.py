@@ -4,6 +4,8 @@ import importlib
 import re
 from pathlib import Path
 
+from experiments.studies import results
+
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -18,11 +20,33 @@ def test_the_example_runs():
 def test_every_experiment_of_the_table_exists_and_the_reverse():
     named = set(re.findall(r"^\| `experiments\.(\w+)`", README, flags=re.MULTILINE))
     folder = Path(__file__).parents[1] / "experiments"
-    files = {path.stem for path in folder.glob("[!_]*.py")} - {"plan"}  # a tool
+    files = {path.stem for path in folder.glob("[!_]*.py")} - {
+        "plan",
+        "tell_apart",
+    }  # tools
     assert named == files
     for name in named:
         module = importlib.import_module(f"experiments.{name}")
         assert module.Config.experiment == name
+
+
+def test_every_study_of_the_table_exists_and_the_reverse():
+    named = set(re.findall(r"^\| `experiments\.studies\.(\w+)`", README, re.MULTILINE))
+    folder = Path(__file__).parents[1] / "experiments" / "studies"
+    programs = [
+        path.stem
+        for path in folder.glob("[!_]*.py")
+        if re.search(
+            r"^    (study\.)?main\(Config, run\)", path.read_text(), re.MULTILINE
+        )
+    ]
+    assert named == set(programs)
+
+
+def test_the_results_page_is_that_of_the_results():
+    folder = Path(__file__).parents[1]
+    page = results.page(results.RESULTS, folder)
+    assert (folder / "RESULTS.md").read_text() == page
 
 
 def test_relative_links_lead_somewhere():

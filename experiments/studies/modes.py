@@ -10,7 +10,7 @@ be as well. The baselines have neither sines nor codes, as in the papers: pairin
 R1 and R2, and the plain non-saturating GAN; sizes, steps and optimizer are the same.
 
 Expected: all 8 and all 25 modes in 95 % of 100 seeds, with at least 95 % of the samples
-of high quality. About 30 minutes on one CPU core, in blocks of seeds that are kept, so
+of high quality. About 35 minutes on one CPU core, in blocks of seeds that are kept, so
 that the same command continues after a stop::
 
     python -m experiments.studies.modes
@@ -63,7 +63,7 @@ class Config(StudyConfig):
     ring_steps: int = 4_000
     grid_steps: int = 6_000
     # Weight of R1 and of R2 on the ring, and on the grid.
-    ring_penalty: float = 0.02
+    ring_penalty: float = 0.1
     grid_penalty: float = 0.1
     # Adam's learning rate, for both players.
     learning_rate: float = 2e-3

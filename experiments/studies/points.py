@@ -96,7 +96,7 @@ class Waves(nn.Module):
     def __call__(self, x, condition=None, *, train):
         phase = nn.initializers.uniform(2 * np.pi)
         waves = nn.Dense(
-            self.width, kernel_init=nn.initializers.normal(1.0), bias_init=phase
+            self.width, kernel_init=nn.initializers.normal(1.4), bias_init=phase
         )
         x = jnp.sin(waves(x))
         for _ in range(self.depth - 1):
