@@ -227,7 +227,8 @@ def _check_writable(path: Path | None) -> None:
 
 def _names() -> list[str]:
     modules = pkgutil.iter_modules(experiments.__path__)
-    return sorted(m.name for m in modules if not m.ispkg and m.name != "plan")
+    tools = ("plan", "tell_apart")
+    return sorted(m.name for m in modules if not m.ispkg and m.name not in tools)
 
 
 def _usage() -> str:

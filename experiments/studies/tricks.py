@@ -194,7 +194,8 @@ def compare(
             if not all(measure in found[name] for name in (with_it, without)):
                 continue
             pair = np.array([found[with_it][measure], found[without][measure]])
-            gain = (pair[0] - pair[1]) * (1 if more_is_better else -1)
+            # Adding 0 makes -0 a 0.
+            gain = (pair[0] - pair[1]) * (1 if more_is_better else -1) + 0.0
             low, high = tips.median_interval(gain)
             entry = plots.Gain(float(np.median(gain)), low, high)
             gains.setdefault(measure, {})[trick] = entry

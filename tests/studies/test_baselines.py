@@ -21,6 +21,7 @@ def quick(tmp_path_factory):
     return config, study.conduct(config, baselines.run)
 
 
+@pytest.mark.slow  # seven models and their judges to compile
 def test_the_quick_form_leaves_its_record_and_its_picture(quick):
     config, record = quick
     assert json.loads((config.out / "result.json").read_text()) == record
@@ -31,12 +32,14 @@ def test_the_quick_form_leaves_its_record_and_its_picture(quick):
     assert len({row[1] for row in trained["rows"] if "mixture" not in row[0]}) == 1
 
 
+@pytest.mark.slow
 def test_a_study_resumes_from_its_parts(quick, monkeypatch):
     config, record = quick
     monkeypatch.setattr(baselines, "judge", None)  # whoever judges again, fails
     assert study.conduct(config, baselines.run)["tables"] == record["tables"]
 
 
+@pytest.mark.slow
 def test_every_judge_finds_training_images_nearest(quick):
     _, record = quick
     details = record["details"]
