@@ -22,7 +22,7 @@ from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.gan import GAN, GANState, init
 from jaxgan.steps import make_d_step, make_g_step
-from jaxgan.training import alarm
+from jaxgan.training import alarm, compiled
 from jaxgan.training import workdir as directory
 from jaxgan.training.best import Best
 from jaxgan.training.config import PLACES, TrainConfig, check_data, identity, resolve
@@ -54,6 +54,7 @@ def main(config_class: type[TrainConfig], make_gan: MakeGAN) -> None:
         description=sys.modules[config_class.__module__].__doc__,
     )
     warnings.showwarning = _show_warning
+    compiled.keep(config.data_dir.expanduser().absolute() / "compiled")
     try:
         place = (config.coordinator, config.processes, config.process)
         if config.distributed or any(part is not None for part in place):

@@ -1,0 +1,26 @@
+"""Compiled programs, kept on disk: a second start compiles nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+def keep(folder: Path) -> None:
+    """Lets JAX keep what it compiles in ``folder``, and take it from there.
+
+    An entry is found again by the program, the compiler's options, the versions and
+    the device, so it is never of another program. Whoever chose a folder of their own
+    (``JAX_COMPILATION_CACHE_DIR``), or none (``JAX_ENABLE_COMPILATION_CACHE=false``),
+    is left alone.
+
+    Args:
+        folder: made if missing; it may be deleted at any time.
+    """
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is not None:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # A run compiles many small programs: together they take as long as the large ones.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
