@@ -64,8 +64,9 @@ def figure(
         axis.grid(color="0.93")
     for axis in axes[len(titles) :]:
         axis.remove()
+    for axis in axes[max(0, len(titles) - 3) : len(titles)]:
+        axis.set_xlabel("examples in each of the two sets")
     _legend(picture, curves)
-    picture.supxlabel("examples in each of the two sets", fontsize=10)
     picture.supylabel(f"share of {of} tests rejected", fontsize=10)
     picture.suptitle(f"Rejections at the level {level:g} (dotted), intervals of 95 %")
     return picture
