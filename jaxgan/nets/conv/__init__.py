@@ -1,12 +1,8 @@
 """Convolutions that are fast on the CPU too, inside a loop and out."""
 
 from jaxgan.nets.conv.layers import Conv, ConvTranspose
-from jaxgan.nets.conv.maps import (
-    conv,
-    conv_transpose,
-    reference_conv,
-    reference_conv_transpose,
-)
+from jaxgan.nets.conv.maps import conv, conv_transpose
+from jaxgan.nets.conv.reference import reference_conv, reference_conv_transpose
 
 __all__ = [
     "Conv",

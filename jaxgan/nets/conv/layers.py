@@ -6,7 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.nets.conv.maps import Padding, conv, conv_transpose
+from jaxgan.nets.conv.maps import conv, conv_transpose
+from jaxgan.nets.conv.reference import Padding
 
 
 def _halving_padding(kernel: int, stride: int) -> Padding:

@@ -37,129 +37,14 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
-
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
-_FEW_CHANNELS = 16
-
-
-def reference_conv(
-    x: Float[Array, "b h w i"],
-    w: Float[Array, "kh kw i o"],
-    *,
-    strides: Pair,
-    padding: Padding,
-) -> Float[Array, "b g q o"]:
-    """The strided convolution as XLA has it."""
-    return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=_LAYOUT)
-
-
-def reference_conv_transpose(
-    g: Float[Array, "b g q o"],
-    w: Float[Array, "kh kw i o"],
-    *,
-    strides: Pair,
-    padding: Padding,
-    size: Pair,
-) -> Float[Array, "b h w i"]:
-    """The transpose of `reference_conv` in its image, whose size is ``size``."""
-    x = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
-    conv = partial(reference_conv, w=w, strides=strides, padding=padding)
-    return jax.linear_transpose(conv, x)(g)[0]
-
-
-def reference_weight_gradient(
-    x: Float[Array, "b h w i"],
-    g: Float[Array, "b g q o"],
-    *,
-    strides: Pair,
-    padding: Padding,
-    size: Pair,
-) -> Float[Array, "kh kw i o"]:
-    """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
-    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
-    conv = partial(reference_conv, x, strides=strides, padding=padding)
-    return jax.linear_transpose(conv, w)(g)[0]
-
-
-def _blocks(x, *, strides, padding, out, cells):
-    """The padded image cut into blocks of a stride's size, their pixels as channels.
-
-    A convolution of stride s is one of stride 1 on blocks of s x s pixels, whose
-    kernel, filled up with zeros, has ceil(k / s) *cells* a side.
-    """
-    (b, *size, c), blocks = (
-        x.shape,
-        [o + n - 1 for o, n in zip(out, cells, strict=True)],
-    )
-    ends = [
-        (low, n * s - length - low, 0)
-        for length, (low, _), n, s in zip(size, padding, blocks, strides, strict=True)
-    ]
-    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
-    x = x.reshape(b, blocks[0], strides[0], blocks[1], strides[1], c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, *blocks, -1)
-
-
-def _cells(kernel: Pair, strides: Pair) -> Pair:
-    high, wide = (-(-k // s) for k, s in zip(kernel, strides, strict=True))
-    return high, wide
-
-
-def _kernel_by_cells(w, *, strides):
-    """The kernel ``[k k i o]`` as ``[cells cells s·s·i o]``."""
-    (kh, kw, i, o), (sh, sw) = w.shape, strides
-    high, wide = _cells((kh, kw), strides)
-    w = jnp.pad(w, ((0, high * sh - kh), (0, wide * sw - kw), (0, 0), (0, 0)))
-    w = w.reshape(high, sh, wide, sw, i, o).transpose(0, 2, 1, 3, 4, 5)
-    return w.reshape(high, wide, -1, o)
-
-
-def _transpose_by_cells(g, w, *, strides, padding, size):
-    """One matrix product, whose results, a block for each cell, are added in place."""
-    how = {"strides": strides, "padding": padding}
-    if strides == (1, 1):
-        return reference_conv_transpose(g, w, size=size, **how)
-    out, kernel = g.shape[1:3], _kernel_by_cells(w, strides=strides)
-    high, wide, _, o = kernel.shape
-    products = g.reshape(-1, o) @ kernel.reshape(-1, o).T
-    products = products.reshape(*g.shape[:3], high, wide, -1)
-    blocks = sum(
-        jnp.pad(
-            products[:, :, :, i, j],
-            ((0, 0), (i, high - 1 - i), (j, wide - 1 - j), (0, 0)),
-        )
-        for i in range(high)
-        for j in range(wide)
-    )
-    image = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
-    cut = partial(_blocks, out=out, cells=(high, wide), **how)
-    return jax.linear_transpose(cut, image)(blocks)[0]
-
-
-def _weight_gradient_by_cells(x, g, *, strides, padding, size):
-    """One matrix product for each cell of the kernel; for few channels one for all."""
-    out, (high, wide) = g.shape[1:3], _cells(size, strides)
-    blocks = _blocks(x, strides=strides, padding=padding, out=out, cells=(high, wide))
-    windows = [
-        blocks[:, i : i + out[0], j : j + out[1]]
-        for i in range(high)
-        for j in range(wide)
-    ]
-    if x.shape[3] < _FEW_CHANNELS:
-        windows = [jnp.concatenate(windows, axis=-1)]
-    # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
-    contract = partial(
-        lax.dot_general,
-        dimension_numbers=(((0, 1, 2), (0, 1, 2)), ((), ())),
-        preferred_element_type=jnp.float32,
-    )
-    products = jnp.concatenate([contract(window, g) for window in windows])
-    products = products.astype(x.dtype).reshape(high, wide, -1, g.shape[3])
-    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
-    gather = partial(_kernel_by_cells, strides=strides)
-    return jax.linear_transpose(gather, w)(products)[0]
+from jaxgan.nets.conv.cells import transpose_by_cells, weight_gradient_by_cells
+from jaxgan.nets.conv.reference import (
+    Padding,
+    Pair,
+    reference_conv,
+    reference_conv_transpose,
+    reference_weight_gradient,
+)
 
 
 def _out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
@@ -197,13 +82,13 @@ transpose_p = _primitive(
     "strided_conv_transpose",
     _transpose_shape,
     reference_conv_transpose,
-    on_cpu=_transpose_by_cells,
+    on_cpu=transpose_by_cells,
 )
 weight_p = _primitive(
     "strided_conv_weight_gradient",
     _weight_shape,
     reference_weight_gradient,
-    on_cpu=_weight_gradient_by_cells,
+    on_cpu=weight_gradient_by_cells,
 )
 
 # The transposes. `ct` is the cotangent, in the place of the map's output.

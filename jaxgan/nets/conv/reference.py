@@ -1,0 +1,51 @@
+"""The three maps as XLA has them: the plain twins of `jaxgan.nets.conv.maps`."""
+
+from functools import partial
+
+import jax
+from jax import lax
+from jaxtyping import Array, Float
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def reference_conv(
+    x: Float[Array, "b h w i"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+) -> Float[Array, "b g q o"]:
+    """The strided convolution as XLA has it."""
+    return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=_LAYOUT)
+
+
+def reference_conv_transpose(
+    g: Float[Array, "b g q o"],
+    w: Float[Array, "kh kw i o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+    size: Pair,
+) -> Float[Array, "b h w i"]:
+    """The transpose of `reference_conv` in its image, whose size is ``size``."""
+    x = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
+    conv = partial(reference_conv, w=w, strides=strides, padding=padding)
+    return jax.linear_transpose(conv, x)(g)[0]
+
+
+def reference_weight_gradient(
+    x: Float[Array, "b h w i"],
+    g: Float[Array, "b g q o"],
+    *,
+    strides: Pair,
+    padding: Padding,
+    size: Pair,
+) -> Float[Array, "kh kw i o"]:
+    """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
+    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
+    conv = partial(reference_conv, x, strides=strides, padding=padding)
+    return jax.linear_transpose(conv, w)(g)[0]
