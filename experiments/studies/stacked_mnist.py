@@ -27,8 +27,10 @@ import optax
 from jax import lax
 
 from experiments.studies import classifier, study
+from experiments.studies import stacked_tables as tables
 from experiments.studies.plots import stacked_mnist as plots
-from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
+from experiments.studies.stacked_tables import FULL, MODES
+from experiments.studies.study import Outcome, Parts, StudyConfig
 from jaxgan import GAN, init, losses, make_train_step, metrics, nets, penalties, sample
 from jaxgan import keys as streams
 from jaxgan.checkpoint import Checkpoints
@@ -36,19 +38,6 @@ from jaxgan.data import load
 from jaxgan.images import as_uint8
 from jaxgan.typing import Batch, Key
 
-MODES = 1_000
-FULL = "relativistic, R1, R2"
-# (recipe, modes, KL) from the tables of Huang et al. 2024; None: training failed.
-PUBLISHED = (
-    ("relativistic, R1, R2", 1000, 0.078),
-    ("non-saturating, R1, R2", 693, 0.927),
-    ("relativistic, R1", None, None),
-    ("non-saturating, R1", None, None),
-    ("final R3GAN", 1000, 0.029),
-    ("PacGAN", 992, 0.28),
-    ("StyleGAN2", 940, 0.42),
-    ("WGAN-GP", 959, 0.73),
-)
 _SHOWN = 64  # samples in the picture
 
 
@@ -259,23 +248,15 @@ def run(config: Config, parts: Parts) -> Outcome:
     }
     return Outcome(
         protocol=_protocol(config, real),
-        tables=[_full(config, full, real), _ablation(ablation), _published()],
-        claims=_claims(full, ablation),
+        tables=[
+            tables.of_full(config.steps, full, real),
+            tables.of_ablation(ablation),
+            tables.of_published(),
+        ],
+        claims=tables.claims(full, ablation),
         figure=plots.picture(full, ablation, MODES),
         details={"real": real, "curves": [run["curve"] for run in full]},
     )
-
-
-def last(run: dict[str, Any]) -> dict[str, float]:
-    """Where a run ended; one that diverged at once covers nothing."""
-    if run["diverged"] is not None or not run["curve"]:
-        return {"modes": 0.0, "kl": float(np.log(MODES))}
-    return run["curve"][-1]
-
-
-def summary(runs: list[dict[str, Any]], of: str) -> dict[str, float]:
-    """Median and interval over seeds of ``modes`` or ``kl`` at the end."""
-    return spread([last(run)[of] for run in runs])
 
 
 def _protocol(config: Config, real: dict[str, float]) -> str:
@@ -289,55 +270,6 @@ def _protocol(config: Config, real: dict[str, float]) -> str:
         f"trained here (test accuracy {real['accuracy']:.2%}). A run that diverged "
         "counts as one mode of none and KL log 1000."
     )
-
-
-def _full(config: Config, full: list[Any], real: dict[str, float]) -> Table:
-    rows = [
-        ["real test digits", int(real["modes"]), real["kl"]],
-        [
-            f"{FULL}, {config.steps:,} updates",
-            summary(full, "modes"),
-            summary(full, "kl"),
-        ],
-    ]
-    return Table([f"of {MODES:,}", "modes", "KL"], rows)
-
-
-def _ablation(ablation: dict[str, list[Any]]) -> Table:
-    rows = [
-        [
-            name,
-            summary(runs, "modes"),
-            summary(runs, "kl"),
-            sum(run["diverged"] is not None for run in runs),
-        ]
-        for name, runs in ablation.items()
-    ]
-    return Table(["ablation", "modes", "KL", "diverged"], rows)
-
-
-def _published() -> Table:
-    rows = [
-        [name, *("failed" if value is None else value for value in values)]
-        for name, *values in PUBLISHED
-    ]
-    return Table(["published (arXiv:2501.05441)", "modes", "KL"], rows)
-
-
-def _claims(full: list[Any], ablation: dict[str, list[Any]]) -> list[Claim]:
-    modes, kl = summary(full, "modes")["median"], summary(full, "kl")["median"]
-    medians = {name: summary(runs, "kl")["median"] for name, runs in ablation.items()}
-    rank = sorted(medians, key=lambda name: medians[name]).index(FULL) + 1
-    return [
-        Claim("full recipe: median modes, at least 990", modes, modes >= 990),
-        Claim("full recipe: median KL, at most 0.3", kl, kl <= 0.3),
-        Claim(
-            "ablation: the full recipe's rank by median KL among the eight, 1 as "
-            "published",
-            float(rank),
-            rank == 1,
-        ),
-    ]
 
 
 if __name__ == "__main__":
