@@ -60,8 +60,8 @@ class Config(StudyConfig):
     # Seeds trained at once; a block is what a resumed study keeps.
     block: int = 50
     # Generator updates on the ring, and on the grid.
-    ring_steps: int = 4_000
-    grid_steps: int = 6_000
+    ring_steps: int = 6_000
+    grid_steps: int = 10_000
     # Weight of R1 and of R2 on the ring, and on the grid.
     ring_penalty: float = 0.1
     grid_penalty: float = 0.1
@@ -73,7 +73,7 @@ class Config(StudyConfig):
     g_depth: int = 2
     d_depth: int = 3
     # Codes in the recipe's latent, beside two Gaussians.
-    codes: int = 64
+    codes: int = 128
 
 
 def recipes(config: Config, target: Target) -> dict[str, Recipe]:

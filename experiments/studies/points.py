@@ -25,7 +25,7 @@ from jaxgan.theory import densities
 from jaxgan.typing import Key
 
 SAMPLES = 2_500  # as the papers take
-CODE_SCALE = 8.0  # a code's first layer learns this much faster than a Gaussian's
+CODE_SCALE = 16.0  # a code's first layer learns this much faster than a Gaussian's
 
 JUDGE = (
     f"{SAMPLES:,} samples of a generator: one is of high quality if it lies within "
