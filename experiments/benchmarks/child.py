@@ -1,0 +1,113 @@
+"""One contestant in a process of its own: it answers over pipes, one line of JSON each.
+
+``python -m experiments.benchmarks.child NAME SPEC`` prepares, does a first unit of its
+work and says so. Then for each line ``{"seconds": s}`` it works for about so long and
+says how many units it did in how many seconds. It ends with its input, or with
+``{"failure": why}``.
+"""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import sys
+import textwrap
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+STARTS = {
+    "jaxgan": "ours.start",
+    "flax": "plain.start",
+    "torch": "torch_runs.eager",
+    "torch_channels_last": "torch_runs.channels_last",
+    "torch_compile": "torch_runs.compiled",
+    "ceiling_jax": "ceiling.start",
+    "ceiling_torch": "torch_runs.ceiling",
+    "resident": "input_paths.resident",
+    "streamed": "input_paths.streamed",
+    "numpy": "input_paths.picked",
+    "torch_indexing": "torch_input.indexing",
+    "torch_loader": "torch_input.loader",
+}
+"""By name, the module and the function that prepare a contestant from its spec."""
+
+Run = Callable[[int], None]
+
+
+def prepare(name: str, spec: dict) -> Run:
+    """A contestant, ready to do so many units of its work."""
+    module, function = STARTS[name].split(".")
+    found = importlib.import_module(f"experiments.benchmarks.{module}")
+    return getattr(found, function)(spec)
+
+
+def segment(run: Run, seconds: float) -> tuple[int, float]:
+    """Works for about ``seconds``: the units done, and the seconds that they took.
+
+    The first unit wakes caches and threads and is not counted. The units then go in
+    fewer, longer calls, as in a run, but not longer than what is left.
+    """
+    run(1)
+    gc.collect()
+    begin = time.perf_counter()
+    units, length, elapsed = 0, 1, 0.0
+    while not units or elapsed < seconds:
+        run(length)
+        units += length
+        elapsed = time.perf_counter() - begin
+        left = min(seconds / 4, seconds - elapsed)
+        length = max(int(left * units / elapsed), 1)
+    return units, elapsed
+
+
+def peak_bytes() -> int:
+    """The most memory that this process had resident.
+
+    Linux counts in ``getrusage`` also what the process was before it became this
+    program, which is the parent's size; its own account of this program is VmHWM.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, on one line.
+
+    Example:
+        >>> reason(ValueError("no   compiler"))
+        'ValueError: no compiler'
+    """
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+
+
+def main() -> None:
+    """Prepares, then answers until the input ends."""
+    # What a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(**values) -> None:
+        print(json.dumps(values), file=answers, flush=True)
+
+    try:
+        run = prepare(sys.argv[1], json.loads(sys.argv[2]))
+        run(1)
+        answer(ready=True)
+        for line in sys.stdin:
+            units, seconds = segment(run, json.loads(line)["seconds"])
+            answer(units=units, seconds=seconds, peak_bytes=peak_bytes())
+    except Exception as error:
+        traceback.print_exc()
+        answer(failure=reason(error))
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

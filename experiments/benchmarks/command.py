@@ -1,0 +1,126 @@
+"""What the benchmarks share: settings, command line, and the head of their JSON."""
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import jax
+import tyro
+
+from jaxgan.checks import InputError
+from jaxgan.training.workdir import describe_environment
+
+NO_TORCH = "PyTorch is not installed: its rows are left out (pip install -e '.[bench]')"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RaceConfig:
+    """What every benchmark takes. Each adds its own fields."""
+
+    benchmark: ClassVar[str] = "benchmark"
+    """The benchmark's name; that of its module, and of its JSON file."""
+
+    # Segments of each contestant.
+    rounds: int = 5
+    # About how long a segment is; a single unit of work may take longer.
+    seconds: float = 3.0
+    # A small form that shows that it works, and no speed.
+    quick: bool = False
+    # Where the files go.
+    out: Path = Path("runs/benchmarks")
+
+
+Race = TypeVar("Race", bound=RaceConfig)
+
+
+def hurried(config: Race) -> Race:
+    """Its quick form, if it is asked for: two short rounds at most."""
+    if not config.quick:
+        return config
+    rounds, seconds = min(config.rounds, 2), min(config.seconds, 0.1)
+    return dataclasses.replace(config, rounds=rounds, seconds=seconds)
+
+
+def check(config: RaceConfig) -> None:
+    """Raises InputError for numbers that make no race."""
+    if config.rounds < 1 or config.seconds <= 0:
+        raise InputError(
+            "--rounds must be at least 1 and --seconds more than 0, got "
+            f"{config.rounds} and {config.seconds}."
+        )
+
+
+def check_known(flag: str, given: Sequence[str], known: Sequence[str]) -> None:
+    """Raises InputError for a name that there is not."""
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError(
+            f"{flag} has no {unknown[0]!r}; choose from {', '.join(known)}."
+        )
+
+
+def folder(config: RaceConfig) -> Path:
+    """Where the files go, made if missing."""
+    out = config.out.expanduser().absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def head(config: RaceConfig) -> dict[str, Any]:
+    """How a JSON file begins: what was run on what."""
+    return {
+        "benchmark": config.benchmark,
+        "rounds": config.rounds,
+        "seconds": config.seconds,
+        "quick": config.quick,
+        "threads": cores(),
+        **describe_environment(),
+        "torch": importlib.metadata.version("torch") if has_torch() else None,
+    }
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed; it is not imported here."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def show_failures(lines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Prints why those that failed did."""
+    for name, line in lines.items():
+        if "failure" in line:
+            print(f"{name} failed: {line['failure']}")
+
+
+def show_targets(targets: Sequence[Mapping[str, Any]]) -> None:
+    """Prints which targets hold."""
+    for target in targets:
+        verdict = "holds" if target["holds"] else "FAILS"
+        print(f"{verdict}: {target['text']} (found {target['value']:.3g})")
+
+
+def main(config_class: type[RaceConfig], run: Callable[[Any], Any]) -> None:
+    """Runs a benchmark as its command line says."""
+    config = tyro.cli(
+        config_class,
+        prog=f"python -m experiments.benchmarks.{config_class.benchmark}",
+        description=sys.modules[config_class.__module__].__doc__,
+    )
+    # The contestants compete on the CPU; so this process, which only asks, names it.
+    jax.config.update("jax_platforms", "cpu")
+    try:
+        run(config)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error

@@ -1,0 +1,79 @@
+"""The data paths of a run, and NumPy's, without the training: a unit is one batch.
+
+A batch counts when it lies on the device as uint8; so that it must, its pixels are
+added up there, which the resident path pays for too.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxgan.data import ImageSet
+from jaxgan.training import TrainConfig, feed
+
+CHUNK = 100
+"""Steps in one call at most: as many as a run takes between two lines of metrics."""
+
+Run = Callable[[int], None]
+
+
+def resident(spec: Mapping[str, Any]) -> Run:
+    """The whole set on the device, which takes the rows of each step."""
+    images, config = _images(spec), _config(spec)
+    take = feed.resident(images, config, 0, CHUNK)
+
+    @jax.jit
+    def consume(table, rows, count):
+        add = lambda i, total: total + jnp.sum(table["image"][rows[i]], dtype=jnp.int32)
+        return lax.fori_loop(0, count, add, jnp.int32(0))
+
+    return _in_chunks(take, consume)
+
+
+def streamed(spec: Mapping[str, Any]) -> Run:
+    """Read ahead from the disk's cache by threads, put on the device by the chunk."""
+    images, config = _images(spec), _config(spec)
+    take = feed.streamed(images, config, 0, CHUNK)
+
+    @jax.jit
+    def consume(table, rows, count):
+        add = lambda i, total: total + jnp.sum(table["image"][i], dtype=jnp.int32)
+        return lax.fori_loop(0, count, add, jnp.int32(0))
+
+    return _in_chunks(take, consume)
+
+
+def picked(spec: Mapping[str, Any]) -> Run:
+    """The obvious way: NumPy picks each batch, and it is put on the device."""
+    images = np.asarray(_images(spec).images)
+    random = np.random.default_rng(0)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            rows = random.integers(0, len(images), spec["batch_size"])
+            jax.device_put(images[rows]).block_until_ready()
+
+    return run
+
+
+def _in_chunks(take: Callable, consume: Callable) -> Run:
+    def run(count: int) -> None:
+        while count:
+            steps = min(count, CHUNK)
+            consume(*take(steps), np.int32(steps)).block_until_ready()
+            count -= steps
+
+    return run
+
+
+def _images(spec: Mapping[str, Any]) -> ImageSet:
+    return ImageSet(np.load(spec["file"], mmap_mode="r"), None, ())
+
+
+def _config(spec: Mapping[str, Any]) -> TrainConfig:
+    # The stream ends with the run, which here is none.
+    return TrainConfig(batch_size=spec["batch_size"], steps=2**31 - 1)

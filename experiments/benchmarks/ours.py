@@ -1,0 +1,158 @@
+"""jaxgan's contestants: the training loop's own chunks, populations, sampling.
+
+No generator is averaged, as none is by the others; the metrics are computed and
+fetched, as in a run.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from experiments.benchmarks import works
+from experiments.benchmarks.works import Work
+from jaxgan import GAN, data, init, losses, nets, parallel, penalties, sample
+from jaxgan import keys as streams
+from jaxgan.steps import make_train_step
+from jaxgan.training import TrainConfig, compiled, feed
+
+CHUNK = 100
+"""Steps in one call at most: as many as a run takes between two lines of metrics."""
+
+
+def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
+    """The work, ready: a function that does so many units of it."""
+    compiled.keep(Path(spec["cache"]))
+    work = works.from_json(spec["work"])
+    if work.samples:
+        return _sampling(work)
+    return _population(work) if work.members > 1 else _training(work)
+
+
+def make_gan(work: Work) -> GAN:
+    """The work's game."""
+    if work.network == "mlp":
+        images = len(work.image_shape) == 3
+        generator: Any = nets.mlp.Generator(
+            work.image_shape, width=work.width, bounded=images
+        )
+        discriminator: Any = nets.mlp.Discriminator(width=work.width)
+    else:
+        size, _, channels = work.image_shape
+        generator = nets.dcgan.Generator(size, channels, width=work.width)
+        discriminator = nets.dcgan.Discriminator(
+            width=work.width, batch_norm=work.batch_norm
+        )
+    terms = (
+        (work.r1, penalties.r1),
+        (work.r2, penalties.r2),
+        (work.gp, penalties.wgan_gp()),
+    )
+    adam = optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
+    return GAN(
+        generator=generator,
+        discriminator=discriminator,
+        loss=losses.wasserstein
+        if work.loss == "wasserstein"
+        else losses.non_saturating,
+        penalties=tuple(term for term in terms if term[0]),
+        g_optimizer=adam,
+        d_optimizer=adam,
+        latent_dim=work.latent_dim,
+        ema_half_life=0,
+        ema_ramp_up=None,
+    )
+
+
+def _training(work: Work) -> Callable[[int], None]:
+    gan = make_gan(work)
+    images = works.table(work)
+    config = TrainConfig(batch_size=work.batch_size, d_steps=work.d_steps)
+    chunk = feed.make_chunk(gan, config, resident=True)
+    key = jax.random.key(0)
+    state = init(gan, key, {"image": images[:1]})
+    state, key, table = parallel.put_shared((state, key, {"image": images}))
+    # By several devices a batch is shared out, as in `jaxgan.training.feed`.
+    several = jax.device_count() > 1
+    put = lambda rows: (
+        parallel.put_split(rows, batch_axis=2) if several else parallel.put_shared(rows)
+    )
+    place = 0
+
+    def run(count: int) -> None:
+        nonlocal state, place
+        while count:
+            steps = min(count, CHUNK)
+            rows = np.zeros((CHUNK, work.d_steps, work.batch_size), np.int32)
+            rows[:steps] = data.batch_indices(
+                0,
+                start=place,
+                steps=steps,
+                d_steps=work.d_steps,
+                batch_size=work.batch_size,
+                n=work.examples,
+            )
+            length = parallel.put_shared(np.int32(steps))
+            state, metrics = chunk(state, table, put(rows), length, key)
+            jax.device_get(metrics)
+            place, count = place + steps, count - steps
+
+    return run
+
+
+def _population(work: Work) -> Callable[[int], None]:
+    """The loop of `jaxgan.population.train`, whose program does not end so soon."""
+    gan = make_gan(work)
+    table = jnp.asarray(works.table(work))
+    train_step = make_train_step(gan, d_steps=work.d_steps)
+    keys = jax.vmap(jax.random.key)(np.arange(work.members, dtype=np.uint32))
+    batch = {"image": table[:1]}
+    states = jax.jit(jax.vmap(lambda key: init(gan, key, batch)))(keys)
+    shape = (work.d_steps, work.batch_size)
+
+    def play(state, key, first, count, table):
+        def draw(i):
+            rows_key = streams.stream(key, "data", i)
+            rows = jax.random.randint(rows_key, shape, 0, len(table))
+            return {"image": table[rows]}
+
+        def step(i, carry):
+            state, total = carry
+            state, metrics = train_step(state, draw(i), key)
+            return state, jax.tree.map(jnp.add, total, metrics)
+
+        shapes = jax.eval_shape(train_step, state, draw(first), key)[1]
+        total = jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), shapes)
+        return lax.fori_loop(first, first + count, step, (state, total))
+
+    axes = (0, 0, None, None, None)
+    many = jax.jit(jax.vmap(play, axes), donate_argnums=0)
+    place = 0
+
+    def run(count: int) -> None:
+        nonlocal states, place
+        states, total = many(states, keys, np.int32(place), np.int32(count), table)
+        jax.device_get(total)
+        place += count
+
+    return run
+
+
+def _sampling(work: Work) -> Callable[[int], None]:
+    gan = make_gan(work)
+    state = init(gan, jax.random.key(0), {"image": works.table(work)[:1]})
+    how = {"count": work.samples, "batch_size": works.SAMPLE_BATCH}
+    drawn = 0
+
+    def run(count: int) -> None:
+        nonlocal drawn
+        for _ in range(count):
+            jax.device_get(sample(gan, state, jax.random.key(drawn), **how))
+            drawn += 1
+
+    return run

@@ -1,0 +1,80 @@
+"""The README's table of speeds from throughput.json; no number in it is typed by hand.
+
+::
+
+    python -m experiments.benchmarks.throughput --out experiments/benchmarks/results
+    python -m experiments.benchmarks.report
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+RESULT = Path(__file__).parent / "results" / "throughput.json"
+HEADER = ["work", "steps/s", "against PyTorch's best", "against plain Flax"]
+HEADER += ["of the matrix ceiling", "peak MiB (PyTorch)", "first step, second start"]
+
+
+def table(record: dict[str, Any]) -> str:
+    """The Markdown table: one row for each work of a throughput.json."""
+    rows = [_row(name, work["contestants"]) for name, work in record["works"].items()]
+    lines = [HEADER, ["---"] * len(HEADER), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def fastest(lines: dict[str, Any]) -> str | None:
+    """PyTorch's fastest contestant by its median; None if none ran."""
+    medians = {
+        name: line["steps_per_second"]["median"]
+        for name, line in lines.items()
+        if name.startswith("torch") and "failure" not in line
+    }
+    return max(medians, key=lambda name: medians[name]) if medians else None
+
+
+def _row(work: str, lines: dict[str, Any]) -> list[str]:
+    ours, rival = lines["jaxgan"], fastest(lines)
+    peak = f"{ours['peak_mib']:.0f}"
+    if rival is not None:
+        peak += f" ({lines[rival]['peak_mib']:.0f})"
+    seconds = f"{ours['first_step_seconds']:.1f} s"
+    if ours["second_start_seconds"] is not None:
+        seconds += f", {ours['second_start_seconds']:.1f} s"
+    share = ours["of_ceiling"]
+    return [
+        f"`{work}`",
+        f"{ours['steps_per_second']['median']:.3g}",
+        _times(lines, rival) + (f" ({_spoken(rival)})" if rival else ""),
+        _times(lines, "flax"),
+        "" if share is None else f"{share:.0%}",
+        peak,
+        seconds,
+    ]
+
+
+def _times(lines: dict[str, Any], rival: str | None) -> str:
+    """How many times as fast jaxgan is: median, lowest and highest of the rounds."""
+    if rival not in lines or "failure" in lines[rival]:
+        return "not run"
+    ratio = lines[rival]["jaxgan_ratio"]
+    return f"**{ratio['median']:.2f}** [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+
+
+def _spoken(rival: str) -> str:
+    names = {"torch": "eager", "torch_compile": "compiled"}
+    return names.get(rival, rival.removeprefix("torch_").replace("_", " "))
+
+
+def show(result: Path = RESULT) -> None:
+    """Prints the table.
+
+    Args:
+        result: a throughput.json.
+    """
+    print(table(json.loads(result.read_text())))
+
+
+if __name__ == "__main__":
+    tyro.cli(show)

@@ -1,0 +1,160 @@
+"""The networks of a work in PyTorch: modules of its own layers, NCHW.
+
+Initialised as jaxgan's are: LeCun's normal for multi-layer perceptrons, N(0, 0.02) for
+DCGAN.
+"""
+
+# pyright: reportMissingImports=false
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from experiments.benchmarks.works import Work
+
+_STD_OF_TRUNCATED = 0.87962566  # of N(0, 1) cut at two standard deviations
+
+
+def generator(work: Work) -> nn.Module:
+    """``[b z] -> [b c h w]`` or points; with members all have that axis in front."""
+    if work.network == "mlp":
+        return MLPGenerator(work)
+    return _small(DCGANGenerator(work))
+
+
+def discriminator(work: Work) -> nn.Module:
+    """``[b c h w]`` or points ``-> [b]``; with members all have that axis in front."""
+    if work.network == "mlp":
+        return MLPDiscriminator(work)
+    return _small(DCGANDiscriminator(work))
+
+
+class ManyLinear(nn.Module):
+    """A dense layer for each of n members: ``[n b i] -> [n b o]``."""
+
+    def __init__(self, members: int, into: int, out: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, into, out))
+        self.bias = nn.Parameter(torch.zeros(members, 1, out))
+        _lecun(self.weight, into)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+def _linear(work: Work, into: int, out: int) -> nn.Module:
+    if work.members > 1:
+        return ManyLinear(work.members, into, out)
+    layer = nn.Linear(into, out)
+    _lecun(layer.weight, into)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _lecun(weight: Tensor, fan_in: int) -> None:
+    std = math.sqrt(1 / fan_in) / _STD_OF_TRUNCATED
+    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+
+class MLPGenerator(nn.Module):
+    """Two hidden layers with ReLU; tanh at the end for images."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        self.image = len(work.image_shape) == 3
+        height, *rest = work.image_shape
+        self.shape = (rest[1], height, rest[0]) if self.image else work.image_shape
+        self.layers = nn.Sequential(
+            _linear(work, work.latent_dim, work.width),
+            nn.ReLU(),
+            _linear(work, work.width, work.width),
+            nn.ReLU(),
+            _linear(work, work.width, work.pixels),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.layers(z)
+        return (torch.tanh(x) if self.image else x).unflatten(-1, self.shape)
+
+
+class MLPDiscriminator(nn.Module):
+    """Two hidden layers with LeakyReLU."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        self.dimensions = len(work.image_shape)
+        self.layers = nn.Sequential(
+            _linear(work, work.pixels, work.width),
+            nn.LeakyReLU(0.2),
+            _linear(work, work.width, work.width),
+            nn.LeakyReLU(0.2),
+            _linear(work, work.width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x.flatten(-self.dimensions))[..., 0]
+
+
+class DCGANGenerator(nn.Module):
+    """A dense layer, then maps that double in size; batch norm before each."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        base, times = work.maps
+        features = work.width << (times - 1)
+        self.dense = nn.Linear(work.latent_dim, features * base * base, bias=False)
+        self.shape = (features, base, base)
+        maps: list[nn.Module] = []
+        for _ in range(times - 1):
+            maps += [
+                nn.BatchNorm2d(features),
+                nn.ReLU(),
+                nn.ConvTranspose2d(features, features // 2, 4, 2, 1, bias=False),
+            ]
+            features //= 2
+        maps += [
+            nn.BatchNorm2d(features),
+            nn.ReLU(),
+            nn.ConvTranspose2d(features, work.image_shape[2], 4, 2, 1),
+            nn.Tanh(),
+        ]
+        self.maps = nn.Sequential(*maps)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.maps(self.dense(z).unflatten(-1, self.shape))
+
+
+class DCGANDiscriminator(nn.Module):
+    """Maps that halve in size, then a dense layer."""
+
+    def __init__(self, work: Work):
+        super().__init__()
+        base, times = work.maps
+        maps: list[nn.Module] = []
+        channels = work.image_shape[2]
+        for i in range(times):
+            norm = work.batch_norm and i > 0
+            features = work.width << i
+            maps.append(nn.Conv2d(channels, features, 4, 2, 1, bias=not norm))
+            if norm:
+                maps.append(nn.BatchNorm2d(features))
+            maps.append(nn.LeakyReLU(0.2))
+            channels = features
+        self.maps = nn.Sequential(*maps)
+        self.dense = nn.Linear(channels * base * base, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense(self.maps(x).flatten(1))[:, 0]
+
+
+def _small(module: nn.Module) -> nn.Module:
+    """DCGAN's initialisation."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, std=0.02)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, mean=1.0, std=0.02)
+    return module

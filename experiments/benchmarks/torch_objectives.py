@@ -1,0 +1,98 @@
+"""Both players' losses in PyTorch, of given inputs.
+
+The last axis of the logits is the batch; before it a population has its members, whose
+losses are added, since each has its own parameters.
+"""
+
+# pyright: reportMissingImports=false
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from experiments.benchmarks.works import Work
+
+Slope = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
+"""From a discriminator and examples to its logits and their gradients by these."""
+
+
+def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """As all tutorials have it."""
+    x = x.detach().requires_grad_()
+    logits = d(x)
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return logits, gradient
+
+
+def slope_by_func(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The same by torch.func, which torch.compile can differentiate once more."""
+
+    def total(x: Tensor) -> tuple[Tensor, Tensor]:
+        logits = d(x)
+        return logits.sum(), logits
+
+    gradient, logits = torch.func.grad(total, has_aux=True)(x)
+    return logits, gradient
+
+
+def d_objective(
+    work: Work,
+    d: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    epsilon: Tensor,
+    *,
+    slope: Slope = slope_by_autograd,
+    together: bool = False,
+) -> Tensor:
+    """The discriminator's loss.
+
+    Args:
+        work: the game.
+        d: the discriminator.
+        real: examples.
+        fake: as many, detached.
+        epsilon: where between them WGAN-GP looks, U(0, 1) of the logits' shape.
+        slope: how a penalty differentiates.
+        together: one forward pass of both, where no batch norm would mix them and no
+            penalty tells them apart.
+    """
+
+    def judge(x: Tensor, weight: float) -> tuple[Tensor, Tensor | float]:
+        if not weight:
+            return d(x), 0.0
+        logits, gradient = slope(d, x)
+        return logits, weight * _squared(gradient, logits)
+
+    if together and not work.batch_norm and work.r1 == work.r2:
+        axis = int(work.members > 1)
+        logits, cost = judge(torch.cat([real, fake], axis), work.r1)
+        real_logits, fake_logits = logits.chunk(2, -1)
+        costs = cost if isinstance(cost, int | float) else sum(cost.chunk(2, -1))
+    else:
+        real_logits, real_cost = judge(real, work.r1)
+        fake_logits, fake_cost = judge(fake, work.r2)
+        costs = real_cost + fake_cost
+    if work.gp:
+        epsilon = epsilon.reshape(*epsilon.shape, *[1] * (real.ndim - epsilon.ndim))
+        logits, gradient = slope(d, epsilon * real + (1 - epsilon) * fake)
+        norms = (_squared(gradient, logits) + 1e-12).sqrt()
+        costs = costs + work.gp * (norms - 1).square()
+    if work.loss == "wasserstein":
+        loss = fake_logits - real_logits
+    else:
+        loss = softplus(-real_logits) + softplus(fake_logits)
+    return (loss + costs).mean(-1).sum()
+
+
+def g_objective(work: Work, d: nn.Module, fake: Tensor) -> Tensor:
+    """The generator's loss."""
+    logits = d(fake)
+    loss = -logits if work.loss == "wasserstein" else softplus(-logits)
+    return loss.mean(-1).sum()
+
+
+def _squared(gradient: Tensor, logits: Tensor) -> Tensor:
+    return gradient.square().sum(tuple(range(logits.ndim, gradient.ndim)))

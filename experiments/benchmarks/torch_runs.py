@@ -1,0 +1,189 @@
+"""PyTorch's contestants: eager as tutorials write it, tuned, and compiled.
+
+eager: a fake is detached after it was made, real and fake are judged one after the
+other, Adam is as it comes, and the members of a population take turns.
+tuned ("channels last"): images are stored channels last, fakes for the discriminator
+are made without a graph, both are judged in one pass where no batch norm mixes them,
+the generator's update asks for no gradient of the discriminator's weights, Adam is
+fused, and a population is one batched matrix product a layer.
+compiled: the tuned losses through torch.compile.
+"""
+
+# pyright: reportMissingImports=false
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.benchmarks import torch_networks, works
+from experiments.benchmarks.torch_objectives import (
+    d_objective,
+    g_objective,
+    slope_by_autograd,
+    slope_by_func,
+)
+from experiments.benchmarks.works import Work
+
+Run = Callable[[int], None]
+
+
+def eager(spec: Mapping[str, Any]) -> Run:
+    """As tutorials write it."""
+    work = _begin(spec)
+    if work.samples:
+        return _sampling(work, tuned=False, compiled=False)
+    alone = works.from_json({**spec["work"], "members": 1})
+    steps = [eager_step(alone, *players(alone)) for _ in range(work.members)]
+    return _training(steps, work)
+
+
+def channels_last(spec: Mapping[str, Any]) -> Run:
+    """Tuned by hand."""
+    return _tuned(spec, compiled=False)
+
+
+def compiled(spec: Mapping[str, Any]) -> Run:
+    """Tuned by hand, and compiled."""
+    return _tuned(spec, compiled=True)
+
+
+def _tuned(spec: Mapping[str, Any], *, compiled: bool) -> Run:
+    work = _begin(spec)
+    if work.samples:
+        return _sampling(work, tuned=True, compiled=compiled)
+    g, d = (to_channels_last(player) for player in players(work))
+    return _training([tuned_step(work, g, d, compiled=compiled)], work)
+
+
+def _begin(spec: Mapping[str, Any]) -> Work:
+    torch.set_num_threads(spec["threads"])
+    torch.manual_seed(0)
+    return works.from_json(spec["work"])
+
+
+def players(work: Work) -> tuple[nn.Module, nn.Module]:
+    """The generator and the discriminator."""
+    return torch_networks.generator(work), torch_networks.discriminator(work)
+
+
+def to_channels_last(module: nn.Module) -> nn.Module:
+    """The module, its kernels stored channels last."""
+    return module.to(memory_format=torch.channels_last)  # pyright: ignore
+
+
+def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], None]:
+    """``step(images)``, images being uint8 ``[k b c h w]``, or points."""
+    g_optimizer, d_optimizer = (_adam(work, player) for player in (g, d))
+
+    def step(images: Tensor) -> None:
+        for batch in images:
+            d_optimizer.zero_grad()
+            fake = g(latents(work)).detach()
+            epsilon = torch.rand(work.batch_size)
+            d_objective(work, d, as_float(batch), fake, epsilon).backward()
+            d_optimizer.step()
+        g_optimizer.zero_grad()
+        g_objective(work, d, g(latents(work))).backward()
+        g_optimizer.step()
+
+    return step
+
+
+def tuned_step(
+    work: Work, g: nn.Module, d: nn.Module, *, compiled: bool
+) -> Callable[[Tensor], None]:
+    """The same, tuned; the images of members are ``[k n b ...]``."""
+    g_optimizer, d_optimizer = (_adam(work, player, fused=True) for player in (g, d))
+    slope = slope_by_func if compiled else slope_by_autograd
+    judge = partial(d_objective, work, d, slope=slope, together=True)
+
+    def d_loss(images: Tensor, z: Tensor, epsilon: Tensor) -> Tensor:
+        with torch.no_grad():
+            fake = g(z)
+        real = as_float(images)
+        if work.network == "dcgan":
+            real = real.to(memory_format=torch.channels_last)
+        return judge(real, fake, epsilon)
+
+    def g_loss(z: Tensor) -> Tensor:
+        return g_objective(work, d, g(z))
+
+    if compiled:
+        d_loss, g_loss = torch.compile(d_loss), torch.compile(g_loss)
+
+    def step(images: Tensor) -> None:
+        for batch in images:
+            d_optimizer.zero_grad()
+            d_loss(batch, latents(work), torch.rand(work.batch_size)).backward()
+            d_optimizer.step()
+        g_optimizer.zero_grad()
+        d.requires_grad_(False)
+        g_loss(latents(work)).backward()
+        d.requires_grad_(True)
+        g_optimizer.step()
+
+    return step
+
+
+def latents(work: Work) -> Tensor:
+    """N(0, I), ``[b z]``; with members ``[n b z]``."""
+    members = [work.members] if work.members > 1 else []
+    return torch.randn(*members, work.batch_size, work.latent_dim)
+
+
+def as_float(images: Tensor) -> Tensor:
+    """uint8 to [-1, 1]; points stay as they are."""
+    return images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
+
+
+def _adam(work: Work, module: nn.Module, **how: bool) -> torch.optim.Adam:
+    betas = (work.beta1, work.beta2)
+    return torch.optim.Adam(module.parameters(), work.learning_rate, betas, **how)
+
+
+def _training(steps: list[Callable[[Tensor], None]], work: Work) -> Run:
+    """One step plays all members, or there is one for each."""
+    table = torch.from_numpy(works.table(work))
+    if table.ndim == 4:
+        table = table.permute(0, 3, 1, 2).contiguous()
+    members = [work.members] if len(steps) < work.members else []
+    shape = (work.d_steps, *members, work.batch_size)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            for step in steps:
+                step(table[torch.randint(len(table), shape)])
+
+    return run
+
+
+def _sampling(work: Work, *, tuned: bool, compiled: bool) -> Run:
+    g = torch_networks.generator(work).eval()
+    if tuned:
+        g = to_channels_last(g)
+    generate: Any = torch.compile(g) if compiled else g
+
+    @torch.inference_mode()
+    def run(count: int) -> None:
+        for _ in range(count):
+            parts = math.ceil(work.samples / works.SAMPLE_BATCH)
+            z = lambda: torch.randn(works.SAMPLE_BATCH, work.latent_dim)
+            torch.cat([generate(z()) for _ in range(parts)])
+
+    return run
+
+
+def ceiling(spec: Mapping[str, Any]) -> Run:
+    """Products of two square matrices, one after another."""
+    torch.set_num_threads(spec["threads"])
+    a = torch.randn(spec["size"], spec["size"])
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            torch.mm(a, a)
+
+    return run

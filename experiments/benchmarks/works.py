@@ -1,0 +1,167 @@
+"""What is raced: games in numbers, which every framework builds for itself.
+
+Nothing here imports a framework: a contestant's process holds its own alone, so that
+its memory and its start are its own.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+SAMPLE_BATCH = 250
+"""How many images are made at a time where 10,000 are: it divides them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Work:
+    """One game, all in it a number or a word, so that it travels as JSON.
+
+    Attributes:
+        name: what the tables call it.
+        network: "mlp" or "dcgan".
+        image_shape: of one example, ``[h w c]``, or ``[2]`` for points.
+        latent_dim: the latent's size, of N(0, I).
+        width: units of a hidden layer, or channels of the finest hidden map.
+        batch_size: examples of one update.
+        d_steps: D-updates for each G-update.
+        loss: "non_saturating" or "wasserstein".
+        r1: weight of the squared gradient norm on reals.
+        r2: the same on fakes.
+        gp: weight of WGAN-GP's penalty.
+        batch_norm: whether a "dcgan" discriminator has batch norm; its generator has.
+        learning_rate: Adam's, for both players.
+        beta1: Adam's.
+        beta2: Adam's.
+        members: how many games are trained at once, each from its own seed.
+        samples: images to make with the generator; 0: training.
+        examples: rows of the data.
+    """
+
+    name: str
+    network: str
+    image_shape: tuple[int, ...]
+    latent_dim: int
+    width: int
+    batch_size: int
+    d_steps: int = 1
+    loss: str = "non_saturating"
+    r1: float = 0.0
+    r2: float = 0.0
+    gp: float = 0.0
+    batch_norm: bool = False
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    members: int = 1
+    samples: int = 0
+    examples: int = 10_000
+
+    @property
+    def images(self) -> int:
+        """Images of one unit of work: reals seen in a step, or samples made."""
+        return self.samples or self.members * self.d_steps * self.batch_size
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in one example."""
+        return math.prod(self.image_shape)
+
+    @property
+    def maps(self) -> tuple[int, int]:
+        """A "dcgan"'s coarsest map's size, and how often it doubles."""
+        base = 7 if self.image_shape[0] % 7 == 0 else 4
+        return base, (self.image_shape[0] // base).bit_length() - 1
+
+
+_MLP = Work(
+    name="mlp",
+    network="mlp",
+    image_shape=(28, 28, 1),
+    latent_dim=64,
+    width=256,
+    batch_size=100,
+)
+_RING = Work(
+    name="ring",
+    network="mlp",
+    image_shape=(2,),
+    latent_dim=2,
+    width=64,
+    batch_size=128,
+    r1=0.05,
+    r2=0.05,
+    learning_rate=1e-3,
+)
+_DCGAN = Work(
+    name="dcgan",
+    network="dcgan",
+    image_shape=(32, 32, 3),
+    latent_dim=100,
+    width=64,
+    batch_size=64,
+    batch_norm=True,
+)
+_WGAN_GP = dataclasses.replace(
+    _DCGAN,
+    name="wgan_gp",
+    batch_norm=False,
+    loss="wasserstein",
+    gp=10.0,
+    d_steps=5,
+    learning_rate=1e-4,
+    beta1=0.0,
+    beta2=0.9,
+)
+
+WORKS = {
+    work.name: work
+    for work in (
+        _MLP,
+        _RING,
+        _DCGAN,
+        dataclasses.replace(_DCGAN, name="dcgan_r1", batch_norm=False, r1=0.1),
+        _WGAN_GP,
+        dataclasses.replace(_RING, name="population_16", members=16),
+        dataclasses.replace(_RING, name="population_64", members=64),
+        dataclasses.replace(_DCGAN, name="sampling", samples=10_000),
+    )
+}
+
+
+def tiny(work: Work) -> Work:
+    """The same game at a size that shows that it works, and no speed."""
+    # Of the smallest DCGAN's maps none has batch norm in the discriminator.
+    side = 4 if work.network == "mlp" else 16 if work.batch_norm else 8
+    shape = (side, side, 1) if len(work.image_shape) == 3 else work.image_shape
+    return dataclasses.replace(
+        work,
+        image_shape=shape,
+        latent_dim=4,
+        width=4,
+        batch_size=8,
+        d_steps=min(work.d_steps, 2),
+        members=min(work.members, 3),
+        samples=min(work.samples, 2 * SAMPLE_BATCH),
+        examples=64,
+    )
+
+
+def from_json(fields: Mapping[str, Any]) -> Work:
+    """The work whose fields went through JSON, where tuples become lists."""
+    return Work(**{**fields, "image_shape": tuple(fields["image_shape"])})
+
+
+def table(work: Work) -> np.ndarray:
+    """Random data of the work's shape: uint8 ``[n h w c]``, or a ring ``[n 2]``.
+
+    What the images show changes no time; points must not be far from those of a run.
+    """
+    random = np.random.default_rng(0)
+    if len(work.image_shape) == 3:
+        return random.integers(0, 256, (work.examples, *work.image_shape), np.uint8)
+    angle = 2 * np.pi * random.integers(0, 8, work.examples) / 8
+    modes = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return (modes + 0.02 * random.standard_normal(modes.shape)).astype(np.float32)

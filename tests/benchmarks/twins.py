@@ -1,0 +1,140 @@
+"""One update's gradients by jaxgan, what it drew for them, and weights for twins."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxgan
+from experiments.benchmarks import ours, plain, works
+from jaxgan.draws import Draws
+from jaxgan.steps import make_d_step, make_g_step
+
+KEY = jax.random.key(3)
+# Together they have both networks, batch norm and none, all penalties, both losses.
+NAMES = ("ring", "dcgan", "wgan_gp")
+
+
+class Truth(NamedTuple):
+    """jaxgan's update of both players from one state, each by itself."""
+
+    state: jaxgan.GANState
+    real: jax.Array
+    d_latents: jax.Array
+    g_latents: jax.Array
+    epsilon: jax.Array
+    d_loss: jax.Array
+    g_loss: jax.Array
+    d_grads: dict
+    g_grads: dict
+
+
+def tiny(name: str) -> works.Work:
+    return works.tiny(works.WORKS[name])
+
+
+@functools.lru_cache
+def truth(name: str) -> Truth:
+    """Plain descent at rate 1 shows each gradient as what the weights lose."""
+    work = tiny(name)
+    sgd = optax.sgd(1.0)
+    gan = dataclasses.replace(ours.make_gan(work), g_optimizer=sgd, d_optimizer=sgd)
+    images = works.table(work)[: work.batch_size]
+    start = lambda key: jaxgan.init(gan, key, {"image": images})
+    shapes = jax.eval_shape(start, KEY)
+
+    def play(state, images):
+        batch = {"image": images}
+        after_d, d_metrics = make_d_step(gan)(state, batch, KEY)
+        after_g, g_metrics = make_g_step(gan)(state, batch, KEY)
+        lost = lambda a, b: jax.tree.map(jnp.subtract, a.params, b.params)
+        return Truth(
+            state,
+            plain.scaled(images),
+            *_drawn(gan, work),
+            d_metrics["d_loss"],
+            g_metrics["g_loss"],
+            lost(state.discriminator, after_d.discriminator),
+            lost(state.generator, after_g.generator),
+        )
+
+    return jax.jit(play)(_filled(shapes), images)
+
+
+def _filled(shapes):
+    """A state of these shapes: counters of zero, and the rest is noise.
+
+    Biases are not zero, since at a rectifier's kink frameworks differ.
+    """
+    random = np.random.default_rng(0)
+
+    def fill(leaf):
+        if np.issubdtype(leaf.dtype, np.integer):
+            return np.zeros(leaf.shape, leaf.dtype)
+        return 0.3 * random.standard_normal(leaf.shape, np.float32)
+
+    return jax.tree.map(fill, shapes)
+
+
+def _drawn(gan, work: works.Work) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Both players' latents, and WGAN-GP's points, by the policy of `jaxgan.keys`."""
+    index = jnp.arange(work.batch_size)
+    latents = lambda player: jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(
+        Draws(player, KEY, 0, index)("latent")
+    )
+    # As the step and the penalty derive it: the only penalty, of one example alone.
+    epsilon = lambda key: jax.random.uniform(
+        jax.random.fold_in(jax.random.fold_in(jax.random.split(key)[0], 0), 0)
+    )
+    penalty_keys = Draws("d", KEY, 0, index)("penalty")
+    return latents("d"), latents("g"), jax.vmap(epsilon)(penalty_keys)
+
+
+def to_plain(tree):
+    """jaxgan's weights, or their gradients, as flax.linen's layers lay them out.
+
+    `nn.ConvTranspose` flips its kernel and maps its fourth axis from the third.
+    """
+
+    def convert(path, leaf):
+        name = jax.tree_util.keystr(path)
+        if "ConvTranspose" in name and "kernel" in name:
+            return jnp.flip(leaf, (0, 1)).swapaxes(2, 3)
+        return leaf
+
+    return jax.tree_util.tree_map_with_path(convert, tree)
+
+
+def to_torch(work: works.Work, player: str, tree) -> list[np.ndarray]:
+    """The same in the order and the layout of the PyTorch module's parameters."""
+    tree = jax.tree.map(np.asarray, tree)
+    if work.network == "mlp":
+        layers = [tree[f"Dense_{i}"] for i in range(3)]
+        return [a for layer in layers for a in (layer["kernel"].T, layer["bias"])]
+    base, times = work.maps
+    dense = tree["Dense_0"]["kernel"]
+    kernel = lambda layer: layer["kernel"].transpose(3, 2, 0, 1)
+    norms = [[n["scale"], n["bias"]] for n in _norms(tree)]
+    bias = lambda layer: [layer["bias"]] if "bias" in layer else []
+    if player == "generator":
+        first = dense.reshape(len(dense), base, base, -1).transpose(3, 1, 2, 0)
+        arrays = [first.reshape(-1, len(dense))]
+        for i in range(times):
+            layer = tree[f"ConvTranspose_{i}"]
+            arrays += [*norms[i], kernel(layer), *bias(layer)]
+        return arrays
+    arrays = []
+    for i in range(times):
+        layer = tree[f"Conv_{i}"]
+        arrays += [kernel(layer), *bias(layer)]
+        arrays += norms[i - 1] if work.batch_norm and i else []
+    last = dense.reshape(base, base, -1).transpose(2, 0, 1).reshape(1, -1)
+    return [*arrays, last, tree["Dense_0"]["bias"]]
+
+
+def _norms(tree) -> list[dict]:
+    return [tree[name] for name in sorted(tree) if name.startswith("BatchNorm")]
