@@ -55,9 +55,10 @@ class Config(StudyConfig):
 
     study: ClassVar[str] = "modes"
 
-    # Seeds of each recipe and target.
+    # Seeds of the recipe on each target.
     seeds: int = 100
-    # Seeds trained at once; a block is what a resumed study keeps.
+    # Seeds trained at once, and of each baseline; a block is what a resumed study
+    # keeps.
     block: int = 50
     # Generator updates on the ring, and on the grid.
     ring_steps: int = 6_000
@@ -118,14 +119,15 @@ def block(config: Config, recipe: Recipe, target: Target, first: int) -> dict[st
 def measure(
     config: Config, parts: Parts, name: str, recipe: Recipe, target: Target
 ) -> dict[str, np.ndarray]:
-    """All seeds' scores, block by block."""
+    """All seeds' scores, block by block; of a baseline one block."""
     mark = f"{target.name}-{_FILES[name]}"
+    seeds = config.seeds if name == BEST else config.block
     blocks = [
         parts.get(
             f"{mark}-{first}",
             lambda first=first: block(config, recipe, target, first),
         )
-        for first in range(0, config.seeds, config.block)
+        for first in range(0, seeds, config.block)
     ]
     columns = blocks[0].keys() - {"shown"}
     found = {k: np.concatenate([b[k] for b in blocks]) for k in columns}
@@ -156,7 +158,8 @@ def run(config: Config, parts: Parts) -> Outcome:
 
 def _protocol(config: Config) -> str:
     return (
-        f"{config.seeds} seeds of each recipe and target. Ring: 8 modes, radius 2, std "
+        f"{config.seeds} seeds of the first recipe on each target, {config.block} of "
+        "the others. Ring: 8 modes, radius 2, std "
         "0.02; grid: 25 modes, spacing 2, std 0.05. Both players are perceptrons, of "
         f"{config.g_depth} (generator) and {config.d_depth} hidden layers of "
         f"{config.width}; latent N(0, I) in 2-D, in the first recipe with one of "
