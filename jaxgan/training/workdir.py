@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from tensorboardX import SummaryWriter
 
 from jaxgan import processes
 from jaxgan.checkpoint.record import versions
 from jaxgan.checks import InputError
+from jaxgan.training import board
 from jaxgan.training.config import TrainConfig, identity
 
 
@@ -177,7 +177,7 @@ class MetricsLog:
         text = "".join(json.dumps(row) + "\n" for row in lines)
         write_atomically(self.path, text.encode())
         self.seconds: float = lines[-1]["seconds"] if lines else 0.0
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
+        self._board = board.writer(workdir / "tensorboard", purge_step=step + 1)
 
     def write(self, row: dict[str, Any]) -> None:
         """One line, and one TensorBoard point for each number."""
