@@ -1,9 +1,11 @@
 """The README's Python example runs as printed, and its table names what exists."""
 
 import importlib
+import json
 import re
 from pathlib import Path
 
+from experiments.benchmarks import report
 from experiments.studies import results
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -47,6 +49,10 @@ def test_the_results_page_is_that_of_the_results():
     folder = Path(__file__).parents[1]
     page = results.page(results.RESULTS, folder)
     assert (folder / "RESULTS.md").read_text() == page
+
+
+def test_the_table_of_speeds_is_that_of_the_result():
+    assert report.table(json.loads(report.RESULT.read_text())) in README
 
 
 def test_relative_links_lead_somewhere():

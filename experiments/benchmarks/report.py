@@ -45,13 +45,17 @@ def _row(work: str, lines: dict[str, Any]) -> list[str]:
     share = ours["of_ceiling"]
     return [
         f"`{work}`",
-        f"{ours['steps_per_second']['median']:.3g}",
+        _rate(ours["steps_per_second"]["median"]),
         _times(lines, rival) + (f" ({_spoken(rival)})" if rival else ""),
         _times(lines, "flax"),
         "" if share is None else f"{share:.0%}",
         peak,
         seconds,
     ]
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def _times(lines: dict[str, Any], rival: str | None) -> str:

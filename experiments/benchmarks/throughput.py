@@ -13,7 +13,7 @@ it is missing they are left out::
 The table shows medians over the rounds with the lowest and the highest, GFLOP/s by the
 closed form of `flops`, the most memory a process had, the seconds from a process's
 start to its first finished step with nothing compiled before, and, for those that keep
-what they compile, the same at their second start. For all works about 45 minutes on
+what they compile, the same at their second start. For all works about half an hour on
 two cores.
 """
 
