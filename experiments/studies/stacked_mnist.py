@@ -52,7 +52,7 @@ class Config(StudyConfig):
     ablation_seeds: int = 1
     # Generator updates of the full recipe, and of each combination.
     steps: int = 8_000
-    ablation_steps: int = 600
+    ablation_steps: int = 400
     # Updates between two judgements, each of which is kept.
     every: int = 1_000
     batch_size: int = 64
