@@ -10,11 +10,10 @@ def picture(
     full: list[dict[str, Any]], ablation: dict[str, list[dict[str, Any]]], modes: int
 ) -> Figure:
     """Modes and KL against updates, KL of the ablation, samples of the first seed."""
-    figure = Figure(figsize=(12, 7.6), layout="constrained")
-    axes = figure.subplot_mosaic(
-        [["modes", "kl", "samples"], ["ablation", "ablation", "samples"]],
-        width_ratios=[1, 1, 1.5],
-    )
+    figure = Figure(figsize=(12, 7.6 if ablation else 4.4), layout="constrained")
+    rows = [["modes", "kl", "samples"], ["ablation", "ablation", "samples"]]
+    rows = rows if ablation else rows[:1]
+    axes = figure.subplot_mosaic(rows, width_ratios=[1, 1, 1.5])
     for seed, run in enumerate(full):
         steps = [point["step"] for point in run["curve"]]
         for of in ("modes", "kl"):
@@ -25,7 +24,8 @@ def picture(
     axes["kl"].axhline(0.3, color="0.6", ls=":")
     axes["kl"].set(xlabel="generator updates", ylabel="KL, nats", yscale="log")
     axes["kl"].legend()
-    _bars(axes["ablation"], ablation)
+    if ablation:
+        _bars(axes["ablation"], ablation)
     _samples(axes["samples"], full[0]["shown"])
     figure.suptitle("StackedMNIST: relativistic pairing with R1 and R2")
     return figure
