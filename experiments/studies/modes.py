@@ -10,7 +10,7 @@ be as well. The baselines have neither sines nor codes, as in the papers: pairin
 R1 and R2, and the plain non-saturating GAN; sizes, steps and optimizer are the same.
 
 Expected: all 8 and all 25 modes in 95 % of 100 seeds, with at least 95 % of the samples
-of high quality. About 35 minutes on one CPU core, in blocks of seeds that are kept, so
+of high quality. About an hour on one CPU core, in blocks of seeds that are kept, so
 that the same command continues after a stop::
 
     python -m experiments.studies.modes
