@@ -11,8 +11,9 @@ def picture(
 ) -> Figure:
     """Modes and KL against updates, KL of the ablation, samples of the first seed."""
     figure = Figure(figsize=(12, 7.6 if ablation else 4.4), layout="constrained")
-    rows = [["modes", "kl", "samples"], ["ablation", "ablation", "samples"]]
-    rows = rows if ablation else rows[:1]
+    rows: list[Any] = [["modes", "kl", "samples"]]
+    if ablation:
+        rows.append(["ablation", "ablation", "samples"])
     axes = figure.subplot_mosaic(rows, width_ratios=[1, 1, 1.5])
     for seed, run in enumerate(full):
         steps = [point["step"] for point in run["curve"]]
