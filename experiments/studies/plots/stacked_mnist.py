@@ -1,4 +1,4 @@
-"""The picture of `stacked_mnist`: curves, the ablation, and samples."""
+"""The pictures of `stacked_mnist` and `stacked_ablation`: curves and samples."""
 
 from typing import Any
 
@@ -6,47 +6,60 @@ import numpy as np
 from matplotlib.figure import Figure
 
 
-def picture(
-    full: list[dict[str, Any]], ablation: dict[str, list[dict[str, Any]]], modes: int
-) -> Figure:
-    """Modes and KL against updates, KL of the ablation, samples of the first seed."""
-    figure = Figure(figsize=(12, 7.6 if ablation else 4.4), layout="constrained")
-    rows: list[Any] = [["modes", "kl", "samples"]]
-    if ablation:
-        rows.append(["ablation", "ablation", "samples"])
-    axes = figure.subplot_mosaic(rows, width_ratios=[1, 1, 1.5])
+def picture(full: list[dict[str, Any]], modes: int) -> Figure:
+    """Modes and KL against updates, samples of the first seed."""
+    figure = Figure(figsize=(12, 4.4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.5])
     for seed, run in enumerate(full):
-        steps = [point["step"] for point in run["curve"]]
-        for of in ("modes", "kl"):
-            values = [point[of] for point in run["curve"]]
-            axes[of].plot(steps, values, "o-", ms=3, label=f"seed {seed}")
-    axes["modes"].axhline(modes, color="0.6", ls=":")
-    axes["modes"].set(xlabel="generator updates", ylabel=f"modes of {modes:,}")
-    axes["kl"].axhline(0.3, color="0.6", ls=":")
-    axes["kl"].set(xlabel="generator updates", ylabel="KL, nats", yscale="log")
-    axes["kl"].legend()
-    if ablation:
-        _bars(axes["ablation"], ablation)
-    _samples(axes["samples"], full[0]["shown"])
+        _curve(left, run, "modes", label=f"seed {seed}")
+        _curve(middle, run, "kl", label=f"seed {seed}")
+    left.axhline(modes, color="0.6", ls=":")
+    left.set(xlabel="generator updates", ylabel=f"modes of {modes:,}")
+    middle.axhline(0.3, color="0.6", ls=":")
+    middle.set(xlabel="generator updates", ylabel="KL, nats", yscale="log")
+    middle.legend()
+    _samples(right, full[0]["shown"])
+    right.set_title("samples of seed 0")
     figure.suptitle("StackedMNIST: relativistic pairing with R1 and R2")
     return figure
 
 
-def _bars(axis: Any, ablation: dict[str, list[dict[str, Any]]]) -> None:
+def of_ablation(ablation: dict[str, list[dict[str, Any]]], modes: int) -> Figure:
+    """Each recipe's KL and modes at the end of its runs, and samples of its first."""
+    figure = Figure(figsize=(12, 7.6), layout="constrained")
+    names = list(ablation)
+    columns = -(-len(names) // 2)
+    mosaic = [
+        ["kl"] * columns + ["modes"] * columns,
+        *([name for name in names[i::2] for _ in range(2)] for i in range(2)),
+    ]
+    axes = figure.subplot_mosaic(mosaic, height_ratios=[1.2, 1, 1])
+    failed = {"kl": float(np.log(modes)), "modes": 0.0}
+    for of, at_worst in failed.items():
+        _ends(axes[of], ablation, of, at_worst)
+    axes["kl"].set_yticks(range(len(names)), names)
+    axes["kl"].set(xlabel="KL at the end, nats (x: diverged)", xscale="log")
+    axes["modes"].set_yticks(range(len(names)), [])
+    axes["modes"].set(xlabel=f"modes of {modes:,} at the end")
+    for name, runs in ablation.items():
+        _samples(axes[name], runs[0]["shown"][:16])
+        axes[name].set_title(name, fontsize=9)
+    return figure
+
+
+def _curve(axis: Any, run: dict[str, Any], of: str, label: str) -> None:
+    steps = [point["step"] for point in run["curve"]]
+    axis.plot(steps, [point[of] for point in run["curve"]], "o-", ms=3, label=label)
+
+
+def _ends(axis: Any, ablation: dict[str, Any], of: str, at_worst: float) -> None:
     for row, runs in enumerate(ablation.values()):
         for run in runs:
-            steps = [point["kl"] for point in run["curve"]]
-            alive = run["diverged"] is None and steps
-            axis.plot(
-                steps[-1] if alive else np.log(1000),
-                row,
-                "o" if alive else "x",
-                color=f"C{row}",
-            )
-    axis.set_yticks(range(len(ablation)), list(ablation))
+            alive = run["diverged"] is None and run["curve"]
+            value = run["curve"][-1][of] if alive else at_worst
+            axis.plot(value, row, "o" if alive else "x", color=f"C{row}")
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
-    axis.set(xlabel="KL at the end of the short runs, nats (x: diverged)", xscale="log")
 
 
 def _samples(axis: Any, shown: list[Any]) -> None:
@@ -59,4 +72,3 @@ def _samples(axis: Any, shown: list[Any]) -> None:
     height, width = images.shape[1:3]
     grid = grid.transpose(0, 2, 1, 3, 4).reshape(side * height, side * width, 3)
     axis.imshow(grid, interpolation="nearest")
-    axis.set_title("samples of seed 0")

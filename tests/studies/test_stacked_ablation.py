@@ -1,0 +1,61 @@
+"""The ablation of StackedMNIST: its claims on runs made up, and the quick form."""
+
+import json
+
+import numpy as np
+
+from experiments.studies import stacked_ablation, stacked_tables, study
+from experiments.studies.stacked_ablation import NAMES, Config
+
+
+def runs(kl, *, diverged=None):
+    curve = [
+        {"step": 500, "modes": 5.0, "kl": 5.0},
+        {"step": 9, "modes": 9.0, "kl": kl},
+    ]
+    return [{"curve": curve, "shown": [], "diverged": diverged}] * 3
+
+
+def test_all_eight_combinations_are_named_once():
+    assert len(set(NAMES)) == 8
+    assert stacked_tables.FULL == NAMES[0]
+    assert NAMES[-1] == "non-saturating"
+
+
+def test_the_published_order_holds_where_it_does():
+    ablation = {name: runs(3.0) for name in NAMES}
+    ablation[stacked_tables.FULL] = runs(0.5)
+    ablation["non-saturating, R1, R2"] = runs(1.0)
+    claims = stacked_tables.claims_of_ablation(ablation)
+    assert [claim.value for claim in claims] == [1.0, 2.0, 6.0]
+    assert all(claim.holds for claim in claims)
+
+
+def test_each_claim_fails_by_itself():
+    ablation = {name: runs(3.0) for name in NAMES}
+    ablation[stacked_tables.FULL] = runs(1.0)
+    ablation["non-saturating, R1, R2"] = runs(0.5)
+    claims = stacked_tables.claims_of_ablation(ablation)
+    assert [claim.holds for claim in claims] == [False, False, True]
+    ablation["relativistic, R1"] = runs(0.25)
+    claims = stacked_tables.claims_of_ablation(ablation)
+    assert claims[2].value == 0.25
+    assert not claims[2].holds
+
+
+def test_a_run_that_diverged_counts_as_no_modes():
+    ablation = {name: runs(0.1, diverged=7) for name in NAMES}
+    rows = stacked_tables.of_ablation(ablation).rows
+    assert {row[3] for row in rows} == {3}
+    assert {row[2]["median"] for row in rows} == {float(np.log(1000))}
+
+
+def test_quick_form_shows_three_combinations(tmp_path):
+    record = study.conduct(
+        Config(quick=True, out=tmp_path, data_dir=tmp_path), stacked_ablation.run
+    )
+    assert json.loads((tmp_path / "result.json").read_text()) == record
+    assert (tmp_path / "stacked_ablation.png").stat().st_size > 10_000
+    rows = record["tables"][0]["rows"]
+    assert [row[0] for row in rows] == [NAMES[0], "non-saturating, R1, R2", NAMES[-1]]
+    assert {len(curves[0]) for curves in record["details"]["curves"].values()} == {1}
