@@ -18,7 +18,7 @@ def runs(kl, *, diverged=None):
 
 def test_all_eight_combinations_are_named_once():
     assert len(set(NAMES)) == 8
-    assert stacked_tables.FULL == NAMES[0]
+    assert NAMES[0] == stacked_tables.FULL
     assert NAMES[-1] == "non-saturating"
 
 
