@@ -9,25 +9,32 @@ import pytest
 
 from jaxgan.nets import conv
 
-# (size, kernel, stride, padding); odd sizes, uneven strides and paddings among them.
+FEW, MANY = (3, 5), (16, 20)  # channels; of many, Winograd's products where they fit
+DCGAN = ((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
+# (size, kernel, stride, padding, channels); odd sizes, uneven strides and paddings.
 CASES = [
-    pytest.param((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)), id="dcgan"),
-    pytest.param((7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), id="same"),
-    pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), id="uneven"),
-    pytest.param((10, 10), (3, 3), (2, 2), ((0, 0), (0, 0)), id="rows left over"),
+    pytest.param(*DCGAN, FEW, id="dcgan"),
+    pytest.param((7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), FEW, id="same"),
+    pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), FEW, id="uneven"),
+    pytest.param((10, 10), (3, 3), (2, 2), ((0, 0), (0, 0)), FEW, id="rows left over"),
+    pytest.param(*DCGAN, MANY, id="dcgan by Winograd"),
+    pytest.param((14, 9), (3, 4), (2, 2), ((1, 0), (0, 1)), MANY, id="odd, Winograd"),
+    pytest.param(
+        (12, 11), (4, 3), (3, 2), ((2, 0), (1, 1)), MANY, id="uneven, Winograd"
+    ),
 ]
 
 
-def _arrays(size, kernel, strides, padding, dtype=jnp.float32):
+def _arrays(size, kernel, strides, padding, channels=FEW, *, dtype=jnp.float32):
     x_key, w_key = jax.random.split(jax.random.key(1))
-    x = jax.random.normal(x_key, (4, *size, 3), dtype)
-    w = jax.random.normal(w_key, (*kernel, 3, 5), dtype)
+    x = jax.random.normal(x_key, (4, *size, channels[0]), dtype)
+    w = jax.random.normal(w_key, (*kernel, *channels), dtype) / channels[0]
     return x, w, {"strides": strides, "padding": padding}
 
 
-def _pairs(size, kernel, strides, padding, dtype=jnp.float32):
+def _pairs(size, kernel, strides, padding, channels=FEW, *, dtype=jnp.float32):
     """(fast, reference, arguments) for the convolution and for its transpose."""
-    x, w, how = _arrays(size, kernel, strides, padding, dtype)
+    x, w, how = _arrays(size, kernel, strides, padding, channels, dtype=dtype)
     g = conv.reference_conv(x, w, **how)
     g = jax.random.normal(jax.random.key(2), g.shape, dtype)
     yield partial(conv.conv, **how), partial(conv.reference_conv, **how), (x, w)
@@ -56,9 +63,9 @@ def _penalty(f):
     return lambda x, w: jax.vmap(one, (0, None))(x, w).sum()
 
 
-@pytest.mark.parametrize(("size", "kernel", "strides", "padding"), CASES)
-def test_value_gradient_and_penalty_agree(size, kernel, strides, padding):
-    for fast, reference, arguments in _pairs(size, kernel, strides, padding):
+@pytest.mark.parametrize(("size", "kernel", "strides", "padding", "channels"), CASES)
+def test_value_gradient_and_penalty_agree(size, kernel, strides, padding, channels):
+    for fast, reference, arguments in _pairs(size, kernel, strides, padding, channels):
         _close(_all_orders(fast)(*arguments), _all_orders(reference)(*arguments))
 
 
@@ -76,8 +83,9 @@ def test_third_order_agrees():
     _close(jax.jit(third(fast, x))(w), jax.jit(third(reference, x))(w), tolerance=1e-3)
 
 
+@pytest.mark.parametrize("channels", [FEW, MANY])
 @pytest.mark.parametrize("in_axes", [(0, None), (None, 0), (0, 0), (1, 2)])
-def test_vmap_agrees(in_axes):
+def test_vmap_agrees(in_axes, channels):
     def mapped(f):
         return jax.jit(
             jax.vmap(
@@ -85,7 +93,7 @@ def test_vmap_agrees(in_axes):
             )
         )
 
-    for fast, reference, arguments in _pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))):
+    for fast, reference, arguments in _pairs(*DCGAN, channels):
         many = tuple(
             a if axis is None else jnp.stack([a, 2 * a, a - 1], axis)
             for a, axis in zip(arguments, in_axes, strict=True)
@@ -95,14 +103,15 @@ def test_vmap_agrees(in_axes):
 
 def test_weight_gradient_of_a_vmapped_penalty_is_not_per_example():
     """Merged into the batch before transposition: memory does not grow with it."""
-    fast, _, (x, w) = next(_pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))))
+    fast, _, (x, w) = next(_pairs(*DCGAN))
     text = str(jax.make_jaxpr(jax.grad(lambda w: _penalty(fast)(x, w)))(w))
     assert "f32[4,4,3,5] = strided_conv_weight_gradient" in text
     assert "f32[4,4,4,3,5]" not in text  # [b kh kw i o]
 
 
-def test_inside_scan_and_pmap_agree():
-    fast, reference, (x, w) = next(_pairs((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1))))
+@pytest.mark.parametrize("channels", [FEW, MANY])
+def test_inside_scan_and_pmap_agree(channels):
+    fast, reference, (x, w) = next(_pairs(*DCGAN, channels))
 
     def descend(f, x):
         step = lambda w, _: (w - 0.01 * jax.grad(_energy(f), 1)(x, w), None)
@@ -115,9 +124,7 @@ def test_inside_scan_and_pmap_agree():
 
 
 def test_bfloat16_agrees_to_its_precision():
-    for fast, reference, arguments in _pairs(
-        (8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)), jnp.bfloat16
-    ):
+    for fast, reference, arguments in _pairs(*DCGAN, MANY, dtype=jnp.bfloat16):
         wide = [a.astype(jnp.float32) for a in arguments]
         narrow = jax.jit(jax.grad(_energy(fast), (0, 1)))(*arguments)
         assert all(g.dtype == jnp.bfloat16 for g in narrow)
@@ -129,7 +136,7 @@ def test_bfloat16_agrees_to_its_precision():
 
 def test_other_platforms_use_xlas_own_maps():
     """Lowered for a GPU, convolutions; T and W for the CPU, products of matrices."""
-    x, w, how = _arrays((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
+    x, w, how = _arrays(*DCGAN)
     backward = jax.jit(jax.grad(lambda x, w: conv.conv(x, w, **how).sum(), (0, 1)))
     text = {
         platform: backward.trace(x, w).lower(lowering_platforms=(platform,)).as_text()

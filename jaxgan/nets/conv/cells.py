@@ -8,10 +8,11 @@ from jax import lax
 
 from jaxgan.nets.conv.reference import Pair, reference_conv_transpose
 
-_FEW_CHANNELS = 16
+FEW_CHANNELS = 16
+"""Below so many, products of matrices are bound by memory."""
 
 
-def _blocks(x, *, strides, padding, out, cells):
+def blocks_of(x, *, strides, padding, out, cells):
     """The padded image cut into blocks of a stride's size, their pixels as channels.
 
     A convolution of stride s is one of stride 1 on blocks of s x s pixels, whose
@@ -30,15 +31,32 @@ def _blocks(x, *, strides, padding, out, cells):
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, *blocks, -1)
 
 
-def _cells(kernel: Pair, strides: Pair) -> Pair:
+def image_of(blocks, shape, *, strides, padding):
+    """The image of ``shape`` whose `blocks_of` these are; its border is cut off."""
+    b, high, wide, _ = blocks.shape
+    (sh, sw), ((top, _), (left, _)), c = strides, padding, shape[3]
+    x = blocks.reshape(b, high, wide, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, high * sh, wide * sw, c)
+    # An odd size, or a large stride, leaves pixels behind the last block.
+    widths = [
+        (0, 0, 0),
+        (-top, shape[1] - high * sh + top, 0),
+        (-left, shape[2] - wide * sw + left, 0),
+        (0, 0, 0),
+    ]
+    return lax.pad(x, jnp.zeros((), x.dtype), widths)
+
+
+def cells_of(kernel: Pair, strides: Pair) -> Pair:
+    """How many blocks of a stride's size a kernel reaches over, each way."""
     high, wide = (-(-k // s) for k, s in zip(kernel, strides, strict=True))
     return high, wide
 
 
-def _kernel_by_cells(w, *, strides):
+def kernel_by_cells(w, *, strides):
     """The kernel ``[k k i o]`` as ``[cells cells s·s·i o]``."""
     (kh, kw, i, o), (sh, sw) = w.shape, strides
-    high, wide = _cells((kh, kw), strides)
+    high, wide = cells_of((kh, kw), strides)
     w = jnp.pad(w, ((0, high * sh - kh), (0, wide * sw - kw), (0, 0), (0, 0)))
     w = w.reshape(high, sh, wide, sw, i, o).transpose(0, 2, 1, 3, 4, 5)
     return w.reshape(high, wide, -1, o)
@@ -49,7 +67,7 @@ def transpose_by_cells(g, w, *, strides, padding, size):
     how = {"strides": strides, "padding": padding}
     if strides == (1, 1):
         return reference_conv_transpose(g, w, size=size, **how)
-    out, kernel = g.shape[1:3], _kernel_by_cells(w, strides=strides)
+    kernel = kernel_by_cells(w, strides=strides)
     high, wide, _, o = kernel.shape
     products = g.reshape(-1, o) @ kernel.reshape(-1, o).T
     products = products.reshape(*g.shape[:3], high, wide, -1)
@@ -61,21 +79,20 @@ def transpose_by_cells(g, w, *, strides, padding, size):
         for i in range(high)
         for j in range(wide)
     )
-    image = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
-    cut = partial(_blocks, out=out, cells=(high, wide), **how)
-    return jax.linear_transpose(cut, image)(blocks)[0]
+    image = (g.shape[0], *size, w.shape[2])
+    return image_of(blocks, image, **how)
 
 
 def weight_gradient_by_cells(x, g, *, strides, padding, size):
     """One matrix product for each cell of the kernel; for few channels one for all."""
-    out, (high, wide) = g.shape[1:3], _cells(size, strides)
-    blocks = _blocks(x, strides=strides, padding=padding, out=out, cells=(high, wide))
+    out, (high, wide) = g.shape[1:3], cells_of(size, strides)
+    blocks = blocks_of(x, strides=strides, padding=padding, out=out, cells=(high, wide))
     windows = [
         blocks[:, i : i + out[0], j : j + out[1]]
         for i in range(high)
         for j in range(wide)
     ]
-    if x.shape[3] < _FEW_CHANNELS:
+    if x.shape[3] < FEW_CHANNELS:
         windows = [jnp.concatenate(windows, axis=-1)]
     # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
     contract = partial(
@@ -86,5 +103,5 @@ def weight_gradient_by_cells(x, g, *, strides, padding, size):
     products = jnp.concatenate([contract(window, g) for window in windows])
     products = products.astype(x.dtype).reshape(high, wide, -1, g.shape[3])
     w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
-    gather = partial(_kernel_by_cells, strides=strides)
+    gather = partial(kernel_by_cells, strides=strides)
     return jax.linear_transpose(gather, w)(products)[0]

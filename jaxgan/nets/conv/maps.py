@@ -14,8 +14,9 @@ differentiation: penalties, which differentiate twice, stay inside it.
 
 Why not ``lax.conv_general_dilated`` alone: on the CPU, inside a loop, XLA computes the
 weight gradient of a convolution (jax issue 12868), and T and its weight gradient
-everywhere, many times slower than a matrix product does. There T and W are matrix
-products over blocks of a stride's size; elsewhere all three are XLA's own.
+everywhere, many times slower than a matrix product does. There the maps are matrix
+products over blocks of a stride's size (`cells`), and between many channels the fewer
+ones of Winograd (`winograd`), which all three maps share; elsewhere they are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds
@@ -37,22 +38,23 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-from jaxgan.nets.conv.cells import transpose_by_cells, weight_gradient_by_cells
+from jaxgan.nets.conv.cpu import (
+    conv_on_cpu,
+    transpose_on_cpu,
+    weight_gradient_on_cpu,
+)
 from jaxgan.nets.conv.reference import (
     Padding,
     Pair,
+    out_size,
     reference_conv,
     reference_conv_transpose,
     reference_weight_gradient,
 )
 
 
-def _out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
-    return (size + sum(padding) - kernel) // stride + 1
-
-
 def _conv_shape(x, w, *, strides, padding):
-    spatial = tuple(map(_out_size, x.shape[1:3], w.shape[:2], strides, padding))
+    spatial = tuple(map(out_size, x.shape[1:3], w.shape[:2], strides, padding))
     return ShapedArray((x.shape[0], *spatial, w.shape[3]), x.dtype)
 
 
@@ -77,18 +79,18 @@ def _primitive(name, shape, everywhere, on_cpu=None):
     return primitive
 
 
-conv_p = _primitive("strided_conv", _conv_shape, reference_conv)
+conv_p = _primitive("strided_conv", _conv_shape, reference_conv, on_cpu=conv_on_cpu)
 transpose_p = _primitive(
     "strided_conv_transpose",
     _transpose_shape,
     reference_conv_transpose,
-    on_cpu=transpose_by_cells,
+    on_cpu=transpose_on_cpu,
 )
 weight_p = _primitive(
     "strided_conv_weight_gradient",
     _weight_shape,
     reference_weight_gradient,
-    on_cpu=weight_gradient_by_cells,
+    on_cpu=weight_gradient_on_cpu,
 )
 
 # The transposes. `ct` is the cotangent, in the place of the map's output.
@@ -194,7 +196,7 @@ def conv_transpose(
         ValueError: if `conv` of an image of ``size`` would not have ``g``'s size.
     """
     sizes = zip(size, w.shape[:2], strides, padding, strict=True)
-    expected = tuple(_out_size(*each) for each in sizes)
+    expected = tuple(out_size(*each) for each in sizes)
     if expected != g.shape[1:3]:
         raise ValueError(
             f"An image of size {tuple(size)} becomes {expected} by strides {strides} "

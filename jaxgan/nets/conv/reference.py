@@ -12,6 +12,11 @@ Padding = tuple[Pair, Pair]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
+def out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
+    """The coarser image's height or width."""
+    return (size + sum(padding) - kernel) // stride + 1
+
+
 def reference_conv(
     x: Float[Array, "b h w i"],
     w: Float[Array, "kh kw i o"],
