@@ -63,15 +63,37 @@ def test_the_claims_count_the_divergences_that_do_as_told():
     np.testing.assert_allclose(values, [1, 1, 0])
 
 
-def test_the_generators_start_where_the_study_says(key):
+NARROW = {"neyman", "alpha(-1)"}  # infinite where q's tails outweigh p's
+
+
+@pytest.mark.parametrize("f", divergences.ALL, ids=lambda f: f.name)
+def test_generators_start_where_their_divergence_is_finite(f, key):
+    narrow = f.name in NARROW
+    assert f_gan.is_finite_when_wide(f) is not narrow
     z = jax.numpy.array([[0.0], [1.0]])
-    affine = f_gan.Affine()
-    x = affine.apply(affine.init(key, z, train=True), z, train=True)
-    np.testing.assert_allclose(x[1] - x[0], [0.5], rtol=1e-6)
-    both = f_gan.Flexible(width=8)
-    variables = both.init(key, z, train=True)
-    assert variables["params"]["Affine_0"]["std"] == 1.5
-    assert both.apply(variables, z, train=True).shape == (2, 1)
+    one = f_gan.affine(f)
+    variables = jax.vmap(lambda k: one.init(k, z, train=True))(
+        jax.random.split(key, 999)
+    )
+    means, stds = (np.asarray(variables["params"][n]) for n in ("mean", "std"))
+    assert set(stds.tolist()) == {float(np.float32(0.4 if narrow else 1.2))}
+    modes = np.array(bimodal.MEANS) if narrow else np.zeros(1)
+    spread = means - modes[np.abs(means[:, None] - modes).argmin(axis=1)]
+    np.testing.assert_allclose(spread.std(), 0.3 if narrow else 0.5, rtol=0.1)
+    if narrow:
+        assert 0.55 < (means < 0).mean() < 0.65
+
+
+def test_the_flexible_generator_starts_over_both_modes(key):
+    z = jax.random.normal(key, (4096, 1))
+    for f in (divergences.kl, divergences.neyman):
+        both = f_gan.flexible(f, width=8)
+        variables = both.init(key, z, train=True)
+        x = np.asarray(both.apply(variables, z, train=True))
+        assert x.shape == (4096, 1)
+        assert min((x > 0.75).mean(), (x < -0.75).mean()) > 0.2
+        # Light tails where those of p must outweigh them.
+        assert (np.abs(x).max() < 4) == (f is divergences.neyman)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +113,9 @@ def test_a_seed_is_compared_with_the_nearest_minimiser(affine, agreement, distan
 def test_the_whole_study_but_its_training(tmp_path, monkeypatch):
     """With seeds that all end at the data's own moments; one diverged."""
     ends = {"mean": [-0.3, np.nan], "std": [1.55, np.nan]}
-    monkeypatch.setattr(f_gan, "gaussians", lambda config, f: ends)
+    monkeypatch.setattr(f_gan, "train_affine", lambda config, f: ends)
     both = {"lesser": [0.4, 0.4], "emd": [0.1, np.inf]}
-    monkeypatch.setattr(f_gan, "flexible", lambda config, f: both)
+    monkeypatch.setattr(f_gan, "train_flexible", lambda config, f: both)
     monkeypatch.setattr(f_gan.divergences, "ALL", (divergences.kl,))
     record = study.conduct(f_gan.Config(out=tmp_path), f_gan.run)
     (table,) = record["tables"]
