@@ -142,14 +142,13 @@ def _of_kernel(w, *, strides):
 def _of_coarse(g):
     """M(g): along each axis (y0, y0 + y1, y1), of outputs filled up to pairs."""
     g = jnp.pad(g, ((0, 0), (0, g.shape[1] % 2), (0, g.shape[2] % 2), (0, 0)))
-    (b, high, wide, o) = g.shape
+    b, high, wide, o = g.shape
     g = g.reshape(b, high // 2, 2, wide // 2, 2, o)
     upper, lower = g[:, :, 0], g[:, :, 1]
+    rows = upper, upper + lower, lower
+    halves = [(row[:, :, :, 0], row[:, :, :, 1]) for row in rows]
     return [
-        m.reshape(-1, o)
-        for row in (upper, upper + lower, lower)
-        for left, right in [(row[:, :, :, 0], row[:, :, :, 1])]
-        for m in (left, left + right, right)
+        m.reshape(-1, o) for left, right in halves for m in (left, left + right, right)
     ]
 
 
