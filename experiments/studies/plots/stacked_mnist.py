@@ -29,9 +29,10 @@ def of_ablation(ablation: dict[str, list[dict[str, Any]]], modes: int) -> Figure
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     names = list(ablation)
     columns = -(-len(names) // 2)
+    cells = [*names, *["."] * (2 * columns - len(names))]
     mosaic = [
         ["kl"] * columns + ["modes"] * columns,
-        *([name for name in names[i::2] for _ in range(2)] for i in range(2)),
+        *([cell for cell in cells[i::2] for _ in range(2)] for i in range(2)),
     ]
     axes = figure.subplot_mosaic(mosaic, height_ratios=[1.2, 1, 1])
     failed = {"kl": float(np.log(modes)), "modes": 0.0}
