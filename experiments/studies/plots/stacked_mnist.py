@@ -30,7 +30,7 @@ def of_ablation(ablation: dict[str, list[dict[str, Any]]], modes: int) -> Figure
     names = list(ablation)
     columns = -(-len(names) // 2)
     cells = [*names, *["."] * (2 * columns - len(names))]
-    mosaic = [
+    mosaic: list[Any] = [
         ["kl"] * columns + ["modes"] * columns,
         *([cell for cell in cells[i::2] for _ in range(2)] for i in range(2)),
     ]
