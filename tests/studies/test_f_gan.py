@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from experiments.studies import bimodal, f_gan, study
+from experiments.studies import bimodal, bimodal_generators, f_gan, study
 from jaxgan import divergences
 from jaxgan.theory import densities, fit
 
@@ -69,9 +69,9 @@ NARROW = {"neyman", "alpha(-1)"}  # infinite where q's tails outweigh p's
 @pytest.mark.parametrize("f", divergences.ALL, ids=lambda f: f.name)
 def test_generators_start_where_their_divergence_is_finite(f, key):
     narrow = f.name in NARROW
-    assert f_gan.is_finite_when_wide(f) is not narrow
+    assert bimodal_generators.is_finite_when_wide(f) is not narrow
     z = jax.numpy.array([[0.0], [1.0]])
-    one = f_gan.affine(f)
+    one = bimodal_generators.affine(f)
     variables = jax.vmap(lambda k: one.init(k, z, train=True))(
         jax.random.split(key, 999)
     )
@@ -87,7 +87,7 @@ def test_generators_start_where_their_divergence_is_finite(f, key):
 def test_the_flexible_generator_starts_over_both_modes(key):
     z = jax.random.normal(key, (4096, 1))
     for f in (divergences.kl, divergences.neyman):
-        both = f_gan.flexible(f, width=8)
+        both = bimodal_generators.flexible(f, width=8)
         variables = both.init(key, z, train=True)
         x = np.asarray(both.apply(variables, z, train=True))
         assert x.shape == (4096, 1)
