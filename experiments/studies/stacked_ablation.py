@@ -6,7 +6,7 @@ relativistic one it finds 693 modes of 1,000, and that training fails without R2
 study trains all eight combinations of the three parts, for a time after which the full
 recipe has found most modes, and so before any has found all.
 
-Expected: the published order. Some 80 minutes on one CPU core; each run keeps
+Expected: the published order. Some 100 minutes on one CPU core; each run keeps
 checkpoints, and the same command goes on where it was stopped::
 
     python -m experiments.studies.stacked_ablation

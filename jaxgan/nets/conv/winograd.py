@@ -84,8 +84,7 @@ def transpose_by_winograd(g, w, *, strides, padding, size: Pair):
 def weight_gradient_by_winograd(x, g, *, strides, padding, size: Pair):
     """W(x, g)."""
     image = _of_image(x, strides=strides, padding=padding, out=g.shape[1:3])
-    # Of two products with both factors transposed, XLA has this one faster.
-    products = [(m.T @ v).T for v, m in zip(image, _of_coarse(g), strict=True)]
+    products = [v.T @ m for v, m in zip(image, _of_coarse(g), strict=True)]
     w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
     kernel = partial(_of_kernel, strides=strides)
     return jax.linear_transpose(kernel, w)(products)[0]
