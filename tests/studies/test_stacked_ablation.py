@@ -3,8 +3,14 @@
 import json
 
 import numpy as np
+import pytest
 
-from experiments.studies import stacked_ablation, stacked_tables, study
+from experiments.studies import (
+    stacked_ablation,
+    stacked_mnist,
+    stacked_tables,
+    study,
+)
 from experiments.studies.stacked_ablation import NAMES, Config
 
 
@@ -50,7 +56,27 @@ def test_a_run_that_diverged_counts_as_no_modes():
     assert {row[2]["median"] for row in rows} == {float(np.log(1000))}
 
 
-def test_quick_form_shows_three_combinations(tmp_path):
+def test_the_whole_study_but_its_training(tmp_path, monkeypatch):
+    """The quick form's three combinations, as runs made up of their names."""
+    shown = np.zeros((4, 8, 8, 3), np.uint8).tolist()
+
+    def play(config, name, *_):
+        kl = 0.5 if name == NAMES[0] else 3.0
+        curve = [{"step": 2, "modes": 1000 - 100 * kl, "kl": kl}]
+        return {"curve": curve, "shown": shown, "diverged": None}
+
+    real = {"accuracy": 0.99, "modes": 1000.0, "kl": 0.01}
+    monkeypatch.setattr(stacked_mnist, "prepare", lambda *_: (None, None, real))
+    monkeypatch.setattr(stacked_mnist, "play", play)
+    check_quick_form(tmp_path)
+
+
+@pytest.mark.slow  # three kinds of step to compile
+def test_quick_form_trains_three_combinations(tmp_path):
+    check_quick_form(tmp_path)
+
+
+def check_quick_form(tmp_path):
     record = study.conduct(
         Config(quick=True, out=tmp_path, data_dir=tmp_path), stacked_ablation.run
     )
