@@ -5,7 +5,7 @@ MLP's against the number of devices that share its batch (on a CPU they share it
 so that what is seen is what sharing costs), and populations of rings and MLPs against
 their size. Points of one curve are interleaved as in `throughput`. A population's
 speed-up is the time of its members one after another over its own; where it falls
-below 1, vmap has stopped paying. About 40 minutes on two cores::
+below 1, vmap has stopped paying. About 20 minutes on two cores::
 
     python -m experiments.benchmarks.scaling --axes batch width --rounds 3
 """
@@ -191,8 +191,10 @@ def _axis(axis: str, config: Config) -> dict[str, Any]:
         print(text_table(HEADER, rows(curve.name, points)))
         if axis == "population":
             gains = speedups(points)
-            found[curve.name] |= {"speedups": gains, "crossover": crossover(gains)}
-            print(f"vmap stops paying at {found[curve.name]['crossover'] or 'no size'}")
+            cross = crossover(gains)
+            found[curve.name] |= {"speedups": gains, "crossover": cross}
+            size = "no size" if cross is None else f"{cross:.3g} members"
+            print(f"vmap stops paying at {size}")
         print(flush=True)
     return found
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 LABELS = {
     "batch": "examples of a batch",
@@ -32,10 +33,10 @@ def figure(axis: str, curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     left.set(ylabel="ms a step (median, lowest, highest)", yscale="log")
     if axis == "population":
         right.axhline(1, color="0.6", lw=0.8)
-        right.set(ylabel="speed-up over the members in turn", yscale="log")
+        right.set(ylabel="speed-up over the members in turn")
     else:
         right.set(ylabel="GFLOP/s")
-        right.set_ylim(bottom=0)
+    right.set_ylim(bottom=0)
     for panel in (left, right):
         _dress(panel, axis, curves)
     return picture
@@ -65,7 +66,10 @@ def _speedups(panel: Axes, color: str, name: str, curve: Mapping[str, Any]) -> N
 def _dress(panel: Axes, axis: str, curves: Mapping[str, Mapping[str, Any]]) -> None:
     ticks = sorted({p["value"] for curve in curves.values() for p in curve["points"]})
     panel.set_xscale("log")
-    panel.set_xticks(ticks, [str(tick) for tick in ticks])
+    panel.set_xticks(ticks, [str(tick) for tick in ticks], fontsize=8)
+    if panel.get_yscale() == "log":
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
     panel.minorticks_off()
     panel.set_xlabel(LABELS[axis])
     panel.grid(color="0.93")
