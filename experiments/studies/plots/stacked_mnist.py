@@ -70,6 +70,5 @@ def _samples(axis: Any, shown: list[Any]) -> None:
     images = np.asarray(shown, np.uint8)
     side = int(len(images) ** 0.5)
     grid = images[: side * side].reshape(side, side, *images.shape[1:])
-    _, height, width, _ = np.shape(shown)
-    grid = grid.transpose(0, 2, 1, 3, 4).reshape(side * height, side * width, 3)
-    axis.imshow(grid, interpolation="nearest")
+    columns = np.concatenate(list(grid), axis=1)
+    axis.imshow(np.concatenate(list(columns), axis=1), interpolation="nearest")
