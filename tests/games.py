@@ -209,3 +209,9 @@ def assert_close(a, b, *, rtol: float, atol: float) -> None:
 def differ(a, b) -> bool:
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return any(not np.array_equal(x, y) for x, y in pairs)
+
+
+def start_of_points(gan: jaxgan.GAN, key, size: int = 64):
+    """A new state of a game of points in the plane, and a batch of zeros."""
+    batch = {"image": jnp.zeros((size, 2))}
+    return jaxgan.init(gan, key, batch), batch

@@ -30,7 +30,11 @@ def figure(axis: str, curves: Mapping[str, Mapping[str, Any]]) -> Figure:
         else:
             at, speeds = zip(*((p["value"], p["gflops"]) for p in points), strict=True)
             right.plot(at, speeds, "o-", color=f"C{color}", label=name, ms=4)
-    left.set(ylabel="ms a step (median, lowest, highest)", yscale="log")
+    left.set(ylabel="ms a step (median, lowest, highest)")
+    if axis == "devices":
+        left.set_ylim(bottom=0)
+    else:
+        left.set_yscale("log")
     if axis == "population":
         right.axhline(1, color="0.6", lw=0.8)
         right.set(ylabel="speed-up over the members in turn")

@@ -25,12 +25,7 @@ import optax
 
 from experiments.studies import bimodal, study
 from experiments.studies.bimodal import COVERS, target
-from experiments.studies.bimodal_generators import (
-    NARROW,
-    WIDE,
-    affine,
-    flexible,
-)
+from experiments.studies.bimodal_generators import NARROW, WIDE, affine, flexible
 from experiments.studies.plots import f_gan as plots
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import GAN, divergences, losses, nets, penalties, population, sample

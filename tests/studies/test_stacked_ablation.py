@@ -5,12 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.studies import (
-    stacked_ablation,
-    stacked_mnist,
-    stacked_tables,
-    study,
-)
+from experiments.studies import stacked_ablation, stacked_mnist, stacked_tables, study
 from experiments.studies.stacked_ablation import NAMES, Config
 
 
@@ -20,6 +15,10 @@ def runs(kl, *, diverged=None):
         {"step": 9, "modes": 9.0, "kl": kl},
     ]
     return [{"curve": curve, "shown": [], "diverged": diverged}] * 3
+
+
+# What `play` below tells, of one seed.
+MODES = ["950 [950, 950]", "700 [700, 700]", "700 [700, 700]"]
 
 
 def test_all_eight_combinations_are_named_once():
@@ -68,7 +67,8 @@ def test_the_whole_study_but_its_training(tmp_path, monkeypatch):
     real = {"accuracy": 0.99, "modes": 1000.0, "kl": 0.01}
     monkeypatch.setattr(stacked_mnist, "prepare", lambda *_: (None, None, real))
     monkeypatch.setattr(stacked_mnist, "play", play)
-    check_quick_form(tmp_path)
+    record = check_quick_form(tmp_path)
+    assert [row[1] for row in record["tables"][0]["rows"]] == MODES
 
 
 @pytest.mark.slow  # three kinds of step to compile
@@ -85,3 +85,4 @@ def check_quick_form(tmp_path):
     rows = record["tables"][0]["rows"]
     assert [row[0] for row in rows] == [NAMES[0], "non-saturating, R1, R2", NAMES[-1]]
     assert {len(curves[0]) for curves in record["details"]["curves"].values()} == {1}
+    return record
