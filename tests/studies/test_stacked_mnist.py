@@ -92,6 +92,7 @@ def test_the_classifier_learns_the_digits(tmp_path):
     )
 
 
+@pytest.mark.slow  # a game to compile; the next test is all but its training
 def test_quick_form_shows_every_part(tmp_path):
     record = study.conduct(
         Config(quick=True, out=tmp_path, data_dir=tmp_path), stacked_mnist.run
