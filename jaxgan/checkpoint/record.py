@@ -13,13 +13,14 @@ from typing import Any
 
 import jax
 
+from jaxgan import __version__
 from jaxgan.checkpoint import leaves
 from jaxgan.checkpoint.errors import Damaged
 from jaxgan.checks import InputError
 
 FORMAT = 1
 
-_PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 _NAMED_AT_MOST = 3
 
 
@@ -62,7 +63,8 @@ def _as_json(notes: dict[str, Any]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that a state's bits may depend on."""
-    return {name: metadata.version(name) for name in _PACKAGES}
+    others = {name: metadata.version(name) for name in _PACKAGES}
+    return {"jaxgan": __version__, **others}
 
 
 def devices() -> str:
