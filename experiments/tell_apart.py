@@ -23,11 +23,12 @@ from jaxtyping import UInt8
 
 import jaxgan.data
 from jaxgan.checks import InputError
+from jaxgan.environment import describe_environment
+from jaxgan.files import write_atomically, write_json
 from jaxgan.images import as_float
 from jaxgan.metrics import c2st
 from jaxgan.metrics.result import Result
 from jaxgan.report.pictures import grid, png
-from jaxgan.training.workdir import describe_environment, write_atomically, write_json
 
 _FEWEST = 8
 _PLACES = ("data_dir", "manual_dir", "out")

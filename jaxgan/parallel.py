@@ -109,7 +109,7 @@ def shard(step: Callable, mesh: jax.sharding.Mesh, *, batch_axis: int = 0) -> Ca
 
 
 def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
-    """`training.feed.make_chunk`'s program on all devices, of all processes.
+    """`jaxgan.chunks.make_chunk`'s program on all devices, of all processes.
 
     Args:
         chunk: ``(state, table, rows, count, key) -> (state, log)``.

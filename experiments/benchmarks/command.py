@@ -13,7 +13,7 @@ import jax
 import tyro
 
 from jaxgan.checks import InputError
-from jaxgan.training.workdir import describe_environment
+from jaxgan.environment import describe_environment
 
 NO_TORCH = "PyTorch is not installed: its rows are left out (pip install -e '.[bench]')"
 

@@ -19,9 +19,9 @@ import numpy as np
 from experiments.benchmarks import command, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
-from experiments.studies.study import text_table
+from experiments.tables import text_table
 from jaxgan.checks import InputError
-from jaxgan.training.workdir import write_json
+from jaxgan.files import write_json
 
 PATHS = ("resident", "streamed", "numpy", "torch_indexing", "torch_loader")
 HEADER = ["path", "batches/s", "images/s", "MB/s", "us a batch", "peak MiB"]

@@ -16,10 +16,10 @@ from jax import lax
 
 from experiments.benchmarks import works
 from experiments.benchmarks.works import Work
-from jaxgan import GAN, data, init, losses, nets, parallel, penalties, sample
+from jaxgan import GAN, compiled, data, init, losses, nets, parallel, penalties, sample
 from jaxgan import keys as streams
+from jaxgan.chunks import make_chunk
 from jaxgan.steps import make_train_step
-from jaxgan.training import TrainConfig, compiled, feed
 
 CHUNK = 100
 """Steps in one call at most: as many as a run takes between two lines of metrics."""
@@ -72,8 +72,7 @@ def make_gan(work: Work) -> GAN:
 def _training(work: Work) -> Callable[[int], None]:
     gan = make_gan(work)
     images = works.table(work)
-    config = TrainConfig(batch_size=work.batch_size, d_steps=work.d_steps)
-    chunk = feed.make_chunk(gan, config, resident=True)
+    chunk = make_chunk(gan, resident=True, d_steps=work.d_steps)
     key = jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
     state, key, table = parallel.put_shared((state, key, {"image": images}))

@@ -20,8 +20,8 @@ import numpy as np
 from experiments.benchmarks import command, flops, scaling_plots, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
-from experiments.studies.study import text_table
-from jaxgan.training.workdir import write_json
+from experiments.tables import text_table
+from jaxgan.files import write_json
 
 AXES = ("batch", "width", "resolution", "devices", "population")
 HEADER = ["curve", "value", "ms a step", "GFLOP/s", "images/s", "peak MiB"]

@@ -20,8 +20,10 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
+from experiments.tables import text_table
 from jaxgan.checks import InputError
-from jaxgan.training.workdir import describe_environment, write_atomically, write_json
+from jaxgan.environment import describe_environment
+from jaxgan.files import write_atomically, write_json
 
 _PLACES = ("out", "data_dir", "manual_dir")
 
@@ -218,21 +220,3 @@ def conduct(
 def _timed() -> Iterator[Callable[[], float]]:
     begin = time.monotonic()
     yield lambda: time.monotonic() - begin
-
-
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns.
-
-    Example:
-        >>> print(text_table(["loss", "modes"], [["hinge", "8"]]))
-        loss   modes
-        hinge  8
-    """
-    lines = [list(header), *[list(row) for row in rows]]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            entry.ljust(width) for entry, width in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    )

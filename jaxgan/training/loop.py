@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgan import parallel, processes
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.chunks import make_chunk
 from jaxgan.data import DataSet
 from jaxgan.gan import GAN, GANState
 from jaxgan.training import alarm, feed, signals
@@ -63,7 +64,12 @@ def train(
     step = int(state.step)
     resident = feed.fits(data.train, config)
     longest = _longest_chunk(config, data, resident=resident)
-    chunk = feed.make_chunk(gan, config, resident=resident)
+    chunk = make_chunk(
+        gan,
+        resident=resident,
+        d_steps=config.d_steps,
+        microbatches=config.microbatches,
+    )
     take = (feed.resident if resident else feed.streamed)(
         data.train, config, step, longest
     )

@@ -16,13 +16,14 @@ import numpy as np
 import tyro
 
 import jaxgan.data
-from jaxgan import processes, report
+from jaxgan import compiled, processes, report
 from jaxgan.checkpoint import CheckpointError, Checkpoints, digest
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
+from jaxgan.files import write_json
 from jaxgan.gan import GAN, GANState, init
 from jaxgan.steps import make_d_step, make_g_step
-from jaxgan.training import alarm, compiled
+from jaxgan.training import alarm
 from jaxgan.training import workdir as directory
 from jaxgan.training.best import Best
 from jaxgan.training.config import PLACES, TrainConfig, check_data, identity, resolve
@@ -148,7 +149,7 @@ def run(config: TrainConfig, make_gan: MakeGAN) -> dict[str, Any] | None:
             if finished:
                 print(f"This run is finished; nothing was done again in {path}.")
             else:
-                directory.write_json(path / "result.json", result)
+                write_json(path / "result.json", result)
             report.write(path)
             _print_summary(path, result)
     processes.check_same(result["digest"])

@@ -7,12 +7,13 @@ from tqdm import tqdm
 
 from jaxgan import keys, processes
 from jaxgan.data import DataSet
+from jaxgan.files import write_atomically
 from jaxgan.gan import GAN, GANState
 from jaxgan.report import pictures
 from jaxgan.sampling import sample
 from jaxgan.training import alarm
 from jaxgan.training.config import TrainConfig
-from jaxgan.training.workdir import MetricsLog, read_metrics, write_atomically
+from jaxgan.training.workdir import MetricsLog, read_metrics
 from jaxgan.typing import Key
 
 _GRID_ROWS = 8

@@ -2,19 +2,15 @@
 
 import fcntl
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxgan import processes
-from jaxgan.checkpoint.record import versions
 from jaxgan.checks import InputError
+from jaxgan.environment import describe_environment
+from jaxgan.files import write_atomically, write_json
 from jaxgan.training import board
 from jaxgan.training.config import TrainConfig, identity
 
@@ -119,44 +115,6 @@ def describe(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
         "data_dir": str(config.data_dir),
         **describe_environment(),
     }
-
-
-def describe_environment() -> dict[str, Any]:
-    """The versions, the hardware and the revision of the code that runs."""
-    return {
-        "versions": versions(),
-        "python": platform.python_version(),
-        "devices": [device.device_kind for device in jax.devices()],
-        "cores": os.cpu_count(),
-        "git_revision": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The revision of the code that runs, with "+" if it was changed since."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    run = lambda *words: subprocess.run(
-        [*git, *words], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    try:
-        # A package installed inside some other project's repository is not its code.
-        run("ls-files", "--error-unmatch", Path(__file__).name)
-        changed = run("status", "--porcelain", "--untracked-files=no")
-        return run("rev-parse", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None  # installed from a wheel, or no git here
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all: a reader never sees half a file."""
-    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside the file, then renames."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 class MetricsLog:

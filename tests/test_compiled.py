@@ -13,7 +13,7 @@ from pathlib import Path
 
 import jax
 
-from jaxgan.training import compiled
+from jaxgan import compiled
 
 compiled.keep(Path(sys.argv[1]))
 events = Counter()

@@ -1,0 +1,58 @@
+"""Chunks of train steps: one compiled call, one program however many steps it plays."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan import parallel
+from jaxgan.gan import GAN
+from jaxgan.steps import make_train_step
+
+
+def make_chunk(
+    gan: GAN, *, resident: bool, d_steps: int = 1, microbatches: int = 1
+) -> Callable:
+    """Up to ``m`` train steps in one call, on all devices.
+
+    Args:
+        gan: the game.
+        resident: whether the whole set lies on the device.
+        d_steps: as for `jaxgan.make_train_step`.
+        microbatches: as for `jaxgan.make_d_step`.
+
+    Returns:
+        ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
+        Resident, step i plays the ``rows[i]`` (``[m k b]``) of the table's columns
+        ``[n ...]``; streamed, rows is None and the columns are ``[m k b ...]``. ``log``
+        holds each metric of every step, ``[m]``, of which the first ``count`` mean
+        something. One program whatever the count, which is traced.
+    """
+    axis_name = parallel.AXIS if jax.device_count() > 1 else None
+    # Jitted, so that asking for the metrics' shapes and playing share one trace.
+    train_step = jax.jit(
+        make_train_step(
+            gan, d_steps=d_steps, axis_name=axis_name, microbatches=microbatches
+        )
+    )
+
+    def chunk(state, table, rows, count, key):
+        def batch(i):
+            pick = (lambda column: column[rows[i]]) if resident else (lambda c: c[i])
+            return jax.tree.map(pick, table)
+
+        length = len(rows) if resident else len(table["image"])
+        _, shapes = jax.eval_shape(train_step, state, batch(0), key)
+        log = {name: jnp.zeros(length, shape.dtype) for name, shape in shapes.items()}
+
+        def body(i, carry):
+            state, log = carry
+            state, metrics = train_step(state, batch(i), key)
+            return state, {name: log[name].at[i].set(metrics[name]) for name in log}
+
+        return lax.fori_loop(0, count, body, (state, log))
+
+    if axis_name is None:
+        return jax.jit(chunk, donate_argnums=0)
+    return parallel.spread_chunk(chunk, shared_table=resident)

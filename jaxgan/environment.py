@@ -1,0 +1,37 @@
+"""What a result depends on besides its settings: versions, hardware, revision."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxgan.checkpoint.record import versions
+
+
+def describe_environment() -> dict[str, Any]:
+    """The versions, the hardware and the revision of the code that runs."""
+    return {
+        "versions": versions(),
+        "python": platform.python_version(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "cores": os.cpu_count(),
+        "git_revision": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    """The revision of the code that runs, with "+" if it was changed since."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    run = lambda *words: subprocess.run(
+        [*git, *words], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    try:
+        # A package installed inside some other project's repository is not its code.
+        run("ls-files", "--error-unmatch", Path(__file__).name)
+        changed = run("status", "--porcelain", "--untracked-files=no")
+        return run("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None  # installed from a wheel, or no git here
