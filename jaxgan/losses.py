@@ -44,7 +44,8 @@ class AdversarialLoss:
             not, a step need not compute them and passes the fake ones in their place.
 
     Both halves raise ValueError unless the logits are two arrays of one shape [b], and
-    TypeError unless they are floating. They compute in float32 whatever comes in.
+    TypeError unless they are floating. They compute in float32, or
+    in float64 where the logits are of it.
     """
 
     discriminator: Half
@@ -53,15 +54,16 @@ class AdversarialLoss:
 
 
 def _on_logits(half: Half) -> Half:
-    """The half with its arguments checked and turned into float32."""
+    """The half with its arguments checked, and of 32 bits at least."""
 
     @functools.wraps(half)
     def checked(real_logits: ArrayLike, fake_logits: ArrayLike) -> Array:
         check_rank("real_logits", real_logits, 1)
         check_same_shape(real_logits=real_logits, fake_logits=fake_logits)
         check_floating(real_logits=real_logits, fake_logits=fake_logits)
-        r = jnp.asarray(real_logits, jnp.float32)
-        return half(r, jnp.asarray(fake_logits, jnp.float32))
+        r, f = jnp.asarray(real_logits), jnp.asarray(fake_logits)
+        dtype = jnp.promote_types(jnp.result_type(r, f), jnp.float32)
+        return half(r.astype(dtype), f.astype(dtype))
 
     return checked
 

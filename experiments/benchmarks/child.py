@@ -26,6 +26,7 @@ STARTS = {
     "torch_compile": "torch_runs.compiled",
     "ceiling_jax": "ceiling.start",
     "ceiling_torch": "torch_runs.ceiling",
+    "exact": "accelerator.exact.start",
     "resident": "input_paths.resident",
     "streamed": "input_paths.streamed",
     "numpy": "input_paths.picked",
@@ -39,7 +40,7 @@ Run = Callable[[int], None]
 
 def prepare(name: str, spec: dict) -> Run:
     """A contestant, ready to do so many units of its work."""
-    module, function = STARTS[name].split(".")
+    module, function = STARTS[name].rsplit(".", 1)
     found = importlib.import_module(f"experiments.benchmarks.{module}")
     return getattr(found, function)(spec)
 
@@ -64,6 +65,22 @@ def segment(run: Run, seconds: float) -> tuple[int, float]:
 
 
 def peak_bytes() -> int:
+    """The most memory that this process used: of its accelerator, or else resident."""
+    return device_peak_bytes() or resident_peak_bytes()
+
+
+def device_peak_bytes() -> int:
+    """The most memory that arrays took on an accelerator; 0 on a CPU."""
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    if torch is not None and torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if jax is None or torch is not None:
+        return 0
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats.get("peak_bytes_in_use", 0)
+
+
+def resident_peak_bytes() -> int:
     """The most memory that this process had resident.
 
     Linux counts in ``getrusage`` also what the process was before it became this
@@ -99,7 +116,7 @@ def main() -> None:
     try:
         run = prepare(sys.argv[1], json.loads(sys.argv[2]))
         run(1)
-        answer(ready=True)
+        answer(ready=True, at=time.time())
         for line in sys.stdin:
             units, seconds = segment(run, json.loads(line)["seconds"])
             answer(units=units, seconds=seconds, peak_bytes=peak_bytes())

@@ -31,22 +31,23 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     work = works.from_json(spec["work"])
     if work.samples:
         return _sampling(work)
-    return _population(work) if work.members > 1 else _training(work)
+    return population(work) if work.members > 1 else _training(work)
 
 
 def make_gan(work: Work) -> GAN:
     """The work's game."""
+    dtype = jnp.bfloat16 if work.bfloat16 else jnp.float32
     if work.network == "mlp":
         images = len(work.image_shape) == 3
         generator: Any = nets.mlp.Generator(
-            work.image_shape, width=work.width, bounded=images
+            work.image_shape, width=work.width, bounded=images, dtype=dtype
         )
-        discriminator: Any = nets.mlp.Discriminator(width=work.width)
+        discriminator: Any = nets.mlp.Discriminator(width=work.width, dtype=dtype)
     else:
         size, _, channels = work.image_shape
-        generator = nets.dcgan.Generator(size, channels, width=work.width)
+        generator = nets.dcgan.Generator(size, channels, width=work.width, dtype=dtype)
         discriminator = nets.dcgan.Discriminator(
-            width=work.width, batch_norm=work.batch_norm
+            width=work.width, batch_norm=work.batch_norm, dtype=dtype
         )
     terms = (
         (work.r1, penalties.r1),
@@ -104,7 +105,7 @@ def _training(work: Work) -> Callable[[int], None]:
     return run
 
 
-def _population(work: Work) -> Callable[[int], None]:
+def population(work: Work) -> Callable[[int], None]:
     """The loop of `jaxgan.population.train`, whose program does not end so soon."""
     gan = make_gan(work)
     table = jnp.asarray(works.table(work))
@@ -145,7 +146,7 @@ def _population(work: Work) -> Callable[[int], None]:
 def _sampling(work: Work) -> Callable[[int], None]:
     gan = make_gan(work)
     state = init(gan, jax.random.key(0), {"image": works.table(work)[:1]})
-    how = {"count": work.samples, "batch_size": works.SAMPLE_BATCH}
+    how = {"count": work.samples, "batch_size": work.sample_batch}
     drawn = 0
 
     def run(count: int) -> None:

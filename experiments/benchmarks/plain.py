@@ -260,9 +260,9 @@ def _sampling(work: Work) -> Callable[[int], None]:
         nonlocal key
         for _ in range(count):
             made = []
-            for _ in range(math.ceil(work.samples / works.SAMPLE_BATCH)):
+            for _ in range(math.ceil(work.samples / work.sample_batch)):
                 key, z_key = jax.random.split(key)
-                z = jax.random.normal(z_key, (works.SAMPLE_BATCH, work.latent_dim))
+                z = jax.random.normal(z_key, (work.sample_batch, work.latent_dim))
                 made.append(generate(variables(g_state), z))
             np.concatenate(made)
 

@@ -8,6 +8,7 @@ a while so falls on all alike, and a ratio within one round is of neighbours in 
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,13 @@ from typing import Any
 LONGEST_SECONDS = 600.0
 """How long a start may take, and a segment beyond what was asked of it."""
 
+NO_TIME = "no time left"
+"""The failure of a contestant that was not started."""
+
 _SETTLE_SECONDS = 0.2  # for the threads of who worked last to fall asleep
+
+
+_SILENT = "no answer within"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,17 +57,26 @@ class Record:
     peak_bytes: int = 0
     failure: str | None = None
 
+    @property
+    def late(self) -> bool:
+        """Whether it failed for want of time."""
+        return (self.failure or "").startswith((NO_TIME, _SILENT))
+
 
 class Contestant:
     """A child process and its pipes.
 
     Args:
-        entry: who it is.
+        entry: who it is. Where its environment does not say ``JAX_PLATFORMS``, it
+            competes on the CPU.
         longest: seconds after which a silent one is ended, with all that it started.
+        wait: until it is ready; else ask `ready` before `work`.
     """
 
-    def __init__(self, entry: Entry, longest: float = LONGEST_SECONDS):
-        begin = time.monotonic()
+    def __init__(
+        self, entry: Entry, longest: float = LONGEST_SECONDS, *, wait: bool = True
+    ):
+        self._begin = time.time()
         self.record = Record()
         self._longest = longest
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, see close
@@ -77,8 +93,14 @@ class Contestant:
             process_group=0,
             env={**os.environ, "JAX_PLATFORMS": "cpu", **entry.environment},
         )
-        if self._answer(longest) is not None:
-            self.record.first_seconds = time.monotonic() - begin
+        if wait:
+            self.ready()
+
+    def ready(self) -> None:
+        """Waits for the end of its first unit."""
+        answer = self._answer(self._longest)
+        if answer is not None:
+            self.record.first_seconds = answer["at"] - self._begin
 
     def work(self, seconds: float) -> None:
         """One segment; nothing if the process ended before."""
@@ -95,6 +117,11 @@ class Contestant:
             self.record.rates.append(answer["units"] / answer["seconds"])
             self.record.peak_bytes = answer["peak_bytes"]
 
+    def end(self) -> None:
+        """Ends the process now, with all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """Ends the process and waits for it."""
         assert self._process.stdin is not None
@@ -104,7 +131,7 @@ class Contestant:
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            self._end()
+            self.end()
             self._process.wait()
         self._process.stdout.close()
         self._errors.close()
@@ -117,7 +144,7 @@ class Contestant:
         try:
             line = self._process.stdout.readline()
         except BaseException:  # a group of its own is not told of Ctrl-C
-            self._end()
+            self.end()
             raise
         finally:
             late.cancel()
@@ -133,12 +160,8 @@ class Contestant:
         return None
 
     def _give_up(self, seconds: float) -> None:
-        self.record.failure = f"no answer within {seconds:g} seconds"
-        self._end()
-
-    def _end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.record.failure = f"{_SILENT} {seconds:g} seconds"
+        self.end()
 
 
 def race(
@@ -147,6 +170,8 @@ def race(
     rounds: int,
     seconds: float,
     say: Callable[[str], None] = print,
+    until: float = math.inf,
+    together: bool = False,
 ) -> dict[str, Record]:
     """All entries by name: how each did.
 
@@ -158,20 +183,40 @@ def race(
         rounds: segments of each.
         seconds: about how long a segment is.
         say: told what happens.
+        until: the time, by `time.monotonic`, after which nobody is started and no
+            round but the first begins.
+        together: whether all are started at once: sooner done where there are many
+            cores, but then their first units take longer.
     """
     contestants: dict[str, Contestant] = {}
+    late: dict[str, Record] = {}
     try:
         for name, entry in entries.items():
-            contestants[name] = Contestant(entry)
-            first = contestants[name].record
+            left = until - time.monotonic()
+            if left <= 0:
+                late[name] = Record(failure=NO_TIME)
+                continue
+            longest = min(LONGEST_SECONDS, left)
+            contestants[name] = Contestant(entry, longest, wait=not together)
+        for name, contestant in contestants.items():
+            if together:
+                contestant.ready()
+            first = contestant.record
             say(f"  {name}: " + (first.failure or f"{first.first_seconds:.1f} s"))
         names = list(contestants)
-        for number in range(rounds):
+        for number in range(rounds if names else 0):
+            if number and time.monotonic() > until:
+                break
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
                 contestants[name].work(seconds)
             say(f"  round {number + 1} of {rounds}")
+    except BaseException:
+        for contestant in contestants.values():
+            contestant.end()
+        raise
     finally:
         for contestant in contestants.values():
             contestant.close()
-    return {name: contestant.record for name, contestant in contestants.items()}
+    found = {name: contestant.record for name, contestant in contestants.items()}
+    return {name: {**found, **late}[name] for name in entries}

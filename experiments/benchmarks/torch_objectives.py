@@ -21,7 +21,7 @@ Slope = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
 def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """As all tutorials have it."""
     x = x.detach().requires_grad_()
-    logits = d(x)
+    logits = d(x).float()
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return logits, gradient
 
@@ -30,7 +30,7 @@ def slope_by_func(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """The same by torch.func, which torch.compile can differentiate once more."""
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
-        logits = d(x)
+        logits = d(x).float()
         return logits.sum(), logits
 
     gradient, logits = torch.func.grad(total, has_aux=True)(x)
@@ -62,7 +62,7 @@ def d_objective(
 
     def judge(x: Tensor, weight: float) -> tuple[Tensor, Tensor | float]:
         if not weight:
-            return d(x), 0.0
+            return d(x).float(), 0.0
         logits, gradient = slope(d, x)
         return logits, weight * _squared(gradient, logits)
 
@@ -89,7 +89,7 @@ def d_objective(
 
 def g_objective(work: Work, d: nn.Module, fake: Tensor) -> Tensor:
     """The generator's loss."""
-    logits = d(fake)
+    logits = d(fake).float()
     loss = -logits if work.loss == "wasserstein" else softplus(-logits)
     return loss.mean(-1).sum()
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 
-SAMPLE_BATCH = 250
-"""How many images are made at a time where 10,000 are: it divides them."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
@@ -37,6 +34,8 @@ class Work:
         beta2: Adam's.
         members: how many games are trained at once, each from its own seed.
         samples: images to make with the generator; 0: training.
+        sample_batch: images made at a time; divides ``samples``.
+        bfloat16: whether networks compute in bfloat16, with float32 parameters.
         examples: rows of the data.
     """
 
@@ -57,6 +56,8 @@ class Work:
     beta2: float = 0.999
     members: int = 1
     samples: int = 0
+    sample_batch: int = 250
+    bfloat16: bool = False
     examples: int = 10_000
 
     @property
@@ -144,7 +145,7 @@ def tiny(work: Work) -> Work:
         batch_size=8,
         d_steps=min(work.d_steps, 2),
         members=min(work.members, 3),
-        samples=min(work.samples, 2 * SAMPLE_BATCH),
+        samples=min(work.samples, 2 * work.sample_batch),
         examples=64,
     )
 

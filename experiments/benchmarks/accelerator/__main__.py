@@ -1,0 +1,133 @@
+"""Whether jaxgan is right, repeatable and fast on the device that JAX finds here.
+
+The checks run one after another, each within its share of the budget, and write what
+they found as they go; one that does not fit is skipped or cut off, one that fails does
+not stop the others. The figures are of one device. Only the libraries of the core
+install are needed, none of those for data, pictures and the command line; with PyTorch
+installed, it is raced::
+
+    python -m experiments.benchmarks.accelerator --budget 300
+
+    right       values and gradients against the CPU, in three precisions
+    exact       the same run twice, and continued: equal to the bit?
+    ceilings    products of matrices, and a copy
+    loop        how the steps of a run are best compiled
+    race        beside PyTorch and plain Flax
+    population  many games in one vmap
+    input       what resident and streamed data cost of a step
+
+Exit code 1 if a check failed, or found that something is wrong.
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.accelerator import checks, machine, table, targets
+from experiments.benchmarks.accelerator.checks import SHARES, Outcome
+from jaxgan.files import write_json
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what the command line asks for; returns the exit code."""
+    options = _parse(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = run(options)
+    print("\n" + table.screen(record))
+    wrong = [
+        name
+        for name, check in record["checks"].items()
+        if check["status"] == "failed" or check["holds"] is False
+    ]
+    return 1 if wrong else 0
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Runs the checks and writes accelerator-CARD.json; returns what it holds."""
+    begin = time.monotonic()
+    names = [name for name in SHARES if not options.only or name in options.only]
+    whole = sum(SHARES[name] for name in names)
+    with tempfile.TemporaryDirectory() as cache:
+        plan: dict[str, Any] = {
+            "platform": "cpu",
+            "quick": options.quick,
+            "seconds": options.budget,
+            "cores": len(os.sched_getaffinity(0)),
+            "torch": importlib.util.find_spec("torch") is not None,
+            "cache": cache,
+            "earlier": {},
+        }
+        found = checks.run("machine", plan)
+        if "machine" not in found.parts:
+            raise RuntimeError(f"No device could be found: {found.why}")
+        facts = found.parts["machine"]
+        plan["platform"] = facts["platform"]
+        file = options.out / f"accelerator-{machine.slug(facts['card'])}.json"
+        record: dict[str, Any] = {
+            "benchmark": "accelerator",
+            "quick": options.quick,
+            "budget_seconds": options.budget,
+            "machine": facts,
+            "checks": {},
+            "targets": [],
+        }
+        due = 0.0
+        for name in names:
+            due += options.budget * SHARES[name] / whole
+            plan["seconds"] = due - (time.monotonic() - begin)
+            print(f"{name}: {max(0.0, plan['seconds']):.0f} s", flush=True)
+            since = time.monotonic()
+            outcome = checks.run(name, plan)
+            outcome.seconds = time.monotonic() - since
+            plan["earlier"] = {**plan["earlier"], name: outcome.parts}
+            record["checks"][name] = _as_json(outcome)
+            if plan["platform"] != "cpu" and not options.quick:
+                record["targets"] = targets.judge(plan["earlier"])
+            write_json(file, record)
+            print("\n".join(table.of_check(name, record["checks"][name])), flush=True)
+    print(f"written: {file}")
+    return record
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "why": outcome.why,
+        "seconds": outcome.seconds,
+        "holds": outcome.holds,
+        "parts": outcome.parts,
+    }
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmarks.accelerator",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--budget", type=float, default=300.0, help="seconds for all checks (300)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=SHARES, metavar="CHECK", help=", ".join(SHARES)
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/benchmarks"), help="where the JSON goes"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes that show that it works"
+    )
+    options = parser.parse_args(arguments)
+    if not options.budget > 0:
+        parser.error(f"--budget must be more than 0 seconds, got {options.budget:g}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The checks, each in a process of its own, within its share of the time."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import Any
+
+SHARES = {
+    "right": 0.17,
+    "exact": 0.13,
+    "ceilings": 0.05,
+    "loop": 0.15,
+    "race": 0.35,
+    "population": 0.10,
+    "input": 0.05,
+}
+"""The checks in their order, and each one's share of the budget.
+
+What an earlier check leaves over goes to the later ones.
+"""
+
+_TOO_SHORT = 3.0  # seconds in which no check can even start
+_GRACE = 5.0  # seconds after which a check that has run out of time is told to end
+_LAST = 5.0  # seconds after which it is ended
+
+_ONE_DEVICE = {
+    "JAX_CUDA_VISIBLE_DEVICES": "0",
+    "JAX_ROCM_VISIBLE_DEVICES": "0",
+    "TPU_VISIBLE_CHIPS": "0",
+    "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1",
+    "TPU_PROCESS_BOUNDS": "1,1,1",
+}
+"""The figures are of one device, however many there are."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a check went.
+
+    Attributes:
+        status: "done"; "cut off", when its time ran out; "skipped", when there was no
+            time for it; "failed".
+        seconds: how long it took.
+        parts: the figures of each part that was finished.
+        why: it was skipped or failed.
+    """
+
+    status: str
+    seconds: float = 0.0
+    parts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    why: str | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether all that can be right or wrong is right; None without any."""
+        told = [part["holds"] for part in self.parts.values() if "holds" in part]
+        return all(told) if told else None
+
+
+def run(name: str, plan: dict[str, Any]) -> Outcome:
+    """Runs a check until it is done, or its time is over.
+
+    Args:
+        name: the check's.
+        plan: the fields of its `Plan`; ``seconds`` is how long it may take.
+    """
+    if plan["seconds"] < _TOO_SHORT:
+        return Outcome("skipped", why="no time left")
+    command = [sys.executable, "-m", "experiments.benchmarks.accelerator.child"]
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*command, name, json.dumps(plan)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            process_group=0,
+            env={**_ONE_DEVICE, **os.environ},
+        )
+        outcome = _listen(process, plan["seconds"])
+        if outcome.status == "failed" and outcome.why is None:
+            errors.seek(0)
+            said = [line for line in errors.read().splitlines() if line.strip()]
+            outcome.why = said[-1] if said else f"ended with {process.returncode}"
+    return outcome
+
+
+def _listen(process: subprocess.Popen, seconds: float) -> Outcome:
+    """Gathers the parts; ends the process when its time is over."""
+    assert process.stdout is not None
+    late: list[int] = []
+
+    def end(number: int) -> None:
+        late.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            # Its own processes are in other groups; it ends them when told to.
+            os.killpg(process.pid, number)
+
+    timers = [
+        threading.Timer(seconds + _GRACE, end, [signal.SIGTERM]),
+        threading.Timer(seconds + _GRACE + _LAST, end, [signal.SIGKILL]),
+    ]
+    for timer in timers:
+        timer.start()
+    outcome = Outcome("failed")
+    try:
+        for line in process.stdout:
+            told = json.loads(line)
+            if "part" in told:
+                outcome.parts[told["part"]] = told["figures"]
+            elif "failure" in told:
+                outcome.why = told["failure"]
+            else:
+                outcome.status = "done"
+        process.wait()
+    except BaseException:  # a group of its own is not told of Ctrl-C
+        end(signal.SIGTERM)
+        process.wait()
+        raise
+    finally:
+        for timer in timers:
+            timer.cancel()
+        process.stdout.close()
+    if late and outcome.status != "done":
+        outcome.status, outcome.why = "cut off", None
+        if not outcome.parts:
+            outcome = Outcome("skipped", why="its time was over before its first part")
+    return outcome

@@ -1,0 +1,174 @@
+"""Does a run repeat to the bit, and what does that cost?
+
+The same 300 steps are played twice, each time by a process of its own, and once more by
+a process that continues from the first one's checkpoint of step 150. Their final states
+are compared by digest. On a GPU all of it happens without and with
+``--xla_gpu_deterministic_ops``, and the two take turns to show what the flag costs.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks.accelerator.plan import Parts, Plan, describe
+from experiments.benchmarks.race import Entry, Record, race
+from experiments.benchmarks.works import Work
+from jaxgan import GAN, data, init, parallel
+from jaxgan.checkpoint import Checkpoints, digest
+from jaxgan.chunks import make_chunk
+
+FLAG = "--xla_gpu_deterministic_ops=true"
+STEPS = 300
+_CHUNK = 50
+
+
+def measure(plan: Plan) -> Parts:
+    """A part for each setting of the flag: equal or not; and what the flag costs."""
+    settings = {"default": "", "deterministic": FLAG}
+    if plan.platform != "gpu":
+        del settings["deterministic"]  # a flag of GPUs alone
+    yield from repeat(plan, settings, f"{__name__}.game")
+
+
+def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
+    """Plays the game of that name under each of the settings of XLA_FLAGS.
+
+    Args:
+        plan: sizes, and how much time there is.
+        settings: what is added to XLA_FLAGS, by name.
+        game: module and function, ``work -> GAN``, built anew in every process.
+    """
+    entries = {
+        (flags, run): _entry(plan, flags, added, run, game)
+        for run in ("first", "again", "continued")
+        for flags, added in settings.items()
+    }
+    how: dict[str, Any] = {"say": lambda line: None, "until": plan.until}
+    how["together"] = plan.full
+    first = {flags: entries[flags, "first"] for flags in settings}
+    rounds, seconds = plan.pick(5, 2, 1), plan.pick(0.5, 0.5, 0.01)
+    timed = race(first, rounds=rounds, seconds=seconds, **how)
+    # A continued run reads what the first one saved.
+    later = {
+        f"{flags} {run}": entries[flags, run]
+        for flags in settings
+        for run in ("again", "continued")
+    }
+    others = race(later, rounds=0, seconds=0, **how)
+    for flags in settings:
+        runs = {"first": timed[flags]}
+        runs |= {run: others[f"{flags} {run}"] for run in ("again", "continued")}
+        work = describe(_work(plan))
+        yield flags, {**_compare(plan, flags, runs), "steps": STEPS, "work": work}
+    if "deterministic" in settings:
+        cost = summary.ratio(timed["default"], timed["deterministic"])
+        yield "cost of the flag", {"times_as_long": cost}
+
+
+def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, Any]:
+    for run, record in runs.items():
+        if record.late:
+            return {"failure": f"{run} run: {record.failure}"}
+        if record.failure is not None:
+            raise RuntimeError(f"{run} run: {record.failure}")
+    found = {run: json.loads(_answer(plan, flags, run).read_text()) for run in runs}
+    digests = {run: answer["digest"] for run, answer in found.items()}
+    return {
+        "holds": len(set(digests.values())) == 1,
+        "repeats": digests["first"] == digests["again"],
+        "continues": digests["first"] == digests["continued"],
+        "digests": digests,
+        "steps_per_second": summary.middle(runs["first"].rates),
+    }
+
+
+def _work(plan: Plan) -> Work:
+    small = dataclasses.replace(
+        works.WORKS["dcgan"], image_shape=(16, 16, 3), width=16, batch_size=16
+    )
+    return plan.pick(works.WORKS["dcgan"], small, works.tiny(works.WORKS["dcgan"]))
+
+
+def _answer(plan: Plan, flags: str, run: str) -> Path:
+    return Path(plan.cache) / "exact" / flags / f"{run}.json"
+
+
+def _entry(plan: Plan, flags: str, added: str, run: str, game: str) -> Entry:
+    spec = {
+        "work": dataclasses.asdict(_work(plan)),
+        "game": game,
+        "run": run,
+        "checkpoints": str(_answer(plan, flags, run).parent / "checkpoints"),
+        "answer": str(_answer(plan, flags, run)),
+    }
+    given = os.environ.get("XLA_FLAGS", "")
+    return Entry(
+        "exact",
+        spec,
+        {
+            "XLA_FLAGS": f"{given} {added}".strip(),
+            "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", ""),
+            # A program that is found compiled would hide that compiling it anew chooses
+            # other kernels.
+            "JAX_ENABLE_COMPILATION_CACHE": "false",
+        },
+    )
+
+
+def game(work: Work) -> GAN:
+    """The game that is played."""
+    return ours.make_gan(work)
+
+
+def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
+    """Plays one run, writes its digest, and returns a function that plays on."""
+    work = works.from_json(spec["work"])
+    module, function = spec["game"].rsplit(".", 1)
+    gan = getattr(importlib.import_module(module), function)(work)
+    images, key = works.table(work), jax.random.key(0)
+    state = init(gan, key, {"image": images[:1]})
+    chunk = make_chunk(gan, resident=True, d_steps=work.d_steps)
+    run_key, table = parallel.put_shared((key, {"image": images}))
+
+    def play(state: Any, begin: int, steps: int) -> Any:
+        for start in range(begin, begin + steps, _CHUNK):
+            length = min(_CHUNK, begin + steps - start)
+            rows = np.zeros((_CHUNK, work.d_steps, work.batch_size), np.int32)
+            rows[:length] = data.batch_indices(
+                0,
+                start=start,
+                steps=length,
+                d_steps=work.d_steps,
+                batch_size=work.batch_size,
+                n=len(images),
+            )
+            put, count = parallel.put_shared((rows, np.int32(length)))
+            state, _ = chunk(state, table, put, count, run_key)
+        return jax.block_until_ready(state)
+
+    half = STEPS // 2
+    with Checkpoints(Path(spec["checkpoints"])) as checkpoints:
+        if spec["run"] == "continued":
+            state = checkpoints.restore(state)[0]
+        else:
+            state = play(parallel.put_shared(state), 0, half)
+            if spec["run"] == "first":
+                checkpoints.save(state)
+    state = play(parallel.put_shared(state), half, STEPS - half)
+    place = STEPS
+    Path(spec["answer"]).write_text(json.dumps({"digest": digest(state)}))
+
+    def run(count: int) -> None:
+        nonlocal state, place
+        state = play(state, place, count)
+        place += count
+
+    return run

@@ -1,0 +1,80 @@
+"""What the input costs: the same steps with and without it.
+
+The MLP's steps are played with rows that lie on the device already, as the ceiling;
+with a resident set, whose rows are chosen on the host and put there for every chunk;
+and streamed, where NumPy picks each chunk's images on the host and all of them are put
+there. jaxgan's own stream is read ahead by grain, beside the steps; this does the same
+work between them, and so shows the most that it can cost.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks.accelerator import timing
+from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, work
+from experiments.benchmarks.works import Work
+from jaxgan import data, init
+from jaxgan.chunks import make_chunk
+
+
+def measure(plan: Plan) -> Parts:
+    """The parts "resident" and "streamed": their share of a step."""
+    size = work(plan, "mlp")
+    length = plan.pick(100, 100, 2)
+    runs = {way: _run(size, length, way) for way in ("none", "resident", "streamed")}
+    for run in runs.values():
+        run(length)
+    chunks = max(1, timing.enough(runs["none"], plan.pick(0.3, 0.3, 0.001)) // length)
+    units = {way: chunks * length for way in runs}
+    rounds = plan.pick(9, 7, 1)
+    rates = timing.rates(runs, units, rounds=rounds, until=plan.until)
+    for way in ("resident", "streamed"):
+        # A step's rate over that without input is what is left for the steps.
+        share = 1 - np.divide(rates[way], rates["none"])
+        yield (
+            way,
+            {
+                "work": describe(size),
+                "share_of_a_step": summary.middle(share),
+                "steps_per_second": summary.middle(rates[way]),
+                "without_input": summary.middle(rates["none"]),
+            },
+        )
+
+
+def _run(size: Work, length: int, way: str) -> timing.Run:
+    gan, images, key = ours.make_gan(size), works.table(size), jax.random.key(0)
+    state: Any = init(gan, key, {"image": images[:1]})
+    program = make_chunk(gan, resident=way != "streamed", d_steps=size.d_steps)
+    table = jax.device_put({"image": images})
+    count, place = np.int32(length), 0
+
+    def rows() -> np.ndarray:
+        return data.batch_indices(
+            0,
+            start=place,
+            steps=length,
+            d_steps=size.d_steps,
+            batch_size=size.batch_size,
+            n=len(images),
+        )
+
+    fixed = jax.device_put(rows())
+
+    def run(units: int) -> None:
+        nonlocal state, place
+        for _ in range(0, units, length):
+            if way == "none":
+                inputs = table, fixed
+            elif way == "resident":
+                inputs = table, jax.device_put(rows())
+            else:
+                inputs = jax.device_put({"image": images[rows()]}), None
+            state, log = program(state, *inputs, count, key)
+            jax.device_get(log)
+            place += length
+
+    return run

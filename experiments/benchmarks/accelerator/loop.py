@@ -1,0 +1,163 @@
+"""How should a run's loop be compiled?
+
+Three forms of the same steps: a loop whose number of steps is traced (`jaxgan.chunks`,
+one program for every length), a scan of static length, and one step a call. On a GPU
+each is compiled with XLA's command buffers (CUDA graphs) as it has them, without any,
+and with whole loops in them. `jaxgan.chunks` uses what the committed results show to be
+best; nothing is timed in a run.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks.accelerator import timing
+from experiments.benchmarks.accelerator.plan import Figures, Parts, Plan, describe, work
+from experiments.benchmarks.child import reason
+from experiments.benchmarks.works import Work
+from jaxgan import GAN, init
+from jaxgan.chunks import make_chunk
+from jaxgan.steps import make_train_step
+
+_COMMANDS = "xla_gpu_enable_command_buffer"
+_ALL = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE"
+BUFFERS: dict[str, dict[str, str | bool]] = {
+    "": {},
+    ", no command buffers": {_COMMANDS: ""},
+    ", loops in command buffers": {_COMMANDS: _ALL},
+}
+"""What is added to a form's name, and to its compiler options."""
+
+
+def measure(plan: Plan) -> Parts:
+    """A part for each work: steps a second of each form."""
+    for name in ("ring", "mlp", "dcgan"):
+        size = work(plan, name)
+        if name == "dcgan" and not plan.full and not plan.quick:
+            # Compiled three times within this check's share.
+            size = dataclasses.replace(size, image_shape=(16, 16, 3), width=16)
+        yield name, {"work": describe(size), "forms": _forms(plan, size)}
+
+
+def _forms(plan: Plan, size: Work) -> dict[str, Figures]:
+    """By form, steps/s and seconds to compile; a failure if it cannot be compiled."""
+    # Of a length that each form plays in one call, but for the one step a call.
+    steps = plan.pick({"mlp": 200, "dcgan": 30}, {"mlp": 100, "dcgan": 10}, {})
+    length = steps.get(size.network, 2)
+    buffers = BUFFERS if plan.platform == "gpu" else {"": {}}
+    runs: dict[str, timing.Run] = {}
+    found: dict[str, Figures] = {}
+    for form, build in FORMS.items():
+        for suffix, options in buffers.items():
+            name = form + suffix
+            if runs and plan.left < 0:
+                found[name] = {"failure": "no time left"}
+                continue
+            try:
+                run = build(size, length, options)
+                seconds = timing.seconds_of(lambda run=run: run(length))
+            except Exception as error:
+                found[name] = {"failure": reason(error)}
+                continue
+            runs[name] = run
+            found[name] = {"compile_seconds": seconds}
+    units = {
+        name: length * max(1, round(timing.enough(run, 0.3) / length))
+        if plan.pick(True, True, False)
+        else length
+        for name, run in runs.items()
+    }
+    rounds = plan.pick(7, 5, 1)
+    timed = timing.rates(runs, units, rounds=rounds, until=plan.until)
+    for name, rates in timed.items():
+        found[name]["steps_per_second"] = summary.middle(rates)
+        ratio = np.divide(rates, timed[next(iter(FORMS))])
+        found[name]["ratio_to_traced"] = summary.middle(ratio)
+    return found
+
+
+def _prepare(size: Work) -> tuple[GAN, Any, Any, Any, np.ndarray]:
+    """The game, its state, the run's key, the table, and rows ``[k b]`` of a step."""
+    gan, images = ours.make_gan(size), works.table(size)
+    key = jax.random.key(0)
+    state = init(gan, key, {"image": images[:1]})
+    rows = np.random.default_rng(0).integers(
+        0, len(images), (size.d_steps, size.batch_size), np.int32
+    )
+    return gan, state, key, jax.device_put({"image": images}), rows
+
+
+def _traced(size: Work, length: int, options: dict[str, str | bool]) -> timing.Run:
+    gan, state, key, table, rows = _prepare(size)
+    rows = jax.device_put(np.broadcast_to(rows, (length, *rows.shape)))
+    program = make_chunk(gan, resident=True, d_steps=size.d_steps)
+    count = np.int32(length)
+    compiled = program.lower(state, table, rows, count, key).compile(options)
+
+    def run(units: int) -> None:
+        nonlocal state
+        log = None
+        for _ in range(0, units, length):
+            state, log = compiled(state, table, rows, count, key)
+        jax.device_get(log)
+
+    return run
+
+
+def _scanned(size: Work, length: int, options: dict[str, str | bool]) -> timing.Run:
+    gan, state, key, table, rows = _prepare(size)
+    rows = jax.device_put(np.broadcast_to(rows, (length, *rows.shape)))
+    step = make_train_step(gan, d_steps=size.d_steps)
+
+    def chunk(state, table, rows, key):
+        play = lambda state, picked: step(state, _pick(table, picked), key)
+        return lax.scan(play, state, rows)
+
+    program = jax.jit(chunk, donate_argnums=0)
+    compiled = program.lower(state, table, rows, key).compile(options)
+
+    def run(units: int) -> None:
+        nonlocal state
+        log = None
+        for _ in range(0, units, length):
+            state, log = compiled(state, table, rows, key)
+        jax.device_get(log)
+
+    return run
+
+
+def _single(size: Work, length: int, options: dict[str, str | bool]) -> timing.Run:
+    gan, state, key, table, rows = _prepare(size)
+    rows = jax.device_put(rows)
+    step = make_train_step(gan, d_steps=size.d_steps)
+    play = lambda state, table, rows, key: step(state, _pick(table, rows), key)
+    program = jax.jit(play, donate_argnums=0)
+    compiled = program.lower(state, table, rows, key).compile(options)
+
+    def run(units: int) -> None:
+        nonlocal state
+        log = []
+        for _ in range(units):
+            state, metrics = compiled(state, table, rows, key)
+            log.append(metrics)
+        jax.device_get(jax.tree.map(lambda *each: jnp.stack(each), *log[-length:]))
+
+    return run
+
+
+def _pick(table: Any, rows: Any) -> Any:
+    return jax.tree.map(lambda column: column[rows], table)
+
+
+FORMS: dict[str, Callable[[Work, int, dict[str, str | bool]], timing.Run]] = {
+    "traced length": _traced,
+    "static scan": _scanned,
+    "one step a call": _single,
+}
+"""By name, what builds each form; the first is what `jaxgan.chunks` uses."""

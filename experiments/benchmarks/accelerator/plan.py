@@ -1,0 +1,99 @@
+"""What a check is given: the machine's kind, sizes, a folder, and how much time."""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from experiments.benchmarks import works
+from experiments.benchmarks.works import Work
+
+Figures = dict[str, Any]
+Parts = Iterator[tuple[str, Figures]]
+"""What a check yields: the name of each part with its figures, as they come."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a check is to run.
+
+    Attributes:
+        platform: "cpu", "gpu" or "tpu".
+        quick: sizes that show that it works, and no speed.
+        seconds: how long the check may take.
+        cores: of the CPU.
+        torch: whether PyTorch is installed.
+        cache: a folder for compiled programs and checkpoints, the same for all checks.
+        earlier: the parts of the checks that ran before, by check.
+        begin: when the check began, by `time.monotonic`.
+    """
+
+    platform: str
+    quick: bool
+    seconds: float
+    cores: int
+    torch: bool
+    cache: str
+    earlier: Mapping[str, Any]
+    begin: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def until(self) -> float:
+        """When the check should have ended, by `time.monotonic`."""
+        return self.begin + self.seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self.until - time.monotonic()
+
+    @property
+    def full(self) -> bool:
+        """Whether the sizes are those of an accelerator."""
+        return self.platform != "cpu" and not self.quick
+
+    def pick(self, full: Any, cpu: Any, quick: Any) -> Any:
+        """The value for an accelerator, for a CPU, or for the quick form."""
+        return quick if self.quick else full if self.full else cpu
+
+
+RACED = ("dcgan", "mlp", "ring", "dcgan_r1", "wgan_gp", "sampling")
+"""The works of the race, in the order in which they are run."""
+
+_LARGE = {"image_shape": (64, 64, 3), "batch_size": 512}
+_ON_ACCELERATOR: dict[str, dict[str, Any]] = {
+    "dcgan": _LARGE,
+    "dcgan_r1": _LARGE,
+    "wgan_gp": _LARGE,
+    "sampling": {**_LARGE, "samples": 50_000, "sample_batch": 1_000},
+}
+
+
+def work(plan: Plan, name: str) -> Work:
+    """One of `works.WORKS` at the size that the machine deserves.
+
+    On an accelerator the DCGANs make 64 x 64 pixels in batches of 512, and 50,000
+    samples are drawn; a CPU plays the works of `throughput` as they are.
+    """
+    known = works.WORKS[name]
+    if plan.quick:
+        return works.tiny(known)
+    if plan.full:
+        return dataclasses.replace(known, **_ON_ACCELERATOR.get(name, {}))
+    return known
+
+
+def describe(size: Work) -> str:
+    """A work's size in a few words.
+
+    Example:
+        >>> describe(works.WORKS["mlp"])
+        '28x28x1, width 256, batch 100'
+        >>> describe(works.WORKS["sampling"])
+        '32x32x3, width 64, 10,000 samples'
+    """
+    shape = "x".join(map(str, size.image_shape))
+    if size.samples:
+        return f"{shape}, width {size.width}, {size.samples:,} samples"
+    members = f", {size.members} members" if size.members > 1 else ""
+    return f"{shape}, width {size.width}, batch {size.batch_size}{members}"

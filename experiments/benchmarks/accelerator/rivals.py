@@ -1,0 +1,142 @@
+"""jaxgan beside PyTorch and plain Flax on this device.
+
+As in `throughput`: every contestant is a process of its own, they take turns, and a
+ratio is taken within a round. jaxgan and PyTorch run in float32 as the device has it by
+default (TF32) and in bfloat16; PyTorch is at its best known settings (`torch_runs`).
+torch.compile takes part in the first three works alone, since it compiles for long.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.benchmarks import flops, summary, traffic
+from experiments.benchmarks.accelerator import profile
+from experiments.benchmarks.accelerator.plan import (
+    RACED,
+    Figures,
+    Parts,
+    Plan,
+    describe,
+    work,
+)
+from experiments.benchmarks.accelerator.targets import RATIO
+from experiments.benchmarks.race import Entry, Record, race
+from experiments.benchmarks.works import Work
+
+COMPILED = RACED[:3]
+_STARTS = {
+    "jaxgan": "jaxgan",
+    "torch": "torch_channels_last",
+    "torch_compile": "torch_compile",
+    "flax": "flax",
+}
+
+
+def measure(plan: Plan) -> Parts:
+    """A part for each work, in order, while there is time."""
+    yield "PyTorch", {"present": plan.torch}
+    for name in RACED:
+        yield name, raced(plan, name)
+
+
+def raced(plan: Plan, name: str, size: Work | None = None) -> Figures:
+    """One work's race: its contestants, and jaxgan's best against PyTorch's best."""
+    size = size or work(plan, name)
+    field = entrants(plan, name, size)
+    records = race(
+        {label: entry for label, (entry, _) in field.items()},
+        rounds=plan.pick(5, 3, 1),
+        seconds=plan.pick(0.6, 1.0, 0.01),
+        until=plan.until,
+        together=plan.full,
+    )
+    lines = {
+        label: _line(plan, records[label], size) for label, (_, size) in field.items()
+    }
+    found: Figures = {
+        "work": describe(size),
+        "started": "together" if plan.full else "one after another",
+        "contestants": lines,
+        **_against(records, "torch"),
+        **_against(records, "flax"),
+    }
+    ratio = found.get("against_torch")
+    if plan.full and ratio is not None and ratio["median"] < RATIO.get(name, 0):
+        entry, _ = field[found["best"]]
+        found["profile"] = profile.of_entry(entry)
+    return found
+
+
+def entrants(plan: Plan, name: str, size: Work) -> dict[str, tuple[Entry, Work]]:
+    """By label, each contestant and what it plays; jaxgan first."""
+    labels = ["jaxgan", "torch", "torch_compile", "flax"]
+    if name not in COMPILED:
+        labels.remove("torch_compile")
+    if not plan.torch:
+        labels = [label for label in labels if not label.startswith("torch")]
+    found: dict[str, tuple[Entry, Work]] = {}
+    for label in labels:
+        found[label] = _entry(plan, _STARTS[label], size), size
+        # A CPU has no bfloat16 to be fast in, and plain Flax is the obvious way.
+        if plan.platform != "cpu" and label != "flax":
+            half = dataclasses.replace(size, bfloat16=True)
+            found[f"{label}_bf16"] = _entry(plan, _STARTS[label], half), half
+    return found
+
+
+def _entry(plan: Plan, start: str, size: Work) -> Entry:
+    spec = {
+        "work": dataclasses.asdict(size),
+        "threads": plan.cores,
+        "cache": f"{plan.cache}/jax",
+        "device": "cuda" if plan.platform == "gpu" else "cpu",
+    }
+    environment = {
+        "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", ""),
+        # Several processes share one device.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TORCHINDUCTOR_CACHE_DIR": f"{plan.cache}/torch",
+    }
+    return Entry(start, spec, environment)
+
+
+def _line(plan: Plan, record: Record, size: Work) -> Figures:
+    rate = summary.middle(record.rates)
+    if record.failure is not None or rate is None:
+        return {"failure": record.failure}
+    return {
+        "steps_per_second": rate,
+        "images_per_second": rate["median"] * size.images,
+        "tflops": rate["median"] * flops.of_unit(size) / 1e12,
+        "of_roofline": share_of_roofline(plan, rate["median"], size),
+        "peak_mib": record.peak_bytes / 2**20,
+        "first_step_seconds": record.first_seconds,
+        "rates": record.rates,
+    }
+
+
+def share_of_roofline(plan: Plan, rate: float, size: Work) -> float | None:
+    """How near the steps come to the measured ceilings; None where there are none."""
+    ceilings: Mapping[str, Any] = plan.earlier.get("ceilings", {})
+    precision = "bfloat16" if size.bfloat16 else "default"
+    if precision not in ceilings or "copy" not in ceilings:
+        return None
+    least = traffic.roofline_seconds(
+        size,
+        flops_rate=ceilings[precision]["median"] * 1e12,
+        bytes_rate=ceilings["copy"]["median"] * 1e12,
+    )
+    return rate * least
+
+
+def _against(records: Mapping[str, Record], rival: str) -> Figures:
+    """The ratio of jaxgan's best to the rival's best, and who they are."""
+    ours, theirs = summary.best(records, "jaxgan"), summary.best(records, rival)
+    if ours is None:
+        return {}
+    if theirs is None:
+        return {"best": ours}
+    ratio = summary.ratio(records[ours], records[theirs])
+    return {"best": ours, f"against_{rival}": ratio, f"best_{rival}": theirs}

@@ -1,0 +1,225 @@
+"""The results as text: a screen of them, and the README's table.
+
+::
+
+    python -m experiments.benchmarks.accelerator.table    # the README's, of all cards
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.accelerator.right import BOUNDS
+from experiments.tables import text_table
+
+RESULTS = Path(__file__).parents[1] / "results"
+HEADER = ["card", "right", "repeats", "fastest loop"]
+HEADER += ["against PyTorch's best", "of the roofline"]
+NOTHING = "Nothing has been measured on an accelerator yet."
+_WIDTH = 100
+
+Part = Mapping[str, Any]
+
+
+def screen(record: Mapping[str, Any]) -> str:
+    """All of a record on one screen."""
+    facts = record["machine"]
+    versions = facts["versions"]
+    lines = [
+        f"{facts['card']} ({facts['platform']}), driver {facts['driver']}, jax "
+        f"{versions['jax']}, PyTorch {facts['torch']}"
+        + (", quick: sizes that show no speed" if record["quick"] else "")
+    ]
+    for name, check in record["checks"].items():
+        lines += of_check(name, check)
+    lines += [_target(target) for target in record["targets"]]
+    return "\n".join(line[:_WIDTH].rstrip() for line in lines)
+
+
+def of_check(name: str, check: Mapping[str, Any]) -> list[str]:
+    """A check's lines: how it went, then its figures."""
+    verdict = {True: ", all holds", False: ", FAILS", None: ""}[check["holds"]]
+    why = f": {check['why']}" if check["why"] else ""
+    head = f"{name:<10} {check['status']}{verdict}, {check['seconds']:.0f} s{why}"
+    return [head, *("  " + line for line in _LINES[name](check["parts"]))]
+
+
+def _right(parts: Mapping[str, Part]) -> list[str]:
+    """The largest error of each precision, and what is out of bounds."""
+    cells = []
+    for mode in BOUNDS:
+        found = {n: p for n, p in parts.items() if n.endswith(f", {mode}")}
+        if found:
+            worst = max(found, key=lambda name: found[name]["error"])
+            figures = found[worst]
+            cells.append(f"{mode} {figures['error']:.1e} of {figures['bound']:.0e}")
+    if "losses" in parts:
+        cells.insert(0, f"losses {parts['losses']['error']:.1e}")
+    lines = [f"{len(parts)} comparisons, largest errors: " + ", ".join(cells)]
+    for name, figures in parts.items():
+        if not figures["holds"]:
+            lines.append(f"FAILS: {name}: {figures['error']:.1e} at {figures['worst']}")
+    return lines if parts else []
+
+
+def _exact(parts: Mapping[str, Part]) -> list[str]:
+    said = {True: "yes", False: "NO"}
+    lines = []
+    for name, part in parts.items():
+        if "failure" in part:
+            lines.append(f"{name}: {part['failure']}")
+        elif "times_as_long" in part:
+            lines.append(f"{name}: a step takes {_spread(part['times_as_long'])} times")
+        else:
+            lines.append(
+                f"{name}: {part['steps']} steps repeat {said[part['repeats']]}, "
+                f"continued {said[part['continues']]} ({part['work']})"
+            )
+    return lines
+
+
+def _ceilings(parts: Mapping[str, Part]) -> list[str]:
+    cells = [f"{n} {p['median']:.3g} {p['unit']}" for n, p in parts.items()]
+    return [", ".join(cells)] if cells else []
+
+
+def _loop(parts: Mapping[str, Part]) -> list[str]:
+    lines = []
+    for name, part in parts.items():
+        cells = [f"{form} {_rate(line)}" for form, line in part["forms"].items()]
+        lines.append(f"{name} steps/s: " + "; ".join(cells))
+    return lines
+
+
+def _rate(line: Part) -> str:
+    if line.get("steps_per_second") is None:
+        return "failed"
+    return f"{line['steps_per_second']['median']:.4g}"
+
+
+def _race(parts: Mapping[str, Part]) -> list[str]:
+    header = ["work", "jaxgan/s", "x PyTorch's best", "x Flax", "roofline", "MiB"]
+    header.append("first step")
+    rows = [_raced(name, part) for name, part in parts.items() if "contestants" in part]
+    lines = text_table(header, rows).splitlines() if rows else []
+    if parts.get("PyTorch", {}).get("present") is False:
+        lines.append("PyTorch is not installed here: it takes no part.")
+    return lines
+
+
+def _raced(name: str, part: Part) -> list[str]:
+    best = part.get("best")
+    if best is None:
+        why = part["contestants"].get("jaxgan", {}).get("failure")
+        return [name, str(why)[:40], *[""] * 5]
+    line = part["contestants"][best]
+    share = line["of_roofline"]
+    return [
+        name,
+        f"{line['steps_per_second']['median']:.4g} {_kind(best)}".strip(),
+        f"{_spread(part.get('against_torch'))} {_kind(part.get('best_torch'))}".strip(),
+        _spread(part.get("against_flax")),
+        "" if share is None else f"{share:.0%}",
+        f"{line['peak_mib']:.0f}",
+        f"{line['first_step_seconds']:.0f} s",
+    ]
+
+
+def _kind(label: str | None) -> str:
+    """What sets a contestant apart, such as "compile bf16"."""
+    return " ".join((label or "").split("_")[1:])
+
+
+def _population(parts: Mapping[str, Part]) -> list[str]:
+    lines = []
+    for game in ("ring", "mlp"):
+        cells = []
+        for name, part in parts.items():
+            if name.startswith(f"{game} x "):
+                cost = part.get("cost_of_a_member")
+                size = name.removeprefix(f"{game} x ")
+                cells.append(f"{size}: " + (f"{cost['median']:.3g}" if cost else "-"))
+        if cells:
+            lines.append(f"{game}, a member's cost, alone = 1: " + ", ".join(cells))
+    return lines + _race({n: p for n, p in parts.items() if "contestants" in p})
+
+
+def _input(parts: Mapping[str, Part]) -> list[str]:
+    cells = [f"{n} {p['share_of_a_step']['median']:.1%}" for n, p in parts.items()]
+    return ["share of an MLP step: " + ", ".join(cells)] if cells else []
+
+
+_LINES: dict[str, Callable[[Mapping[str, Part]], list[str]]] = {
+    "right": _right,
+    "exact": _exact,
+    "ceilings": _ceilings,
+    "loop": _loop,
+    "race": _race,
+    "population": _population,
+    "input": _input,
+}
+
+
+def _spread(value: Part | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value['median']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
+
+
+def _target(target: Mapping[str, Any]) -> str:
+    value = target["value"]
+    found = "not measured" if value is None else f"found {value:.2f}"
+    verdict = "met" if target["holds"] else "MISSED"
+    return f"target {verdict}: {target['text']} >= {target['goal']:g}, {found}"
+
+
+def readme(results: Path = RESULTS) -> str:
+    """The README's table of all accelerators measured; a sentence where there are none.
+
+    Args:
+        results: a folder of accelerator-CARD.json files.
+    """
+    files = sorted(results.glob("accelerator-*.json"))
+    records = [json.loads(file.read_text()) for file in files]
+    accelerators = lambda r: r["machine"]["platform"] != "cpu" and not r["quick"]
+    records = list(filter(accelerators, records))
+    if not records:
+        return NOTHING
+    rows = [HEADER, ["---"] * len(HEADER), *(_card(record) for record in records)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _card(record: Mapping[str, Any]) -> list[str]:
+    checks = record["checks"]
+    parts = lambda name: checks.get(name, {}).get("parts", {})
+    held = {True: "yes", False: "no", None: "not run"}
+    exact = {n: p for n, p in parts("exact").items() if "holds" in p}
+    raced = {n: p for n, p in parts("race").items() if p.get("best")}
+    share = lambda p: p["contestants"][p["best"]]["of_roofline"]
+    return [
+        f"{record['machine']['card']}, jax {record['machine']['versions']['jax']}",
+        held[checks.get("right", {}).get("holds")],
+        _cells(exact, lambda p: held[p["holds"]]),
+        _cells(parts("loop"), _best_form),
+        _cells(raced, lambda p: _spread(p.get("against_torch"))),
+        _cells(raced, lambda p: "" if share(p) is None else f"{share(p):.0%}"),
+    ]
+
+
+def _best_form(part: Part) -> str:
+    rates = {
+        form: line["steps_per_second"]["median"]
+        for form, line in part["forms"].items()
+        if line.get("steps_per_second")
+    }
+    return max(rates, key=lambda form: rates[form]) if rates else "failed"
+
+
+def _cells(parts: Mapping[str, Part], of: Callable[[Part], str]) -> str:
+    told = {name: of(part) for name, part in parts.items()}
+    return "; ".join(f"`{name}` {text}" for name, text in told.items() if text)
+
+
+if __name__ == "__main__":
+    print(readme())

@@ -1,0 +1,49 @@
+"""What jaxgan must reach on a GPU, and whether it does."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+RATIO = {
+    "dcgan": 1.5,
+    "mlp": 1.5,
+    "ring": 5.0,
+    "dcgan_r1": 1.5,
+    "wgan_gp": 1.5,
+    "sampling": 1.5,
+    "population_64": 5.0,
+}
+"""How many times as fast as PyTorch's best, by work."""
+
+ROOFLINE = {"dcgan": 0.5}
+"""Share of the roofline, by work."""
+
+
+def judge(checks: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The targets as text, goal, value, and whether it holds.
+
+    What was not measured has no value, and does not hold.
+
+    Args:
+        checks: the parts of each check.
+    """
+    return [
+        {
+            "text": text,
+            "goal": goal,
+            "value": value,
+            "holds": value is not None and value >= goal,
+        }
+        for text, goal, value in _values(checks)
+    ]
+
+
+def _values(checks: Mapping[str, Any]) -> Iterator[tuple[str, float, float | None]]:
+    raced = {**checks.get("race", {}), **checks.get("population", {})}
+    for work, goal in RATIO.items():
+        found = raced.get(work, {}).get("against_torch")
+        value = None if found is None else found["median"]
+        yield f"{work}: times as fast as PyTorch's best", goal, value
+    for work, goal in ROOFLINE.items():
+        found = raced.get(work, {})
+        line = found.get("contestants", {}).get(found.get("best"), {})
+        yield f"{work}: share of the roofline", goal, line.get("of_roofline")

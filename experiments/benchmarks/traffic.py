@@ -1,0 +1,61 @@
+"""The bytes that a step must move at least, in closed form, for its roofline.
+
+As `flops` counts what the networks define, this counts what no program can avoid when
+nothing but elementwise work is fused: each layer's output is written once and read once
+on the way forward (2 A numbers of an example, A being all outputs of a network), and on
+the way back its output is read and its gradient written and read (3 A)::
+
+    D-update        2 A_G + 2 (5 A_D)
+    R1 or R2        8 A_D       the gradient by the input, and its own way back
+    WGAN-GP         10 A_D      its points have a forward pass too
+    G-update        5 A_G + 5 A_D
+
+Each update also reads its player's parameters, gradients and Adam's two moments, and
+writes them: 8 P numbers of float32. Activations count 4 bytes a number, in bfloat16 2.
+What stays in a cache moves less, which small games do.
+"""
+
+import itertools
+
+from experiments.benchmarks import flops
+from experiments.benchmarks.works import Work
+
+
+def of_unit(work: Work) -> float:
+    """The bytes of one step of all members, or of all samples."""
+    g, d = outputs(work)
+    width = 2 if work.bfloat16 else 4
+    if work.samples:
+        return work.samples * 2.0 * g * width
+    penalties = 8 * d * (bool(work.r1) + bool(work.r2)) + 10 * d * bool(work.gp)
+    d_update, g_update = 2 * g + 10 * d + penalties, 5 * g + 5 * d
+    activations = work.batch_size * (work.d_steps * d_update + g_update) * width
+    p_g, p_d = parameters(work)
+    return work.members * (activations + 8 * 4.0 * (work.d_steps * p_d + p_g))
+
+
+def outputs(work: Work) -> tuple[int, int]:
+    """The numbers that all layers put out for one example: generator's, judge's."""
+    if work.network == "mlp":
+        return 2 * work.width + work.pixels, 2 * work.width + 1
+    base, times = work.maps
+    maps = [(base << times - 1 - i) ** 2 * (work.width << i) for i in range(times)]
+    # The generator's maps are the judge's in reverse, and an image after them.
+    return sum(maps) + work.pixels, sum(maps) + 1
+
+
+def parameters(work: Work) -> tuple[float, float]:
+    """The weights of the generator and of the judge; biases and norms are few."""
+    if work.network == "mlp":
+        generator, judge = flops.layers(work)
+        return sum(generator) / 2, sum(judge) / 2  # one multiply and add a weight
+    base, times = work.maps
+    channels = [work.image_shape[2], *(work.width << i for i in range(times))]
+    kernels = sum(16 * a * b for a, b in itertools.pairwise(channels))
+    flat = base * base * channels[-1]
+    return work.latent_dim * flat + kernels, kernels + flat
+
+
+def roofline_seconds(work: Work, *, flops_rate: float, bytes_rate: float) -> float:
+    """The least time of a unit on a device that does so much a second."""
+    return max(flops.of_unit(work) / flops_rate, of_unit(work) / bytes_rate)
