@@ -94,7 +94,7 @@ def _work(plan: Plan) -> Work:
     small = dataclasses.replace(
         works.WORKS["dcgan"], image_shape=(16, 16, 3), width=16, batch_size=16
     )
-    return plan.pick(works.WORKS["dcgan"], small, works.tiny(works.WORKS["dcgan"]))
+    return plan.pick(works.WORKS["dcgan"], small, works.tiny(works.WORKS["mlp"]))
 
 
 def _answer(plan: Plan, flags: str, run: str) -> Path:

@@ -17,9 +17,9 @@ RACED = "population_64"
 
 def measure(plan: Plan) -> Parts:
     """A part for each game and size, then 64 rings against PyTorch's."""
-    for name in ("ring", "mlp"):
+    for name in plan.pick(("ring", "mlp"), ("ring", "mlp"), ("ring",)):
         yield from grown(plan, name)
-    if plan.torch or plan.quick:
+    if plan.torch and not plan.quick:
         yield RACED, rivals.raced(plan, RACED)
 
 

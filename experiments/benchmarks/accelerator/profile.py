@@ -75,4 +75,7 @@ def _events(profile: Any) -> Iterable[tuple[str, float, float]]:
         if not line.name.startswith(wanted):
             continue
         for event in line.events:
+            # Of a CPU's threads also what they wait for is told.
+            if event.name.startswith(("ThreadpoolListener", "end: ")):
+                continue
             yield event.name, event.start_ns / 1e9, event.end_ns / 1e9

@@ -119,8 +119,9 @@ def of_steps(make_gan: Callable[[Any], GAN], batch: Batch) -> Subject:
 
     def subject(dtype: Any) -> Groups:
         gan, key = make_gan(dtype), jax.random.key(0)
-        d_state, d_metrics = make_d_step(gan)(state, batch, key)
-        g_state, g_metrics = make_g_step(gan)(state, batch, key)
+        start, examples = jax.tree.map(jnp.asarray, (state, batch))
+        d_state, d_metrics = make_d_step(gan)(start, examples, key)
+        g_state, g_metrics = make_g_step(gan)(start, examples, key)
         d, g = d_state.discriminator, g_state.generator
         return {
             "metrics": {**d_metrics, **g_metrics},
