@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from experiments.benchmarks import report
+from experiments.benchmarks.accelerator import table as accelerators
 from experiments.studies import results
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -53,6 +54,10 @@ def test_the_results_page_is_that_of_the_results():
 
 def test_the_table_of_speeds_is_that_of_the_result():
     assert report.table(json.loads(report.RESULT.read_text())) in README
+
+
+def test_the_table_of_accelerators_is_that_of_the_results():
+    assert accelerators.readme() in README
 
 
 def test_relative_links_lead_somewhere():
