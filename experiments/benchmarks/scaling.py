@@ -20,7 +20,7 @@ import numpy as np
 from experiments.benchmarks import command, flops, scaling_plots, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
-from experiments.tables import text_table
+from experiments.studies.tables import text_table
 from jaxgan.files import write_json
 
 AXES = ("batch", "width", "resolution", "devices", "population")

@@ -20,7 +20,7 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
-from experiments.tables import text_table
+from experiments.studies.tables import text_table
 from jaxgan.checks import InputError
 from jaxgan.environment import describe_environment
 from jaxgan.files import write_atomically, write_json

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.accelerator.right import BOUNDS
-from experiments.tables import text_table
+from experiments.studies.tables import text_table
 
 RESULTS = Path(__file__).parents[1] / "results"
 HEADER = ["card", "right", "repeats", "fastest loop"]
