@@ -11,10 +11,8 @@ import flax.linen as nn
 import jax
 
 from jaxgan import keys
+from jaxgan.example_keys import by_example
 from jaxgan.typing import Array, Key, Variables
-
-# The stream that nn.Dropout's masks come from, one key an example.
-_EXAMPLES = "examples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +48,8 @@ def apply(
 ) -> tuple[Array, Variables]:
     """A forward pass in training mode: (output, its new mutable collections).
 
-    ``nn.Dropout`` masks each example by its own key. Any other draw from the stream
-    "dropout" is the network's own: one for the batch, and another on each device.
+    What the network draws from its stream "dropout" each example draws by itself, see
+    `jaxgan.example_keys`.
 
     Args:
         module: the network.
@@ -61,33 +59,6 @@ def apply(
         stream: the key of this pass.
         index: the examples' global indices, ``[b]``.
     """
-    rngs = {"dropout": jax.random.fold_in(stream, index[0]), _EXAMPLES: stream}
+    rngs = {"dropout": by_example(stream, index)}
     mutable = [name for name in variables if name != "params"]
-    with nn.intercept_methods(_dropout_by_example(index)):
-        return module.apply(
-            variables, x, condition, train=True, mutable=mutable, rngs=rngs
-        )
-
-
-def _dropout_by_example(index: Array):
-    """Flax draws one mask for the whole batch it sees, so for one device's share."""
-
-    def intercept(call, args, kwargs, context):
-        # The arguments of nn.Dropout, by place or by name.
-        def masked(inputs, deterministic=None, rng=None):
-            if rng is not None:
-                return call(inputs, deterministic, rng)
-            if len(inputs) != len(index):
-                raise ValueError(
-                    f"nn.Dropout in a network of a GAN needs the examples in the first "
-                    f"dimension, so that each has a mask of its own: expected "
-                    f"{len(index)} there, got shape {inputs.shape}."
-                )
-            one = lambda x, key: call(x[None], deterministic, key)[0]
-            stream = context.module.make_rng(_EXAMPLES)
-            return jax.vmap(one)(inputs, keys.per_example(stream, index))
-
-        is_dropout = isinstance(context.module, nn.Dropout)
-        return (masked if is_dropout else call)(*args, **kwargs)
-
-    return intercept
+    return module.apply(variables, x, condition, train=True, mutable=mutable, rngs=rngs)

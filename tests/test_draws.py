@@ -100,7 +100,24 @@ class Masks(nn.Module):
             return dropout()(x, rng=jax.random.key(1))
         if self.how == "turned":
             return dropout()(x.T).T
+        if self.how == "scanned":
+            return self._scanned(x, deterministic=not train)
+        if self.how == "by head":
+            lift = {"variable_axes": {}, "split_rngs": {"dropout": True}}
+            by_head = nn.vmap(nn.Dropout, in_axes=1, out_axes=1, **lift)
+            return by_head(0.5, deterministic=not train)(x)
+        if self.how == "normal":
+            return jax.random.normal(self.make_rng("dropout"), x.shape)
         return dropout()(dropout()(x))
+
+    def _scanned(self, x, deterministic):
+        class Layer(nn.Module):
+            @nn.compact
+            def __call__(self, x, _):
+                return nn.Dropout(0.5, deterministic=deterministic)(x), None
+
+        layers = nn.scan(nn.remat(Layer), length=2, split_rngs={"dropout": True})
+        return layers()(x, None)[0]
 
 
 def _masks(key, index, how="plain"):
@@ -117,16 +134,38 @@ def test_dropout_masks_each_example_however_it_is_called(key, how):
     np.testing.assert_array_equal(_masks(key, range(4), how), _masks(key, range(4)))
 
 
-def test_dropout_mask_of_an_example_is_its_own(key):
+@pytest.mark.parametrize("how", ["plain", "scanned", "by head", "normal"])
+def test_dropout_mask_of_an_example_is_its_own(key, how):
     """It moves with the index, whoever stands beside it, and no other has it."""
-    masks = _masks(key, range(8))
-    np.testing.assert_array_equal(_masks(key, [5, 2]), masks[[5, 2]])
+    masks = _masks(key, range(8), how)
+    np.testing.assert_array_equal(_masks(key, [5, 2], how), masks[[5, 2]])
     assert len(np.unique(masks, axis=0)) == 8
 
 
-def test_dropout_keeps_its_share_in_every_layer(key):
+def test_masks_are_flaxs_own_of_each_examples_key(key):
+    """Against flax, one example at a time, its key by the policy spelled out."""
+    masks, ones = _masks(key, range(4), "deterministic by place"), jnp.ones((1, 64))
+    for i, mask in enumerate(masks):
+        alone = draws.apply(Masks(), {}, ones, None, key, jnp.array([i]))[0]
+        np.testing.assert_array_equal(alone[0], mask)
+    noise = _masks(key, range(4), "normal")
+    kept = {}
+
+    class Ask(nn.Module):
+        @nn.compact
+        def __call__(self):
+            kept["key"] = self.make_rng("dropout")
+
+    Ask().apply({}, rngs={"dropout": key})
+    for i, row in enumerate(noise):
+        expected = jax.random.normal(jax.random.fold_in(kept["key"], i), (64,))
+        np.testing.assert_array_equal(row, expected)
+
+
+@pytest.mark.parametrize("how", ["plain", "scanned"])
+def test_dropout_keeps_its_share_in_every_layer(key, how):
     """Two independent masks of one half: a quarter is left, at four times its size."""
-    masks = _masks(key, range(512))
+    masks = _masks(key, range(512), how)
     assert set(np.unique(masks)) == {0.0, 4.0}
     # The standard deviation of the share of 32,768 is 0.0024.
     np.testing.assert_allclose((masks > 0).mean(), 0.25, atol=0.01)

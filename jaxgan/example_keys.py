@@ -1,0 +1,90 @@
+"""One key that draws for every example of a batch by itself.
+
+A network asks for randomness by ``self.make_rng(name)`` and draws an array for all the
+examples that it sees, ``[b ...]``. With an ordinary key what an example gets would
+depend on how many others are on its device. A key of `by_example` is of another kind:
+row i of what it draws comes from ``fold_in(key, index[i])`` alone, where ``index`` are
+the examples' global indices. It may be split and folded as any key, so that dropout and
+noise work under ``nn.scan``, ``nn.vmap``, ``nn.remat`` and in any layer.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import random as extend
+from jaxtyping import Array, Int
+
+from jaxgan.typing import Key
+
+_WORDS = 2  # of an ordinary key, threefry2x32
+_UINTS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32, 64: jnp.uint64}
+
+
+def by_example(key: Key, index: Int[Array, " b"]) -> Key:
+    """A key whose draws ``[b ...]`` are made row by row, by the examples' indices.
+
+    Args:
+        key: an ordinary key, the same on all devices.
+        index: the examples' global indices, ``[b]``.
+
+    Raises:
+        ValueError: by ``jax.random``, for a draw without the b examples in its first
+            dimension: it would be another on every device.
+
+    Example:
+        >>> import numpy as np
+        >>> key = jax.random.key(0)
+        >>> draw = lambda *index: jax.random.normal(
+        ...     by_example(key, jnp.array(index)), (len(index), 2)
+        ... )
+        >>> bool((draw(0, 1, 2, 3)[2:] == draw(2, 3)).all())
+        True
+    """
+    data = jnp.concatenate([jax.random.key_data(key), index.astype(jnp.uint32)])
+    return jax.random.wrap_key_data(data, impl=_implementation(len(index)))
+
+
+@functools.lru_cache
+def _implementation(examples: int) -> Any:
+    """The kind of key for so many examples: a key's words, then their indices."""
+
+    def ordinary(data):
+        return jax.random.wrap_key_data(data[:_WORDS], impl="threefry2x32")
+
+    def seed(value):
+        words = jax.random.key_data(jax.random.key(value, impl="threefry2x32"))
+        return jnp.concatenate([words, jnp.arange(examples, dtype=jnp.uint32)])
+
+    def split(data, shape):
+        words = jax.random.key_data(jax.random.split(ordinary(data), shape))
+        index = jnp.broadcast_to(data[_WORDS:], (*words.shape[:-1], examples))
+        return jnp.concatenate([words, index], axis=-1)
+
+    def fold_in(data, number):
+        words = jax.random.key_data(jax.random.fold_in(ordinary(data), number))
+        return jnp.concatenate([words, data[_WORDS:]])
+
+    def random_bits(data, width, shape):
+        if not shape or shape[0] != examples:
+            raise ValueError(
+                "A network of a GAN draws for each example by itself, so a draw needs "
+                f"the examples in its first dimension: expected {examples} there, got "
+                f"shape {tuple(shape)}."
+            )
+        key, rest = ordinary(data), tuple(shape[1:])
+        draw = lambda i: jax.random.bits(
+            jax.random.fold_in(key, i), rest, _UINTS[width]
+        )
+        return jax.vmap(draw)(data[_WORDS:])
+
+    return extend.define_prng_impl(
+        key_shape=(_WORDS + examples,),
+        seed=seed,
+        split=split,
+        random_bits=random_bits,
+        fold_in=fold_in,
+        name=f"by_example_{examples}",
+        tag="by_example",
+    )
