@@ -6,6 +6,10 @@ step is mapped; the state goes in and comes out once, never with a device axis.
 
 Draws depend on an example's global index only (`jaxgan.keys`), so one device and eight
 play the same game, up to the order in which floating-point sums are taken.
+
+An update makes one all-reduce for all that it means, and what its networks' batch norm
+needs: with g layers of it in the generator and d in the discriminator, g + 2d + 1 for a
+D-update and 2g + 2d + 1 for a G-update, once XLA has merged what can be merged.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,6 +55,7 @@ def make_d_step(
     generator = over_axis(gan.generator, axis_name)
     discriminator = over_axis(gan.discriminator, axis_name)
 
+    @jax.named_scope("d_step")
     def d_step(state: GANState, batch: Batch, key: Key):
         check_penalties(gan, state.discriminator.variables)
         _check_synchronised(discriminator, state.discriminator, axis_name)
@@ -116,6 +117,7 @@ def make_g_step(
     generator = over_axis(gan.generator, axis_name)
     discriminator = over_axis(gan.discriminator, axis_name)
 
+    @jax.named_scope("g_step")
     def g_step(state: GANState, batch: Batch, key: Key):
         _check_synchronised(generator, state.generator, axis_name)
         sigma = _noise_level(gan, state)

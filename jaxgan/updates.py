@@ -52,7 +52,10 @@ def update(
         )
     if axis_name is not None:
         own = collections
-        grads, collections, metrics = lax.pmean((grads, own, metrics), axis_name)
+        # XLA sends the leaves in one all-reduce, with what else is ready by then. To
+        # join them here in one long vector would only add two copies.
+        with jax.named_scope("mean_over_devices"):
+            grads, collections, metrics = lax.pmean((grads, own, metrics), axis_name)
         collections = jax.tree.map(_unless_a_count, collections, own)
     metrics[f"{player}_grad_norm"] = optax.tree.norm(grads)
     return network.apply_gradients(grads=grads, collections=collections), metrics

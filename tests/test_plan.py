@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import mlp, plan
-from experiments.planning import ahead, collectives, fit, model, report, stand_ins
+from experiments.planning import ahead, fit, model, report, stand_ins
 from experiments.planning.chips import CHIPS, Topology, parse_topology, torus
 from jaxgan import InputError
 
@@ -20,49 +20,6 @@ needs_libtpu = pytest.mark.skipif(
 COST = model.Cost(
     flops=197e9, bytes_moved=819e3, all_reduces=3, all_reduce_bytes=256_000
 )
-HLO = """\
-HloModule jit_step, is_scheduled=true
-
-%sum (a: f32[], b: f32[]) -> f32[] {
-  ROOT %add = f32[]{:T(128)} add(%a, %b)
-}
-
-%body.1 (state: (s32[], f32[8])) -> (s32[], f32[8]) {
-  %norm = f32[2,64]{1,0:T(2,128)S(1)} all-reduce(%x), channel_id=1, to_apply=%sum
-  %inner = f32[8]{0} fusion(%norm), kind=kLoop, calls=%fused.2
-}
-
-%fused.2 (p: f32[8]) -> f32[8] {
-  ROOT %deep = pred[5]{0} all-reduce(%p), to_apply=%sum
-}
-
-%condition.3 (state: (s32[], f32[8])) -> pred[] {
-  ROOT %less = pred[] compare(%i, %n), direction=LT
-}
-
-ENTRY %main (p: f32[8]) -> f32[8] {
-  %loop = (s32[], f32[8]{0}) while(%init), condition=%condition.3, body=%body.1
-  %grads = (f32[3,5]{1,0:T(8,128)S(1)}, bf16[7]{0}, /*index=2*/f32[]) all-reduce(%a), \
-metadata={op_name="jit(step)/all-reduce(psum)"}
-  %start = f32[10]{0} all-reduce-start(%c), to_apply=%sum
-  ROOT %done = f32[10]{0} all-reduce-done(%start)
-}
-"""
-
-
-@pytest.mark.parametrize(("trips", "calls", "inside"), [(1, 4, 1), (3, 8, 3)])
-def test_all_reduces_counts_operands_and_loops(trips, calls, inside):
-    in_loop = 4 * 2 * 64 + 5
-    outside = 4 * 15 + 2 * 7 + 4 + 4 * 10
-    found = collectives.all_reduces(HLO, trips=trips)
-    assert found == (calls, inside * in_loop + outside)
-    assert collectives.loops(HLO) == 1
-
-
-def test_all_reduces_refuses_what_it_cannot_price():
-    line = "  %y = f32[8]{0} all-gather(%x), dimensions={0}"
-    with pytest.raises(ValueError, match="all-gather"):
-        collectives.all_reduces(line)
 
 
 def test_step_time_in_a_slice_is_the_roofline_by_hand():
@@ -223,6 +180,8 @@ def test_the_refusal_says_by_how_much_and_what_fits():
     compiled = ahead.Compiled(
         memory=ahead.Memory(arguments=1, outputs=0, temporaries=2, program=3),
         cost=COST,
+        all_reduces=[],
+        chain=0,
         loops=0,
     )
     data = stand_ins.data_set(config).train
@@ -273,5 +232,11 @@ def test_the_tpu_compiler_agrees_with_the_closed_form(tmp_path):
     reduced = numbers["cost_per_chip"]["all_reduce_bytes"]
     # All gradients, and a few metrics.
     np.testing.assert_allclose(reduced, 4 * (weights + biases), atol=64)
+    assert numbers["cost_per_chip"]["all_reduces"] == 2
+    assert numbers["all_reduces_in_a_row"] == 2
+    reasons = {reason for sent in numbers["all_reduces"] for reason in sent["reasons"]}
+    means = "gradients, running statistics, metrics"
+    assert reasons == {f"D-update: {means}", f"G-update: {means}"}
+    assert means in done.stdout
     state = 4 * (weights + biases) * 3 + 4 * (64 * 256 + 256**2 + 256 * 784)
     assert numbers["memory_per_chip"]["arguments"] > state + 512 * 784

@@ -12,7 +12,9 @@ import numpy as np
 
 import jaxgan
 from experiments.planning import collectives
+from experiments.planning.chain import longest_chain
 from experiments.planning.chips import Topology
+from experiments.planning.collectives import AllReduces
 from experiments.planning.model import Cost
 from jaxgan import parallel
 from jaxgan.checks import InputError
@@ -76,12 +78,16 @@ class Compiled:
     Attributes:
         memory: of the whole train step, its discriminator steps in one loop.
         cost: of the whole train step, each discriminator step counted.
+        all_reduces: the same step's, by their reasons.
+        chain: at least so many of them wait for one another.
         loops: loops inside a player's step beyond that over its microbatches. What
             their bodies cost is in ``cost`` once, however often they run.
     """
 
     memory: Memory
     cost: Cost
+    all_reduces: list[AllReduces]
+    chain: int
     loops: int
 
 
@@ -154,14 +160,36 @@ def compile_game(
     else:  # XLA counts the body of the loop over the discriminator's steps once.
         d_step = compiled(jaxgan.make_d_step(gan, **how), ())
         parts = [(d_steps, d_step), (1, compiled(jaxgan.make_g_step(gan, **how), ()))]
-    costs = [_cost(part, microbatches).times(count) for count, part in parts]
-    loops = sum(collectives.loops(_text(part)) for _, part in parts)
+    sent = [
+        alike.times(count)
+        for count, part in parts
+        for alike in collectives.all_reduces(part.text, trips=microbatches)
+    ]
+    loops = sum(collectives.loops(part.text) for _, part in parts)
     if microbatches > 1:
         loops = max(0, loops - 2)  # one of each player
-    return Compiled(memory=_memory(train), cost=sum(costs[1:], costs[0]), loops=loops)
+    return Compiled(
+        memory=_memory(train.executable),
+        cost=_cost(parts, sent, microbatches),
+        all_reduces=sent,
+        chain=sum(count * part.chain for count, part in parts),
+        loops=loops,
+    )
 
 
-def _compile(gan, data: DataSet, mesh, batch_size: int, step, leading: tuple[int, ...]):
+@dataclasses.dataclass(frozen=True)
+class _Program:
+    executable: Any
+    chain: int
+
+    @property
+    def text(self) -> str:
+        return self.executable.as_text()
+
+
+def _compile(
+    gan, data: DataSet, mesh, batch_size: int, step, leading: tuple[int, ...]
+) -> _Program:
     """The step for batches ``[*leading b ...]``, its state donated as in training."""
     one = data.train.batch(np.arange(1))
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -176,9 +204,9 @@ def _compile(gan, data: DataSet, mesh, batch_size: int, step, leading: tuple[int
     whole = lambda leaf: _placed(mesh, jax.P(), leaf.shape, leaf.dtype)
     sharded = parallel.shard(step, mesh, batch_axis=len(leading))
     program = jax.jit(sharded, donate_argnums=0)
-    lowered = program.lower(jax.tree.map(whole, state), batch, whole(key))
+    traced = program.trace(jax.tree.map(whole, state), batch, whole(key))
     try:
-        return lowered.compile()
+        return _Program(traced.lower().compile(), longest_chain(traced.jaxpr))
     except jax.errors.JaxRuntimeError as error:
         sizes = parse_out_of_memory(str(error))
         if sizes is None:
@@ -215,16 +243,14 @@ def _memory(compiled) -> Memory:
     )
 
 
-def _cost(compiled, microbatches: int) -> Cost:
-    analysis = compiled.cost_analysis()
-    calls, payload = collectives.all_reduces(_text(compiled), trips=microbatches)
+def _cost(
+    parts: list[tuple[int, _Program]], sent: list[AllReduces], microbatches: int
+) -> Cost:
+    analyses = [(count, part.executable.cost_analysis()) for count, part in parts]
+    work = lambda name: sum(count * found[name] for count, found in analyses)
     return Cost(
-        flops=microbatches * analysis["flops"],
-        bytes_moved=microbatches * analysis["bytes accessed"],
-        all_reduces=calls,
-        all_reduce_bytes=payload,
+        flops=microbatches * work("flops"),
+        bytes_moved=microbatches * work("bytes accessed"),
+        all_reduces=sum(alike.calls for alike in sent),
+        all_reduce_bytes=sum(alike.payload for alike in sent),
     )
-
-
-def _text(compiled) -> str:
-    return compiled.as_text()

@@ -1,23 +1,62 @@
-"""What a compiled program sends between chips, read from XLA's text of it."""
+"""What a compiled program sends between chips, and why, read from XLA's text of it.
 
+XLA merges all-reduces that do not wait for one another, those of both players' updates
+too. Each part of a merged one keeps the name of the operation that asked for it, in
+which are the scopes of `jaxgan.steps` and `jaxgan.updates` and Flax's layers.
+"""
+
+import dataclasses
 import math
 import re
 from collections.abc import Iterator
+
+D_UPDATE, G_UPDATE = "D-update", "G-update"
+
+_UPDATES = {"d_step": D_UPDATE, "g_step": G_UPDATE}
+_MEAN = "mean_over_devices"
 
 _COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) \(.*\{$")
 _CALLED = re.compile(r"\b(?:calls|to_apply|body|condition)=%?([\w.-]+)")
 _BODY = re.compile(r" while\(.*\bbody=%?([\w.-]+)")
 _COLLECTIVE = re.compile(
-    r"^\s*(?:ROOT )?%?[\w.-]+ = ([^=]+?) "
+    r"^\s*(?:ROOT )?%?([\w.-]+) = ([^=]+?) "
     r"(all-reduce|all-gather|reduce-scatter|all-to-all|ragged-all-to-all"
     r"|collective-permute|collective-broadcast)(?:-start)?\("
 )
+_DONE = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = .* all-reduce-done\(%?([\w.-]+)\)")
+_PART = re.compile(r" get-tuple-element\(%?([\w.-]+)\), index=\d+")
+_OP_NAME = re.compile(r'\bop_name="([^"]*)"')
+_NETWORK = re.compile(r"(transpose\()?jvp\((\w+)\)")
 _COMMENT = re.compile(r"/\*.*?\*/")
 _ARRAY = re.compile(r"\b(pred|[a-z]+(\d+)\w*)\[([\d,]*)\]")
 
 
-def all_reduces(hlo: str, *, trips: int = 1) -> tuple[int, int]:
-    """(calls, bytes of their payloads) of the all-reduces in an HLO module's text.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AllReduces:
+    """All-reduces that have the same reasons.
+
+    Attributes:
+        reasons: why, each as from `reason`; several where XLA merged all-reduces.
+        calls: how many.
+        payload: bytes of all of them together.
+    """
+
+    reasons: tuple[str, ...]
+    calls: int
+    payload: int
+
+    def of(self, update: str) -> bool:
+        """Whether `D_UPDATE`, or `G_UPDATE`, is among the reasons."""
+        return any(reason.startswith(update) for reason in self.reasons)
+
+    def times(self, count: int) -> "AllReduces":
+        """Those of ``count`` such programs."""
+        calls, payload = count * self.calls, count * self.payload
+        return AllReduces(reasons=self.reasons, calls=calls, payload=payload)
+
+
+def all_reduces(hlo: str, *, trips: int = 1) -> list[AllReduces]:
+    """The all-reduces in an HLO module's text, in its order, by their reasons.
 
     Args:
         hlo: the optimised module.
@@ -28,22 +67,56 @@ def all_reduces(hlo: str, *, trips: int = 1) -> tuple[int, int]:
             not need and the cost model does not price.
 
     Example:
-        >>> all_reduces("%x = (f32[2,3]{1,0}, bf16[]) all-reduce(%a, %b), channel_id=1")
-        (1, 26)
+        >>> text = "%x = (f32[2,3]{1,0}, bf16[]) all-reduce(%a, %b), channel_id=1"
+        >>> all_reduces(text)
+        [AllReduces(reasons=('unknown',), calls=1, payload=26)]
     """
     computations = _computations(hlo)
     repeated = set(_in_loops(computations))
-    calls, total = 0, 0
-    for name, lines in computations.items():
-        times = trips if name in repeated else 1
-        for arrays, collective in _collectives(lines):
+    found: dict[tuple[str, ...], AllReduces] = {}
+    for computation, lines in computations.items():
+        times = trips if computation in repeated else 1
+        parts = _names_of_parts(lines)
+        for line in lines:
+            match = _COLLECTIVE.match(line)
+            if match is None:
+                continue
+            name, arrays, collective = match.groups()
             if collective != "all-reduce":
                 raise ValueError(
                     f"The program has a collective without a price: {collective}."
                 )
-            calls += times
-            total += times * sum(_bytes(*array) for array in _ARRAY.findall(arrays))
-    return calls, total
+            names = parts.get(name) or _OP_NAME.findall(line)
+            reasons = tuple(sorted(set(map(reason, names)))) or ("unknown",)
+            before = found.get(reasons)
+            payload = sum(_bytes(*array) for array in _ARRAY.findall(arrays))
+            found[reasons] = AllReduces(
+                reasons=reasons,
+                calls=times + (before.calls if before else 0),
+                payload=times * payload + (before.payload if before else 0),
+            )
+    return list(found.values())
+
+
+def reason(op_name: str) -> str:
+    """Why an all-reduce was asked for, from the name of the operation that asked.
+
+    Example:
+        >>> reason("jit(step)/d_step/transpose(jvp(Generator))/BatchNorm_0/psum")
+        'D-update: BatchNorm of Generator, backward'
+        >>> reason("jit(step)/g_step/mean_over_devices/psum")
+        'G-update: gradients, running statistics, metrics'
+    """
+    *path, _ = op_name.split("/")
+    update = next((f"{_UPDATES[scope]}: " for scope in path if scope in _UPDATES), "")
+    if _MEAN in path:
+        return f"{update}gradients, running statistics, metrics"
+    network = _NETWORK.search(op_name)
+    if network is None:
+        return f"{update}{op_name}"
+    layer = "" if "jvp(" in path[-1] else f"{re.sub(r'_[0-9]+$', '', path[-1])} of "
+    direction = "backward" if network[1] else "forward"
+    return f"{update}{layer}{network[2]}, {direction}"
 
 
 def loops(hlo: str) -> int:
@@ -81,10 +154,16 @@ def _in_loops(computations: dict[str, list[str]]) -> Iterator[str]:
         waiting += _CALLED.findall("\n".join(computations[name]))
 
 
-def _collectives(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _names_of_parts(lines: list[str]) -> dict[str, list[str]]:
+    """By an all-reduce's name, those of the operations that its parts stand for."""
+    starts = {match[1]: match[2] for line in lines if (match := _DONE.match(line))}
+    found: dict[str, list[str]] = {}
     for line in lines:
-        if match := _COLLECTIVE.match(line):
-            yield match[1], match[2]
+        part, name = _PART.search(line), _OP_NAME.search(line)
+        if part and name:
+            whole = starts.get(part[1], part[1])
+            found.setdefault(whole, []).append(name[1])
+    return found
 
 
 def _bytes(dtype: str, bits: str, shape: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.planning.ahead import Compiled
 from experiments.planning.chips import Topology
+from experiments.planning.collectives import D_UPDATE, G_UPDATE, AllReduces
 from experiments.planning.model import (
     DCN_SECONDS,
     HOP_SECONDS,
@@ -85,8 +86,9 @@ class Plan:
 
 def as_text(plan: Plan) -> str:
     """The plan as it is printed."""
-    parts = (_heading(plan), _memory(plan), _step(plan), _scaling(plan), _notes(plan))
-    return "\n\n".join(parts)
+    sent = all_reduces(plan.compiled.all_reduces, plan.compiled.chain)
+    before = (_heading(plan), _memory(plan), _step(plan))
+    return "\n\n".join((*before, sent, _scaling(plan), _notes(plan)))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -109,6 +111,10 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "total": plan.memory,
         },
         "cost_per_chip": dataclasses.asdict(plan.compiled.cost),
+        "all_reduces": [
+            dataclasses.asdict(alike) for alike in plan.compiled.all_reduces
+        ],
+        "all_reduces_in_a_row": plan.compiled.chain,
         "loops_counted_once": plan.compiled.loops,
         "modelled_step_seconds": _seconds(plan.time),
         "modelled_weak_scaling": [
@@ -116,6 +122,30 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for topology, time in plan.scaling
         ],
     }
+
+
+def all_reduces(found: list[AllReduces], chain: int) -> str:
+    """The all-reduces of one train step, as they are printed.
+
+    Args:
+        found: from `collectives.all_reduces`.
+        chain: from `chain.longest_chain`.
+    """
+    rows = [("", "calls", "payload")]
+    for alike in found:
+        first, *merged = alike.reasons
+        rows.append((first, f"{alike.calls}", f"{_si(alike.payload)}B"))
+        rows += [(f"  and {reason}", "", "") for reason in merged]
+    calls = lambda *updates: sum(
+        alike.calls for alike in found if all(map(alike.of, updates))
+    )
+    title = "All-reduces of one train step; 'and' joins what is merged"
+    return (
+        f"{_table(title, rows)}\n"
+        f"{calls()} calls: {calls(D_UPDATE)} of the D-update, {calls(G_UPDATE)} of the "
+        f"G-update, {calls(D_UPDATE, G_UPDATE)} of them of both.\n"
+        f"At least {chain} wait for one another: no merging makes fewer."
+    )
 
 
 def _seconds(time: StepTime) -> dict[str, Any]:
