@@ -210,6 +210,7 @@ def test_a_run_that_was_stopped_twice_ends_as_one_that_was_not(tmp_path, data_di
     assert runs.outcome("stopped") == runs.outcome("whole")
 
 
+@pytest.mark.digest
 def test_a_signal_stops_a_run_in_this_process_too(config, finished, tmp_path):
     """`run` raises `Stopped`, and the run that goes on is the undisturbed one."""
     config = dataclasses.replace(config, workdir=tmp_path / "run")
