@@ -1,4 +1,7 @@
-"""`--expected-skips FILE`: a skip that the file does not name fails the run.
+"""`--expected-skips=FILE`: a skip that the file does not name fails the run.
+
+With the equals sign: else pytest, which has not read this yet, takes the file for a
+test, and looks for its plugins there.
 
 A line of the file is the node id of a test, or the start of one: a file, a class, a
 test with parameters. What follows a # is a comment. A test that is named there may run
