@@ -26,7 +26,8 @@ def configure(config) -> None:
     path = config.getoption("--expected-skips")
     # With xdist all reports come to the controller, which has no workerinput.
     if path and not hasattr(config, "workerinput"):
-        lines = [line.partition("#")[0].strip() for line in path.open()]
+        lines = path.read_text().splitlines()
+        lines = [line.partition("#")[0].strip() for line in lines]
         config.pluginmanager.register(Skips([line for line in lines if line]))
 
 

@@ -45,6 +45,8 @@ def test_a_first_signal_is_noted_and_the_handlers_come_back(usual, number):
 
 
 def test_a_second_signal_acts_as_usual(usual):
+    # A shell starts what runs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with signals.noted() as noted:
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
