@@ -5,16 +5,34 @@ import tempfile
 import jax
 import pytest
 
+from tests import skips
+
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# The suite compiles much and runs little: it takes a third of the time this way.
+# The suite compiles much and runs little: it takes a third of the time this way. The
+# commands that tests start as processes of their own are optimised as usual.
 jax.config.update("jax_disable_most_optimizations", True)
 
 # Runs that differ in nothing but their workdir compile the same programs.
 _compiled = tempfile.TemporaryDirectory()
 jax.config.update("jax_compilation_cache_dir", _compiled.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def pytest_addoption(parser):
+    skips.add_option(parser)
+    parser.addoption(
+        "--optimized",
+        action="store_true",
+        help="with XLA's optimisations, which are off else: for -m digest",
+    )
+
+
+def pytest_configure(config):
+    skips.configure(config)
+    if config.getoption("--optimized"):
+        jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

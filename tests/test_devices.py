@@ -38,6 +38,7 @@ def test_bounds_are_small_beside_the_way_travelled(name):
 
 
 @pytest.mark.slow
+@pytest.mark.digest
 def test_pmap_and_shard_map_are_the_same_to_the_bit():
     """And jit, which plays on one device, is within the bounds of both."""
     mapped, sharded = (

@@ -42,6 +42,7 @@ def alone():
     ("devices", "microbatches"),
     [(2, 1), pytest.param(4, 1, marks=pytest.mark.slow), (8, 1), (4, 2)],
 )
+@pytest.mark.digest
 def test_all_draws_are_exactly_equal(alone, devices, microbatches):
     """Latents, both noises, the points of WGAN-GP, all masks, and whose they are."""
     games.assert_equal(_written(devices, microbatches), alone)

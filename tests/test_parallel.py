@@ -65,6 +65,7 @@ def test_counts_in_collections_stay_whole_numbers(key):
     assert count == 2  # the reals, then the fakes
 
 
+@pytest.mark.digest
 def test_synchronised_statistics_are_those_of_the_whole_batch(key):
     """By pmap and by shard_map, which agree to the bit, against jit."""
     gan = games.dcgan(d_optimizer=optax.sgd(0.01))

@@ -47,12 +47,13 @@ def fed() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def halves(tmp_path_factory):
+def halves(tmp_path_factory, pytestconfig):
     """What two processes of two devices saved, and the mean logit they printed."""
     folder, address = tmp_path_factory.mktemp("halves"), launch.free_address()
     env = launch.environment(devices=2)
     # As in this process: the last bit depends on it.
-    env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    off = not pytestconfig.getoption("--optimized")
+    env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(off))
     commands = [["-c", WORKER, address, rank, folder / str(rank)] for rank in range(2)]
     ended = launch.run(commands, env)
     assert [process.code for process in ended] == [0, 0], ended
@@ -60,6 +61,7 @@ def halves(tmp_path_factory):
     return saved, [float(process.out.splitlines()[-1]) for process in ended]
 
 
+@pytest.mark.digest
 def test_latents_differ_between_processes_as_in_one(halves):
     saved, logits = halves
     gan = games.points(discriminator=games.Spy())
@@ -77,6 +79,7 @@ def test_latents_differ_between_processes_as_in_one(halves):
 
 
 @pytest.mark.parametrize("way", [0, 1], ids=["resident", "streamed"])
+@pytest.mark.digest
 def test_processes_share_the_examples_that_one_process_plays(halves, way):
     saved, _ = halves
     both = np.concatenate([half[("rows", "examples")[way]] for half in saved], axis=2)

@@ -109,9 +109,10 @@ def test_extrapolation_removes_the_bias_over_samples(key):
     assert abs(np.mean(straight)) < 0.3 * np.mean(plain)
 
 
-def test_agrees_with_torch_fidelity(key):
-    torch = pytest.importorskip("torch")
-    metric_fid = pytest.importorskip("torch_fidelity.metric_fid")
+def test_agrees_with_torch_fidelity(key, torch_fidelity):
+    import torch
+
+    metric_fid = torch_fidelity("metric_fid")
     real, fake = _features(5, n=400, d=32)
     stats = [
         metric_fid.fid_features_to_statistics(torch.from_numpy(x)) for x in (real, fake)

@@ -58,9 +58,10 @@ def test_refuses_logits_and_too_many_splits(key):
         _score(np.full((8, 2), 0.5), key)
 
 
-def test_agrees_with_torch_fidelity(key):
-    torch = pytest.importorskip("torch")
-    metric_isc = pytest.importorskip("torch_fidelity.metric_isc")
+def test_agrees_with_torch_fidelity(key, torch_fidelity):
+    import torch
+
+    metric_isc = torch_fidelity("metric_isc")
     logits = _logits(1, n=500, k=10)
     twin = metric_isc.isc_features_to_metric(torch.from_numpy(logits), shuffle=False)
     result = _score(special.softmax(logits, axis=1), key)

@@ -59,9 +59,10 @@ def test_refuses_subsets_larger_than_the_sets(key):
         _distance(*_features(0), key, subset_size=61)
 
 
-def test_agrees_with_torch_fidelity(key):
-    torch = pytest.importorskip("torch")
-    metric_kid = pytest.importorskip("torch_fidelity.metric_kid")
+def test_agrees_with_torch_fidelity(key, torch_fidelity):
+    import torch
+
+    metric_kid = torch_fidelity("metric_kid")
     real, fake = _features(2, n=300, d=16)
     twin = metric_kid.kid_features_to_metric(
         torch.from_numpy(real),

@@ -90,9 +90,10 @@ def test_agrees_with_the_prdc_package(key):
     np.testing.assert_allclose(values, [twin[name] for name in results._fields])
 
 
-def test_agrees_with_torch_fidelity(key):
-    torch = pytest.importorskip("torch")
-    metric_prc = pytest.importorskip("torch_fidelity.metric_prc")
+def test_agrees_with_torch_fidelity(key, torch_fidelity):
+    import torch
+
+    metric_prc = torch_fidelity("metric_prc")
     real, fake = _features(5)
     # Its first input are the samples.
     twin = metric_prc.prc_features_to_metric(

@@ -67,6 +67,7 @@ def test_the_best_is_the_lowest_in_the_log_and_the_first_of_equals(
     assert restored.notes == result["best"]
 
 
+@pytest.mark.digest
 def test_the_real_judgement_is_kept_and_named(config, finished, tmp_path):
     """And judging on the way changes nothing in the run itself."""
     config = dataclasses.replace(config, evaluate_every=20, workdir=tmp_path / "run")
@@ -85,6 +86,7 @@ def test_the_real_judgement_is_kept_and_named(config, finished, tmp_path):
     "stopped_at",
     [30, *(pytest.param(step, marks=pytest.mark.slow) for step in (10, 20, 40))],
 )
+@pytest.mark.digest
 def test_the_best_survives_a_kill(config, planned, tmp_path, stopped_at):
     """Struck down right after a judgement, whose line is written."""
     config = dataclasses.replace(config, evaluate_every=10, workdir=tmp_path / "run")

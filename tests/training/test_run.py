@@ -45,6 +45,7 @@ def test_the_report_is_one_file_that_needs_no_network(finished):
     assert "<script" not in page
 
 
+@pytest.mark.digest
 def test_the_last_checkpoints_are_kept_and_the_digest_is_of_the_last(finished, config):
     workdir, result = finished
     data = jaxgan.data.load("digits", data_dir=config.data_dir)
@@ -58,6 +59,7 @@ def test_the_last_checkpoints_are_kept_and_the_digest_is_of_the_last(finished, c
     assert {"20", "40", "50"} <= kept
 
 
+@pytest.mark.digest
 def test_the_same_seed_gives_the_same_digest_and_another_does_not(
     finished, config, tmp_path
 ):
@@ -68,12 +70,14 @@ def test_the_same_seed_gives_the_same_digest_and_another_does_not(
     assert run(other, mlp.make_gan)["digest"] != result["digest"]
 
 
+@pytest.mark.digest
 def test_a_streamed_set_gives_the_same_digest(finished, config, tmp_path):
     streamed = dataclasses.replace(config, device_cache_mib=0, workdir=tmp_path / "s")
     result = run(streamed, mlp.make_gan)
     assert result["digest"] == finished[1]["digest"]
 
 
+@pytest.mark.digest
 def test_a_stopped_run_resumes_to_the_same_digest(
     finished, config, tmp_path, monkeypatch, capsys
 ):

@@ -45,6 +45,8 @@ def test_a_first_signal_is_noted_and_the_handlers_come_back(usual, number):
 
 
 def test_a_second_signal_acts_as_usual(usual):
+    # A shell starts what runs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with signals.noted() as noted:
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
@@ -210,6 +212,7 @@ def test_a_run_that_was_stopped_twice_ends_as_one_that_was_not(tmp_path, data_di
     assert runs.outcome("stopped") == runs.outcome("whole")
 
 
+@pytest.mark.digest
 def test_a_signal_stops_a_run_in_this_process_too(config, finished, tmp_path):
     """`run` raises `Stopped`, and the run that goes on is the undisturbed one."""
     config = dataclasses.replace(config, workdir=tmp_path / "run")
