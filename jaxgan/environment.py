@@ -10,14 +10,22 @@ import jax
 
 from jaxgan.checkpoint.record import versions
 
+FLAGS = {
+    "jax_enable_x64": False,
+    "jax_threefry_partitionable": True,
+    "jax_default_prng_impl": "threefry2x32",
+}
+"""JAX's settings that change what a seed means, with their defaults."""
+
 
 def describe_environment() -> dict[str, Any]:
-    """The versions, the hardware and the revision of the code that runs."""
+    """Versions, hardware, JAX's settings, and the revision of the code that runs."""
     return {
         "versions": versions(),
         "python": platform.python_version(),
         "devices": [device.device_kind for device in jax.devices()],
         "cores": os.cpu_count(),
+        "flags": {name: getattr(jax.config, name) for name in FLAGS},
         "git_revision": _git_revision(),
     }
 

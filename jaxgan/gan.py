@@ -103,6 +103,20 @@ class NetworkState(TrainState):
         """What ``module.apply`` takes."""
         return {"params": self.params, **self.collections}
 
+    def apply_gradients(self, *, grads: Any, value: Any, **changes: Any):
+        """The state after one step of the optimizer.
+
+        Args:
+            grads: as the parameters.
+            value: the loss, for optimizers that look at it, such as `optax.polyak_sgd`.
+            changes: other fields of the new state.
+        """
+        update = optax.with_extra_args_support(self.tx).update
+        updates, opt_state = update(grads, self.opt_state, self.params, value=value)
+        params = optax.apply_updates(self.params, updates)
+        step = self.step + 1
+        return self.replace(step=step, params=params, opt_state=opt_state, **changes)
+
 
 class GANState(struct.PyTreeNode):
     """Where the game stands: an immutable pytree.
@@ -244,6 +258,7 @@ def _draw(
     params_key, dropout_key = jax.random.split(keys.stream(key, f"init/{name}", 0))
     rngs = {"params": params_key, "dropout": dropout_key}
     variables = module.init(rngs, x, condition, train=False)
+    _check_optimizer(name, optimizer, variables["params"])
     state = NetworkState.create(
         apply_fn=module.apply,
         params=variables["params"],
@@ -252,6 +267,23 @@ def _draw(
     )
     # An array from the start: a Python int would make the second call compile anew.
     return state.replace(step=jnp.zeros((), jnp.int32))
+
+
+def _check_optimizer(name: str, optimizer, params) -> None:
+    """Raises InputError unless it takes parameters, gradients and the loss's value."""
+
+    def step(params):
+        update = optax.with_extra_args_support(optimizer).update
+        return update(params, optimizer.init(params), params, value=jnp.zeros(()))
+
+    try:
+        jax.eval_shape(step, params)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"The {name}'s optimizer does not fit: {error}. The steps call "
+            "optimizer.init(params) and optimizer.update(grads, state, params, "
+            "value=loss); choose one that needs no more."
+        ) from error
 
 
 def _eval_shape(module: nn.Module, variables, x, condition):

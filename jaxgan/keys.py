@@ -13,7 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Int
 
+from jaxgan.checks import InputError
 from jaxgan.typing import Key
+
+_IMPLEMENTATION = "threefry2x32"
 
 
 def stream(key: Key, name: str, step) -> Key:
@@ -24,12 +27,34 @@ def stream(key: Key, name: str, step) -> Key:
         name: the stream, such as "d/latent"; hashed by CRC-32, which never changes.
         step: the update counter, which may be traced.
 
+    Raises:
+        InputError: for a key of another implementation than threefry2x32.
+
     Example:
         >>> key = jax.random.key(0)
         >>> bool(stream(key, "a", 0) == stream(key, "b", 0))
         False
     """
+    check_implementation(key)
     return jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(name.encode())), step)
+
+
+def check_implementation(key: Key) -> None:
+    """Raises InputError unless an example's draws depend on its own key alone.
+
+    Under ``vmap`` the implementations "rbg" and "unsafe_rbg" draw for the whole batch
+    at once: how many examples a device holds would change what each of them gets.
+    """
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        name = str(jax.random.key_impl(key))
+    else:  # an older key tells it by its length alone
+        name = _IMPLEMENTATION if key.shape[-1:] == (2,) else "rbg"
+    if name != _IMPLEMENTATION:
+        raise InputError(
+            f"The run's key is of the implementation {name!r}, whose draws depend on "
+            f"the whole batch. Make it with jax.random.key(seed, "
+            f"impl={_IMPLEMENTATION!r}), or leave JAX_DEFAULT_PRNG_IMPL unset."
+        )
 
 
 def axis_size(axis_name: str | None) -> int:

@@ -32,7 +32,7 @@ def update(
         network: the player to move.
         objective: ``(params, collections, batch, index) -> (loss, (collections,
             metrics per example))``, a mean over the examples of global ``index``.
-        player: "d" or "g", for the name of the gradient's norm.
+        player: "d" or "g", for the names of the loss and the gradient's norm.
         batch: this device's share.
         axis_name: the mapped axis over which the batch is spread, or None.
         microbatches: how many parts of the share are played one after another.
@@ -58,7 +58,10 @@ def update(
             grads, collections, metrics = lax.pmean((grads, own, metrics), axis_name)
         collections = jax.tree.map(_unless_a_count, collections, own)
     metrics[f"{player}_grad_norm"] = optax.tree.norm(grads)
-    return network.apply_gradients(grads=grads, collections=collections), metrics
+    moved = network.apply_gradients(
+        grads=grads, value=metrics[f"{player}_loss"], collections=collections
+    )
+    return moved, metrics
 
 
 def _unless_a_count(mean: Array, own: Array) -> Array:

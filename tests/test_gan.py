@@ -116,3 +116,24 @@ def test_init_refuses_a_penalty_on_a_batch_normalised_discriminator(key, penalty
     )
     with pytest.raises(jaxgan.InputError, match="batch-normalised"):
         jaxgan.init(gan, key, games.batch())
+
+
+def test_optimizer_is_told_the_loss():
+    """Polyak's step is ``loss / |g|^2`` times the gradient: of length loss / |g|."""
+    gan = games.mlp(d_optimizer=optax.polyak_sgd())
+    state = games.init(gan)
+    moved, metrics = games.step(jaxgan.make_d_step, gan)(state, games.batch(), games.KEY)
+    before, after = (s.discriminator.params for s in (state, moved))
+    length = optax.tree.norm(jax.tree.map(jnp.subtract, after, before))
+    expected = metrics["d_loss"] / metrics["d_grad_norm"]
+    np.testing.assert_allclose(length, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [optax.lookahead(optax.sgd(0.1), 5, 0.5), optax.lbfgs()],
+    ids=["other parameters", "other arguments"],
+)
+def test_optimizer_that_needs_more_is_refused(optimizer):
+    with pytest.raises(jaxgan.InputError, match="optimizer does not fit"):
+        jaxgan.init(games.mlp(g_optimizer=optimizer), games.KEY, games.batch())

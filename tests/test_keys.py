@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import keys
+from jaxgan import InputError, keys
 
 
 def _bits(key):
@@ -23,6 +23,13 @@ def test_stream_is_the_same_under_jit(key):
 
 def test_stream_takes_old_style_keys():
     assert keys.stream(jax.random.PRNGKey(0), "a", 0).shape == (2,)
+
+
+@pytest.mark.parametrize("make", [jax.random.key, jax.random.PRNGKey])
+@pytest.mark.parametrize("implementation", ["rbg", "unsafe_rbg"])
+def test_keys_that_draw_for_a_whole_batch_are_refused(implementation, make):
+    with pytest.raises(InputError, match="threefry2x32"):
+        keys.stream(make(0, impl=implementation), "a", 0)
 
 
 @pytest.mark.parametrize("devices", [1, 2, 8])

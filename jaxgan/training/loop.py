@@ -89,8 +89,7 @@ def train(
             table, rows = take(length)
             count = parallel.put_shared(np.int32(length))
             with processes.losing_peers():
-                # All that it needs is on the devices: the guard is there to stay.
-                with jax.transfer_guard("disallow"):
+                with _guard():
                     state, metrics = chunk(state, table, rows, count, run_key)
                 metrics = jax.device_get(metrics)
             metrics = {k: v[:length] for k, v in metrics.items()}
@@ -117,6 +116,15 @@ def train(
                 checkpoints.wait()
                 raise Stopped(stop, step)
     return state
+
+
+def _guard():
+    """Nothing goes to the devices in a chunk, since all that it needs is there.
+
+    With ``JAX_DISABLE_JIT`` there are no chunks: each operation brings its numbers.
+    """
+    config: Any = jax.config
+    return jax.transfer_guard("allow" if config.jax_disable_jit else "disallow")
 
 
 def due(step: int, every: int | None, config: TrainConfig) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxgan import processes
 from jaxgan.checks import InputError
-from jaxgan.environment import describe_environment
+from jaxgan.environment import FLAGS, describe_environment
 from jaxgan.files import write_atomically, write_json
 from jaxgan.training import board
 from jaxgan.training.config import TrainConfig, identity
@@ -103,7 +103,8 @@ def _check_same(ours: dict[str, Any], path: Path) -> None:
 def _comparable(record: dict[str, Any]) -> dict[str, Any]:
     """What must be equal for one run to continue another."""
     names = ("experiment", "data_fingerprint")
-    return {**{name: record[name] for name in names}, **record["config"]}
+    flags = {**FLAGS, **record.get("flags", {})}
+    return {**{name: record[name] for name in names}, **flags, **record["config"]}
 
 
 def describe(config: TrainConfig, fingerprint: str) -> dict[str, Any]:

@@ -54,6 +54,15 @@ def test_bad_input_is_one_message(tmp_path, module, arguments, words):
         assert fill(word) in message
 
 
+@pytest.mark.slow  # every operation by itself
+def test_a_run_without_jit_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_DISABLE_JIT", "1")
+    steps = ("--steps", "3", "--log-every", "1", "--batch-size", "8", "--hidden", "8")
+    done = _run(*steps, "--data-dir", str(tmp_path), "--workdir", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert len(read_metrics(tmp_path / "run")) == 3
+
+
 def test_one_device_plays_what_eight_play(tmp_path):
     """A run from the command line on one device; in this process there are eight.
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import jax
 import pytest
 from PIL import Image
 
@@ -20,6 +21,20 @@ def test_another_config_is_refused_and_what_differs_is_named(finished, config):
         run(other, mlp.make_gan)
     assert "hidden: 8 there, 16 here; seed: 0 there, 3 here" in str(error.value)
     assert before == {p: p.stat().st_mtime_ns for p in finished[0].rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("jax_enable_x64", True), ("jax_threefry_partitionable", False)],
+)
+def test_other_settings_of_jax_are_refused_and_named(finished, config, flag, value):
+    before = getattr(jax.config, flag)
+    jax.config.update(flag, value)
+    try:
+        with pytest.raises(jaxgan.InputError, match=f"{flag}: {before} there"):
+            run(dataclasses.replace(config, workdir=finished[0]), mlp.make_gan)
+    finally:
+        jax.config.update(flag, before)
 
 
 def test_another_experiment_is_refused(finished, data_dir):
