@@ -103,7 +103,7 @@ class NetworkState(TrainState):
         """What ``module.apply`` takes."""
         return {"params": self.params, **self.collections}
 
-    def apply_gradients(self, *, grads: Any, value: Any, **changes: Any):
+    def apply_gradients(self, *, grads: Any, value: Any = None, **changes: Any):
         """The state after one step of the optimizer.
 
         Args:

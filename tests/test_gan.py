@@ -120,9 +120,11 @@ def test_init_refuses_a_penalty_on_a_batch_normalised_discriminator(key, penalty
 
 def test_optimizer_is_told_the_loss():
     """Polyak's step is ``loss / |g|^2`` times the gradient: of length loss / |g|."""
-    gan = games.mlp(d_optimizer=optax.polyak_sgd())
+    gan = games.mlp(d_optimizer=optax.polyak_sgd(max_learning_rate=1e9))
     state = games.init(gan)
-    moved, metrics = games.step(jaxgan.make_d_step, gan)(state, games.batch(), games.KEY)
+    moved, metrics = games.step(jaxgan.make_d_step, gan)(
+        state, games.batch(), games.KEY
+    )
     before, after = (s.discriminator.params for s in (state, moved))
     length = optax.tree.norm(jax.tree.map(jnp.subtract, after, before))
     expected = metrics["d_loss"] / metrics["d_grad_norm"]

@@ -11,7 +11,7 @@ import sys
 import traceback
 from types import FrameType
 
-from experiments.benchmarks.accelerator.plan import Plan
+from experiments.benchmarks.accelerator.plan import OutOfTime, Plan
 from experiments.benchmarks.child import reason
 
 MODULES = {"race": "rivals", "input": "feeding"}
@@ -34,7 +34,9 @@ def main() -> None:
         check = importlib.import_module(f"{here}.{MODULES.get(name, name)}")
         for part, figures in check.measure(plan):
             tell(part=part, figures=figures)
-        tell(done=True)
+        tell(status="done")
+    except OutOfTime:
+        tell(status="cut off")
     except Exception as error:
         traceback.print_exc()
         tell(failure=reason(error))

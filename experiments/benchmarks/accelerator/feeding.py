@@ -7,6 +7,7 @@ there. jaxgan's own stream is read ahead by grain, beside the steps; this does t
 work between them, and so shows the most that it can cost.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from experiments.benchmarks import ours, summary, works
 from experiments.benchmarks.accelerator import timing
 from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, work
 from experiments.benchmarks.works import Work
-from jaxgan import data, init
+from jaxgan import GAN, data, init
 from jaxgan.chunks import make_chunk
 
 
@@ -24,12 +25,19 @@ def measure(plan: Plan) -> Parts:
     """The parts "resident" and "streamed": their share of a step."""
     size = work(plan, "mlp")
     length = plan.pick(100, 100, 2)
-    runs = {way: _run(size, length, way) for way in ("none", "resident", "streamed")}
+    gan = ours.make_gan(size)
+    make = lambda resident: make_chunk(gan, resident=resident, d_steps=size.d_steps)
+    resident, streamed = make(True), make(False)
+    runs = {
+        "none": _run(gan, size, resident, length, "none"),
+        "resident": _run(gan, size, resident, length, "resident"),
+        "streamed": _run(gan, size, streamed, length, "streamed"),
+    }
     for run in runs.values():
         run(length)
     chunks = max(1, timing.enough(runs["none"], plan.pick(0.3, 0.3, 0.001)) // length)
     units = {way: chunks * length for way in runs}
-    rounds = plan.pick(9, 7, 1)
+    rounds = plan.pick(9, 5, 1)
     rates = timing.rates(runs, units, rounds=rounds, until=plan.until)
     for way in ("resident", "streamed"):
         # A step's rate over that without input is what is left for the steps.
@@ -45,10 +53,9 @@ def measure(plan: Plan) -> Parts:
         )
 
 
-def _run(size: Work, length: int, way: str) -> timing.Run:
-    gan, images, key = ours.make_gan(size), works.table(size), jax.random.key(0)
+def _run(gan: GAN, size: Work, program: Callable, length: int, way: str) -> timing.Run:
+    images, key = works.table(size), jax.random.key(0)
     state: Any = init(gan, key, {"image": images[:1]})
-    program = make_chunk(gan, resident=way != "streamed", d_steps=size.d_steps)
     table = jax.device_put({"image": images})
     count, place = np.int32(length), 0
 

@@ -13,6 +13,10 @@ Parts = Iterator[tuple[str, Figures]]
 """What a check yields: the name of each part with its figures, as they come."""
 
 
+class OutOfTime(Exception):
+    """The check has another part, but no time for it."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """How a check is to run.
@@ -46,6 +50,11 @@ class Plan:
     def left(self) -> float:
         """The seconds that are left."""
         return self.until - time.monotonic()
+
+    def go_on(self) -> None:
+        """Raises OutOfTime if there is no time for another part."""
+        if self.left < 0:
+            raise OutOfTime
 
     @property
     def full(self) -> bool:

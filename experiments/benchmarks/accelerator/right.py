@@ -6,12 +6,11 @@ default (TF32 on NVIDIA's cards), and in bfloat16. The reference runs on the CPU
 float64; in float32 at the highest precision where random numbers would be others in
 float64 (dropout's masks, the points of WGAN-GP and DRAGAN).
 
-The error of an array is ``|a - r| / max(|r|, |R| / 10)`` in Euclidean norms, r being
-the reference and R the largest array of its group (metrics, gradients, running
-statistics); that of a part is its largest. Arrays of nothing but rounding (a bias
-before batch norm) so count by what they could do. The bounds are those of rounding,
-with a margin; a wrong sign, a lost factor or a layer in too low a precision does not
-pass float32's.
+The error of an array is ``|a - r| / |R|`` in Euclidean norms, r being the reference and
+R the largest array of its group (one player's gradients, say); that of a part is its
+largest. So what is small by cancellation, as the gradient of a bias is, counts by what
+it does to the step. The bounds are those of rounding, with a margin; a wrong sign, a
+lost factor or a layer in too low a precision does not pass float32's.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,11 +50,13 @@ def measure(plan: Plan) -> Parts:
     """A part for the losses, and one for each penalty, game and precision."""
     yield "losses", verdict(loss_errors(LOSSES), LOSS_BOUND)
     for name, penalty in PENALTIES.items():
+        plan.go_on()
         subject = of_penalty(penalty)
         yield from compare(f"penalty {name}", subject, float64=name in ("r1", "r2"))
     # Compiling is what takes long: the quick form plays two of the games.
     played = plan.pick(games.GAMES, games.GAMES, ("mlp", "dropout"))
     for name in played:
+        plan.go_on()
         subject = of_steps(games.GAMES[name], games.batch(name))
         yield from compare(name, subject, float64=name != "dropout")
 
@@ -98,10 +99,10 @@ def errors(found: Groups, expected: Groups) -> dict[str, float]:
     for group, tree in expected.items():
         leaves = jax.tree_util.tree_leaves_with_path({group: tree})
         others = jax.tree.leaves(found[group])
-        floor = max((_norm(leaf) for _, leaf in leaves), default=0.0) / 10
+        largest = max((_norm(leaf) for _, leaf in leaves), default=0.0)
         for (path, leaf), other in zip(leaves, others, strict=True):
             apart = np.asarray(other, np.float64) - np.asarray(leaf, np.float64)
-            error = _norm(apart) / (max(_norm(leaf), floor) or 1.0)
+            error = _norm(apart) / (largest or 1.0)
             place = jax.tree_util.keystr(path, simple=True, separator=".")
             named[place] = error if np.isfinite(error) else np.inf
     return named

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.accelerator.right import BOUNDS
+from experiments.benchmarks.race import NO_TIME
 from experiments.studies.tables import text_table
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -53,10 +54,10 @@ def _right(parts: Mapping[str, Part]) -> list[str]:
         if found:
             worst = max(found, key=lambda name: found[name]["error"])
             figures = found[worst]
-            cells.append(f"{mode} {figures['error']:.1e} of {figures['bound']:.0e}")
+            cells.append(f"{mode} {figures['error']:.0e} of {figures['bound']:.0e}")
     if "losses" in parts:
-        cells.insert(0, f"losses {parts['losses']['error']:.1e}")
-    lines = [f"{len(parts)} comparisons, largest errors: " + ", ".join(cells)]
+        cells.insert(0, f"losses {parts['losses']['error']:.0e}")
+    lines = [f"{len(parts)} comparisons, worst " + ", ".join(cells)]
     for name, figures in parts.items():
         if not figures["holds"]:
             lines.append(f"FAILS: {name}: {figures['error']:.1e} at {figures['worst']}")
@@ -80,7 +81,7 @@ def _exact(parts: Mapping[str, Part]) -> list[str]:
 
 
 def _ceilings(parts: Mapping[str, Part]) -> list[str]:
-    cells = [f"{n} {p['median']:.3g} {p['unit']}" for n, p in parts.items()]
+    cells = [f"{n} {p['high']:.3g} {p['unit']}" for n, p in parts.items()]
     return [", ".join(cells)] if cells else []
 
 
@@ -94,7 +95,7 @@ def _loop(parts: Mapping[str, Part]) -> list[str]:
 
 def _rate(line: Part) -> str:
     if line.get("steps_per_second") is None:
-        return "failed"
+        return "no time" if line.get("failure") == NO_TIME else "failed"
     return f"{line['steps_per_second']['median']:.4g}"
 
 
@@ -142,6 +143,9 @@ def _population(parts: Mapping[str, Part]) -> list[str]:
                 cells.append(f"{size}: " + (f"{cost['median']:.3g}" if cost else "-"))
         if cells:
             lines.append(f"{game}, a member's cost, alone = 1: " + ", ".join(cells))
+        if f"{game}, vmap" in parts:
+            most = parts[f"{game}, vmap"]["pays_up_to"]
+            lines[-1] += f"; vmap pays up to {most}" if most else "; vmap pays at none"
     return lines + _race({n: p for n, p in parts.items() if "contestants" in p})
 
 
