@@ -1,4 +1,4 @@
-"""What a result depends on besides its settings: versions, hardware, revision."""
+"""The environment of a result: versions, hardware, JAX's settings, revision."""
 
 import os
 import platform

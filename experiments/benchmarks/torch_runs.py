@@ -66,10 +66,12 @@ def _tuned(spec: Mapping[str, Any], *, compiled: bool) -> Run:
 def _begin(spec: Mapping[str, Any]) -> Work:
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(0)
-    torch.set_default_device(spec.get("device", "cpu"))
-    torch.set_float32_matmul_precision("high")  # TF32 where there is any
-    torch.backends.cudnn.allow_tf32 = True
-    torch.backends.cudnn.benchmark = True
+    device = spec.get("device", "cpu")
+    torch.set_default_device(device)
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32
+        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
     return works.from_json(spec["work"])
 
 

@@ -42,6 +42,19 @@ class Counter(TorchDispatchMode):
         return out
 
 
+class Dtypes(TorchDispatchMode):
+    """The types of numbers that PyTorch multiplies matrices in."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket in flop_registry:
+            self.found |= {a.dtype for a in args if isinstance(a, torch.Tensor)}
+        return func(*args, **(kwargs or {}))
+
+
 def players(work, state):
     """The modules, with the weights of jaxgan's."""
     g, d = torch_runs.players(work)
@@ -145,6 +158,27 @@ def test_eager_and_tuned_torch_run(name):
     spec = {"work": dataclasses.asdict(tiny(name)), "threads": threads}
     torch_runs.eager(spec)(1)
     torch_runs.channels_last(spec)(1)
+
+
+@pytest.mark.parametrize("way", ["eager", "channels_last"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "dcgan_r1", "wgan_gp"])
+def test_bfloat16_is_what_products_are_taken_in(name, way):
+    work = dataclasses.replace(tiny(name), bfloat16=True)
+    spec = {"work": dataclasses.asdict(work), "threads": torch.get_num_threads()}
+    run = getattr(torch_runs, way)(spec)
+    with Dtypes() as dtypes:
+        run(1)
+    assert dtypes.found == {torch.bfloat16}
+
+
+def test_bfloat16_game_is_jaxgans_too():
+    work = dataclasses.replace(tiny("dcgan"), bfloat16=True)
+    gan, batch = ours.make_gan(work), {"image": works.table(work)[:8]}
+    state = jaxgan.init(gan, jax.random.key(0), batch)
+    step = jax.make_jaxpr(jaxgan.make_d_step(gan))(state, batch, jax.random.key(0))
+    products = [line for line in str(step).splitlines() if "dot_general" in line]
+    assert products
+    assert all("bf16[" in line for line in products)
 
 
 def test_torch_starts_at_jaxgans_scale():

@@ -1,4 +1,4 @@
-"""What an accelerator makes of jaxgan: right, repeatable, and how fast.
+"""The benchmark of an accelerator: correctness, repeatability, speed.
 
 ``python -m experiments.benchmarks.accelerator`` runs on whatever device JAX finds, with
 only jax, flax, optax, orbax-checkpoint, numpy, scipy and jaxtyping installed (and

@@ -1,4 +1,4 @@
-"""Whether jaxgan is right, repeatable and fast on the device that JAX finds here.
+"""Checks that jaxgan is right, repeatable and fast on the device that JAX finds.
 
 The checks run one after another, each within its share of the budget, and write what
 they found as they go; one that does not fit is skipped or cut off, one that fails does

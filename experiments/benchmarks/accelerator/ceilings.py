@@ -1,4 +1,4 @@
-"""What the device can do at most: products of matrices, and passes over memory."""
+"""The device's ceilings: products of matrices, and passes over memory."""
 
 from collections.abc import Callable
 from typing import Any

@@ -41,7 +41,7 @@ _ONE_DEVICE = {
 
 @dataclasses.dataclass
 class Outcome:
-    """How a check went.
+    """The result of one check.
 
     Attributes:
         status: "done"; "cut off", when its time ran out; "skipped", when there was no

@@ -1,4 +1,4 @@
-"""Does a run repeat to the bit, and what does that cost?
+"""Checks that a run repeats to the bit, and measures what that costs.
 
 The same 300 steps are played twice, each time by a process of its own, and once more by
 a process that continues from the first one's checkpoint of step 150. Their final states

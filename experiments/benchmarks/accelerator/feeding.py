@@ -1,4 +1,4 @@
-"""What the input costs: the same steps with and without it.
+"""The cost of the input: the same steps with and without it.
 
 The MLP's steps are played with rows that lie on the device already, as the ceiling;
 with a resident set, whose rows are chosen on the host and put there for every chunk;

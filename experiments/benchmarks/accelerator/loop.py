@@ -1,4 +1,4 @@
-"""How should a run's loop be compiled?
+"""Compares the ways to compile the loop over the steps.
 
 Three forms of the same steps: a loop whose number of steps is traced (`jaxgan.chunks`,
 one program for every length), a scan of static length, and one step a call. On a GPU

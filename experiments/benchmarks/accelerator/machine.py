@@ -1,4 +1,4 @@
-"""What the machine is: card, driver, versions, and the flags that decide precision."""
+"""The machine: card, driver, versions, and the flags that decide precision."""
 
 import importlib.metadata
 import os

@@ -1,4 +1,4 @@
-"""What a check is given: the machine's kind, sizes, a folder, and how much time."""
+"""The plan of a check: the kind of device, sizes, a folder, and how much time."""
 
 import dataclasses
 import time
@@ -19,7 +19,7 @@ class OutOfTime(Exception):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a check is to run.
+    """Everything that a check is told.
 
     Attributes:
         platform: "cpu", "gpu" or "tpu".

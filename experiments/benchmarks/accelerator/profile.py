@@ -1,4 +1,4 @@
-"""Where a contestant's time goes on the device, by JAX's own profiler."""
+"""Profiles of contestants: kernels by time, from JAX's own profiler."""
 
 import itertools
 import tempfile

@@ -1,4 +1,4 @@
-"""Are values and gradients on this device those of the CPU?
+"""Compares values and gradients on this device with those of the CPU.
 
 Losses, penalties, and one D-step and one G-step of several games run on the device in
 float32 with products of the highest precision, in float32 as the device has it by

@@ -1,4 +1,4 @@
-"""What jaxgan must reach on a GPU, and whether it does."""
+"""The targets on a GPU, and which of them are met."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
