@@ -1,6 +1,16 @@
 """jaxgan: the adversarial game as pure functions."""
 
-from jaxgan import divergences, ema, keys, losses, nets, parallel, penalties
+from jaxgan import (
+    divergences,
+    ema,
+    game,
+    keys,
+    losses,
+    nets,
+    parallel,
+    penalties,
+    update,
+)
 from jaxgan.checks import InputError
 from jaxgan.gan import GAN, GANState, NetworkState, init
 from jaxgan.losses import AdversarialLoss
@@ -19,6 +29,7 @@ __all__ = [
     "__version__",
     "divergences",
     "ema",
+    "game",
     "init",
     "keys",
     "losses",
@@ -29,4 +40,5 @@ __all__ = [
     "parallel",
     "penalties",
     "sample",
+    "update",
 ]

@@ -45,18 +45,15 @@ def update(
 
     examples = (batch, keys.example_indices(batch["image"].shape[0], axis_name))
     if microbatches == 1:
-        grads, collections, metrics = measure(network.collections, *examples)
+        found = measure(network.collections, *examples)
     else:
-        grads, collections, metrics = _accumulate(
-            measure, network, _parts(examples, microbatches)
+        parts = cut(examples, microbatches)
+        grads, collections, metrics = accumulate(
+            measure, network.params, network.collections, parts
         )
-    if axis_name is not None:
-        own = collections
-        # XLA sends the leaves in one all-reduce, with what else is ready by then. To
-        # join them here in one long vector would only add two copies.
-        with jax.named_scope("mean_over_devices"):
-            grads, collections, metrics = lax.pmean((grads, own, metrics), axis_name)
-        collections = jax.tree.map(_unless_a_count, collections, own)
+        mean = lambda metric: metric.mean(axis=0)
+        found = grads, collections, jax.tree.map(mean, metrics)
+    grads, collections, metrics = mean_over_devices(found, axis_name)
     metrics[f"{player}_grad_norm"] = optax.tree.norm(grads)
     moved = network.apply_gradients(
         grads=grads, value=metrics[f"{player}_loss"], collections=collections
@@ -64,30 +61,50 @@ def update(
     return moved, metrics
 
 
-def _unless_a_count(mean: Array, own: Array) -> Array:
-    """A count, alike on all devices, is no mean of them: that would be a float."""
-    return mean if jnp.issubdtype(own.dtype, jnp.inexact) else own
+def mean_over_devices(found: Any, axis_name: str | None) -> Any:
+    """Means over the axis of what each device found; counts stay as they are.
+
+    A count, alike on all devices, is no mean of them: that would be a float.
+    """
+    if axis_name is None:
+        return found
+    # XLA sends the leaves in one all-reduce, with what else is ready by then. To join
+    # them here in one long vector would only add two copies.
+    with jax.named_scope("mean_over_devices"):
+        means = lax.pmean(found, axis_name)
+    unless_a_count = lambda mean, own: (
+        mean if jnp.issubdtype(own.dtype, jnp.inexact) else own
+    )
+    return jax.tree.map(unless_a_count, means, found)
 
 
-def _accumulate(measure, network: NetworkState, parts):
-    """Means over microbatches, of which only one lives at a time."""
+def accumulate(measure, params: Any, collections: Any, parts: Any):
+    """Plays microbatches one after another, so that only one lives at a time.
+
+    Args:
+        measure: ``(collections, *part) -> (gradients, collections, outputs)``.
+        params: what the gradients are by, for their shapes.
+        collections: before the first part.
+        parts: a tuple of trees ``[m ...]``.
+
+    Returns:
+        The mean of the gradients, the last collections, and all outputs, ``[m ...]``.
+    """
 
     def play(carry, part):
         total, collections = carry
-        grads, collections, metrics = measure(collections, *part)
-        return (jax.tree.map(jnp.add, total, grads), collections), metrics
+        grads, collections, outputs = measure(collections, *part)
+        return (jax.tree.map(jnp.add, total, grads), collections), outputs
 
-    start = jax.tree.map(jnp.zeros_like, network.params), network.collections
-    (total, collections), metrics = lax.scan(play, start, parts)
-    mean = lambda metric: metric.mean(axis=0)
-    grads = jax.tree.map(lambda g: g / len(parts[-1]), total)
-    return grads, collections, jax.tree.map(mean, metrics)
+    start = jax.tree.map(jnp.zeros_like, params), collections
+    (total, collections), outputs = lax.scan(play, start, parts)
+    return jax.tree.map(lambda g: g / len(parts[-1]), total), collections, outputs
 
 
-def _parts(examples: Any, microbatches: int) -> Any:
+def cut(examples: Any, microbatches: int) -> Any:
     """Every leaf cut into equal parts, in order: ``[b ...]`` to ``[m b/m ...]``."""
 
-    def cut(leaf):
+    def part(leaf):
         size = leaf.shape[0]
         if size % microbatches:
             raise InputError(
@@ -96,4 +113,4 @@ def _parts(examples: Any, microbatches: int) -> Any:
             )
         return leaf.reshape(microbatches, size // microbatches, *leaf.shape[1:])
 
-    return jax.tree.map(cut, examples)
+    return jax.tree.map(part, examples)
