@@ -20,7 +20,7 @@ from jaxgan.draws import Draws
 from jaxgan.game import Game, GameState
 from jaxgan.gan import over_axis
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
-from jaxgan.typing import Batch, Key, Metrics
+from jaxgan.typing import Batch, Key, Metrics, Variables
 from jaxgan.updates import accumulate, cut, in_float32, mean_over_devices
 
 Step = Callable[[GameState, Batch, Key], tuple[GameState, Metrics]]
@@ -60,64 +60,21 @@ def make_update(
         outputs, ``NAME_OUTPUT``.
     """
     objective = game.objectives[name]
-    modules = {n: over_axis(p.module, axis_name) for n, p in game.players.items()}
-    streams = {n: p.streams for n, p in game.players.items()}
     memories = {n: m for n, m in game.memory.items() if name in m.after}
-    whole = {output for memory in memories.values() for output in memory.whole}
+    whole = frozenset(o for memory in memories.values() for o in memory.whole)
+    play = _player_of(game, name, whole, axis_name, microbatches)
 
     def update(state: GameState, batch: Batch, key: Key):
-        movers = {player: state.players[player] for player in objective.players}
-        size = batch_size(batch)
-
-        def turn(index, parts=1):
-            draws = Draws(name, key, state.updates[name], index)
-            seen = state.images.as_float()
-            return Turn(draws, seen, state.memory, axis_name, parts)
-
-        def measure(collections, batch, index):
-            def mean_loss(params):
-                variables = {n: p.variables for n, p in state.players.items()}
-                for n in movers:
-                    variables[n] = {"params": params[n], **collections[n]}
-                nets = Nets(modules, streams, variables, turn(index, microbatches))
-                loss, outputs = objective.loss(
-                    nets, as_floats(batch), turn(index, microbatches)
-                )
-                _check_loss(name, loss, len(index))
-                new = {
-                    n: {k: v for k, v in variables[n].items() if k != "params"}
-                    for n in movers
-                }
-                return in_float32(loss).mean(), (new, {**outputs, "loss": loss})
-
-            params = {n: mover.params for n, mover in movers.items()}
-            grads, (new, outputs) = jax.grad(mean_loss, has_aux=True)(params)
-            means = {
-                k: in_float32(v).mean() for k, v in outputs.items() if k not in whole
-            }
-            return grads, new, (means, {k: outputs[k] for k in whole})
-
-        index = keys.example_indices(size, axis_name)
-        old = {n: mover.collections for n, mover in movers.items()}
-        if microbatches == 1:
-            grads, collections, (means, kept) = measure(old, batch, index)
-        else:
-            params = {n: mover.params for n, mover in movers.items()}
-            parts = cut((batch, index), microbatches)
-            grads, collections, found = accumulate(measure, params, old, parts)
-            means = jax.tree.map(lambda m: m.mean(axis=0), found[0])
-            kept = jax.tree.map(lambda k: k.reshape(-1, *k.shape[2:]), found[1])
-        found = grads, collections, means
-        grads, collections, means = mean_over_devices(found, axis_name)
-        outputs = {**means, **_gathered(kept, axis_name)}
+        made = batch_size(batch) * keys.axis_size(axis_name)
+        turn = _turns(game, name, state, key, axis_name)
+        grads, collections, means, kept = play(state, turn, batch)
         moved = {
-            n: mover.apply_gradients(
+            n: state.players[n].apply_gradients(
                 grads=grads[n], value=means["loss"], collections=collections[n]
             )
-            for n, mover in movers.items()
+            for n in objective.players
         }
-        made = size * keys.axis_size(axis_name)
-        everyone = turn(jnp.arange(made, dtype=jnp.int32))
+        outputs, everyone = {**means, **kept}, turn(jnp.arange(made, dtype=jnp.int32))
         remembered = {
             n: m.update(state.memory[n], outputs, everyone) for n, m in memories.items()
         }
@@ -132,6 +89,75 @@ def make_update(
         return state, {f"{name}_{k}": v for k, v in means.items()}
 
     return update
+
+
+def _turns(game: Game, name: str, state: GameState, key: Key, axis_name: str | None):
+    """``turn(index, parts=1)``: the objective's turn for the examples of that index."""
+
+    def turn(index, parts: int = 1) -> Turn:
+        draws = Draws(name, key, state.updates[name], index)
+        return Turn(draws, state.images.as_float(), state.memory, axis_name, parts)
+
+    return turn
+
+
+def _player_of(
+    game: Game,
+    name: str,
+    whole: frozenset[str],
+    axis_name: str | None,
+    microbatches: int,
+):
+    """Plays the objective's loss on a batch, on all devices.
+
+    Returns:
+        ``play(state, turn, batch) -> (gradients, collections, means, kept)``: by mover
+        the first two; the means of the loss and its outputs; and the ``whole`` outputs
+        of all examples.
+    """
+    objective = game.objectives[name]
+    modules = {n: over_axis(p.module, axis_name) for n, p in game.players.items()}
+    streams = {n: p.streams for n, p in game.players.items()}
+
+    def play(state: GameState, turn, batch: Batch):
+        params = {n: state.players[n].params for n in objective.players}
+        old = {n: state.players[n].collections for n in objective.players}
+
+        def mean_loss(params, collections, batch, index):
+            variables = {n: p.variables for n, p in state.players.items()}
+            for n in objective.players:
+                variables[n] = {"params": params[n], **collections[n]}
+            now = turn(index, microbatches)
+            nets = Nets(modules, streams, variables, now)
+            loss, outputs = objective.loss(nets, as_floats(batch), now)
+            _check_loss(name, loss, len(index))
+            new = {n: _without_params(variables[n]) for n in objective.players}
+            return in_float32(loss).mean(), (new, {**outputs, "loss": loss})
+
+        def measure(collections, batch, index):
+            grad = jax.grad(mean_loss, has_aux=True)
+            grads, (new, outputs) = grad(params, collections, batch, index)
+            means = {
+                n: in_float32(v).mean() for n, v in outputs.items() if n not in whole
+            }
+            return grads, new, (means, {n: outputs[n] for n in whole})
+
+        examples = batch, keys.example_indices(batch_size(batch), axis_name)
+        if microbatches == 1:
+            grads, new, (means, kept) = measure(old, *examples)
+        else:
+            parts = cut(examples, microbatches)
+            grads, new, found = accumulate(measure, params, old, parts)
+            means = jax.tree.map(lambda m: m.mean(axis=0), found[0])
+            kept = jax.tree.map(lambda k: k.reshape(-1, *k.shape[2:]), found[1])
+        found = mean_over_devices((grads, new, means), axis_name)
+        return *found, _gathered(kept, axis_name)
+
+    return play
+
+
+def _without_params(variables: Variables) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if name != "params"}
 
 
 def make_train_step(

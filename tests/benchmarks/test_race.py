@@ -93,7 +93,7 @@ def test_contestant_that_dies_while_it_waits_says_how(monkeypatch):
     start = subprocess.Popen
 
     def starts_and_dies(command, **how):
-        code = "print('{}', flush=True); raise SystemExit('out of memory')"
+        code = """print('{"at": 0}', flush=True); raise SystemExit('out of memory')"""
         return start([sys.executable, "-c", code], **how)
 
     monkeypatch.setattr(subprocess, "Popen", starts_and_dies)
