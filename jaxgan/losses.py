@@ -44,8 +44,7 @@ class AdversarialLoss:
             not, a step need not compute them and passes the fake ones in their place.
 
     Both halves raise ValueError unless the logits are two arrays of one shape [b], and
-    TypeError unless they are floating. They compute in float32, or
-    in float64 where the logits are of it.
+    TypeError unless they are floating. They compute in float32; in float64 of float64.
     """
 
     discriminator: Half
@@ -62,7 +61,7 @@ def _on_logits(half: Half) -> Half:
         check_same_shape(real_logits=real_logits, fake_logits=fake_logits)
         check_floating(real_logits=real_logits, fake_logits=fake_logits)
         r, f = jnp.asarray(real_logits), jnp.asarray(fake_logits)
-        dtype = jnp.promote_types(jnp.result_type(r, f), jnp.float32)
+        dtype = jnp.result_type(r, f, jnp.float32)
         return half(r.astype(dtype), f.astype(dtype))
 
     return checked
