@@ -28,7 +28,7 @@ Loss = Callable[[Nets, Batch, Turn], tuple[Array, Mapping[str, Array]]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EMA:
-    """How a player is averaged, by collection.
+    """An exponential moving average of a player, by collection.
 
     Attributes:
         half_life: in images: a number, or a schedule of the images seen; 0: no average.
@@ -81,7 +81,7 @@ class Player:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Who moves together, on which loss.
+    """Players that move together, and their loss.
 
     Attributes:
         players: the names of those that move.
@@ -96,7 +96,7 @@ class Objective:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What the game remembers beside its networks.
+    """A value that the game keeps beside its networks.
 
     Attributes:
         init: ``() -> value``, a pytree of arrays.
@@ -114,7 +114,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Game:
-    """What is played. Static: a step closes over it.
+    """Players, objectives and memory. Static: a step closes over it.
 
     Attributes:
         players: by name.

@@ -1,4 +1,4 @@
-"""What a loss is given beside its batch: the networks as functions, and the turn."""
+"""The arguments of a loss beside its batch: the networks as functions, and the turn."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -33,8 +33,8 @@ class Move:
     Attributes:
         objective: its name.
         fresh: whether it takes examples of its own, or those of the move before.
-        every: it is made in every so-manieth round, from the first on; its metrics are
-            0 in the others.
+        every: its period in rounds, from the first on. In the rounds between, nothing
+            is computed, and its metrics are 0.
     """
 
     objective: str
