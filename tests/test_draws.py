@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxgan
-from jaxgan import draws, keys, parallel
+from jaxgan import draws, example_keys, keys, parallel
 from tests import games
 
 
@@ -42,9 +42,12 @@ def alone():
     ("devices", "microbatches"),
     [(2, 1), pytest.param(4, 1, marks=pytest.mark.slow), (8, 1), (4, 2)],
 )
-@pytest.mark.digest
 def test_all_draws_are_exactly_equal(alone, devices, microbatches):
-    """Latents, both noises, the points of WGAN-GP, all masks, and whose they are."""
+    """Latents, both noises, the points of WGAN-GP, all masks, and whose they are.
+
+    Without XLA's optimisations only (so it is no digest test): they round a product and
+    a sum once in one program, twice in the other.
+    """
     games.assert_equal(_written(devices, microbatches), alone)
 
 
@@ -183,3 +186,17 @@ def test_dropout_with_a_key_of_its_own_is_left_alone(key):
 def test_dropout_of_what_is_no_batch_is_refused(key):
     with pytest.raises(ValueError, match=r"expected 4 there, got shape \(64, 4\)"):
         _masks(key, range(4), "turned")
+
+
+@pytest.mark.digest
+def test_bits_of_an_example_do_not_depend_on_the_devices(key):
+    """Whole numbers, which no compiler rounds."""
+
+    def draw(index):
+        return jax.random.bits(example_keys.by_example(key, index), (len(index), 32))
+
+    index = jnp.arange(16, dtype=jnp.int32)
+    whole = jax.jit(draw)(index)
+    shared = jax.pmap(draw)(index.reshape(8, 2)).reshape(whole.shape)
+    np.testing.assert_array_equal(shared, whole)
+    assert len(np.unique(whole)) > 500
