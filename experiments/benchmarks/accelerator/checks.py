@@ -12,11 +12,11 @@ import threading
 from typing import Any
 
 SHARES = {
-    "right": 0.24,
-    "exact": 0.10,
-    "ceilings": 0.03,
+    "right": 0.25,
+    "exact": 0.12,
+    "ceilings": 0.02,
     "loop": 0.15,
-    "race": 0.31,
+    "race": 0.29,
     "population": 0.11,
     "input": 0.06,
 }
