@@ -51,6 +51,8 @@ def make_chunk(
             state, metrics = train_step(state, batch(i), key)
             return state, {name: log[name].at[i].set(metrics[name]) for name in log}
 
+        # On a CPU a scan of static length is no faster, and would need a program for
+        # every length: experiments/benchmarks/results/accelerator-cpu.json.
         return lax.fori_loop(0, count, body, (state, log))
 
     if axis_name is None:
