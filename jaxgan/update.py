@@ -66,7 +66,7 @@ def make_update(
 
     def update(state: GameState, batch: Batch, key: Key):
         made = batch_size(batch) * keys.axis_size(axis_name)
-        turn = _turns(game, name, state, key, axis_name)
+        turn = _turns(name, state, key, axis_name)
         grads, collections, means, kept = play(state, turn, batch)
         moved = {
             n: state.players[n].apply_gradients(
@@ -91,7 +91,7 @@ def make_update(
     return update
 
 
-def _turns(game: Game, name: str, state: GameState, key: Key, axis_name: str | None):
+def _turns(name: str, state: GameState, key: Key, axis_name: str | None):
     """``turn(index, parts=1)``: the objective's turn for the examples of that index."""
 
     def turn(index, parts: int = 1) -> Turn:

@@ -146,6 +146,8 @@ def test_the_flag_is_tried_on_gpus_alone(monkeypatch):
     assert asked == [{"default": ""}, {"default": "", "deterministic": exact.FLAG}]
     entry = exact._entry(make("gpu"), "deterministic", exact.FLAG, "first", "game")
     assert entry.environment["XLA_FLAGS"].endswith(exact.FLAG)
+    # Several of these hold the card's memory at once.
+    assert entry.environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
 # The checks' processes.

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from experiments.benchmarks import ours, summary, works
-from experiments.benchmarks.accelerator.plan import Parts, Plan, describe
+from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, shared_device
 from experiments.benchmarks.race import Entry, Record, race
 from experiments.benchmarks.works import Work
 from jaxgan import GAN, data, init, parallel
@@ -114,7 +114,7 @@ def _entry(plan: Plan, flags: str, added: str, run: str, game: str) -> Entry:
         spec,
         {
             "XLA_FLAGS": f"{given} {added}".strip(),
-            "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", ""),
+            **shared_device(),
             # A program that is found compiled would hide that compiling it anew chooses
             # other kernels.
             "JAX_ENABLE_COMPILATION_CACHE": "false",

@@ -79,8 +79,9 @@ def _forms(plan: Plan, size: Work) -> dict[str, Figures]:
     timed = timing.rates(runs, units, rounds=rounds, until=plan.until)
     for name, rates in timed.items():
         found[name]["steps_per_second"] = summary.middle(rates)
-        ratio = np.divide(rates, timed[next(iter(FORMS))])
-        found[name]["ratio_to_traced"] = summary.middle(ratio)
+        if next(iter(FORMS)) in timed:
+            ratio = np.divide(rates, timed[next(iter(FORMS))])
+            found[name]["ratio_to_traced"] = summary.middle(ratio)
     return found
 
 

@@ -1,6 +1,7 @@
 """The plan of a check: the kind of device, sizes, a folder, and how much time."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -64,6 +65,15 @@ class Plan:
     def pick(self, full: Any, cpu: Any, quick: Any) -> Any:
         """The value for an accelerator, for a CPU, or for the quick form."""
         return quick if self.quick else full if self.full else cpu
+
+
+def shared_device() -> dict[str, str]:
+    """The environment of processes that hold one device together.
+
+    They run on whatever JAX finds, and none takes most of the memory for itself.
+    """
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    return {"JAX_PLATFORMS": platforms, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 RACED = ("dcgan", "mlp", "ring", "dcgan_r1", "wgan_gp", "sampling")

@@ -8,7 +8,6 @@ CPU in none (`throughput` has the time).
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from experiments.benchmarks.accelerator.plan import (
     Parts,
     Plan,
     describe,
+    shared_device,
     work,
 )
 from experiments.benchmarks.accelerator.targets import RATIO
@@ -97,9 +97,7 @@ def _entry(plan: Plan, start: str, size: Work) -> Entry:
         "device": "cuda" if plan.platform == "gpu" else "cpu",
     }
     environment = {
-        "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", ""),
-        # Several processes share one device.
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        **shared_device(),
         "TORCHINDUCTOR_CACHE_DIR": f"{plan.cache}/torch",
     }
     return Entry(start, spec, environment)
