@@ -7,20 +7,26 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import parallel
-from jaxgan.gan import GAN
-from jaxgan.steps import make_train_step
+from jaxgan.game import Game
+from jaxgan.rounds import Schedule, make_train_step
 
 
 def make_chunk(
-    gan: GAN, *, resident: bool, d_steps: int = 1, microbatches: int = 1
+    game: Game,
+    *,
+    resident: bool,
+    schedule: Schedule | None = None,
+    d_steps: int | None = None,
+    microbatches: int = 1,
 ) -> Callable:
     """Up to ``m`` train steps in one call, on all devices.
 
     Args:
-        gan: the game.
+        game: the game.
         resident: whether the whole set lies on the device.
+        schedule: as for `jaxgan.make_train_step`.
         d_steps: as for `jaxgan.make_train_step`.
-        microbatches: as for `jaxgan.make_d_step`.
+        microbatches: as for `jaxgan.make_update`.
 
     Returns:
         ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
@@ -33,7 +39,11 @@ def make_chunk(
     # Jitted, so that asking for the metrics' shapes and playing share one trace.
     train_step = jax.jit(
         make_train_step(
-            gan, d_steps=d_steps, axis_name=axis_name, microbatches=microbatches
+            game,
+            schedule=schedule,
+            d_steps=d_steps,
+            axis_name=axis_name,
+            microbatches=microbatches,
         )
     )
 
@@ -42,7 +52,7 @@ def make_chunk(
             pick = (lambda column: column[rows[i]]) if resident else (lambda c: c[i])
             return jax.tree.map(pick, table)
 
-        length = len(rows) if resident else len(table["image"])
+        length = len(rows) if resident else len(jax.tree.leaves(table)[0])
         _, shapes = jax.eval_shape(train_step, state, batch(0), key)
         log = {name: jnp.zeros(length, shape.dtype) for name, shape in shapes.items()}
 

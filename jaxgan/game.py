@@ -7,76 +7,27 @@ of these; the update (`jaxgan.update`) knows nothing else.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from flax import struct
+from jax.core import Tracer
 
-from jaxgan import ema, keys
+from jaxgan import ema, keys, networks, probe
 from jaxgan.checks import InputError
 from jaxgan.count import Count
-from jaxgan.gan import NetworkState
+from jaxgan.player import NetworkState, Player, start
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
-from jaxgan.typing import Array, Batch, Key, Scalar, Schedule, Variables
+from jaxgan.typing import Array, Batch, Key, Variables
+
+# Optimising the initialisation takes seconds, running it milliseconds.
+_RUNS_ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
 
 Loss = Callable[[Nets, Batch, Turn], tuple[Array, Mapping[str, Array]]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EMA:
-    """An exponential moving average of a player, by collection.
-
-    Attributes:
-        half_life: in images: a number, or a schedule of the images seen; 0: no average.
-        ramp_up: the half-life is at most this share of the images seen; None: of none.
-        averaged: the collections that are averaged; all others are copied.
-    """
-
-    half_life: Scalar | Schedule = 10_000
-    ramp_up: Scalar | None = 0.05
-    averaged: tuple[str, ...] = ("params", "batch_stats")
-
-    def update(
-        self, average: Variables, variables: Variables, images: Array, made: int
-    ) -> Variables:
-        """The average after ``made`` more images than ``images``."""
-        half_life = self.half_life
-        if callable(half_life):
-            half_life = half_life(images)
-        how = {"images_per_step": made, "images_seen": images}
-        new = {}
-        for name, value in variables.items():
-            kept = name in self.averaged
-            new[name] = ema.update(
-                average[name],
-                value,
-                half_life=half_life if kept else 0,
-                ramp_up=self.ramp_up if kept else None,
-                **how,
-            )
-        return new
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Player:
-    """A network that learns.
-
-    Attributes:
-        module: a Linen module, called as ``module(*inputs, train=...)``.
-        optimizer: its optax optimizer.
-        ema: how it is averaged; None: not at all.
-        streams: the random streams that the module asks for by ``make_rng``. Each
-            example draws from them by itself.
-    """
-
-    module: nn.Module
-    optimizer: optax.GradientTransformation
-    ema: EMA | None = None
-    streams: tuple[str, ...] = ("dropout",)
+Sample = Callable[[Nets, Key, Any], Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +63,7 @@ class Memory:
     whole: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Game:
     """Players, objectives and memory. Static: a step closes over it.
 
@@ -121,20 +72,38 @@ class Game:
         objectives: by name, which is a part of the random streams and of the metrics.
         clock: the objective whose updates count the images seen, and move the averages.
         memory: by name.
+        sample: ``(nets, keys [b], condition) -> [b ...]``: makes what a user looks at,
+            of one key an example and, where the game needs one, a condition. For
+            `jaxgan.sample`.
     """
 
     players: Mapping[str, Player]
     objectives: Mapping[str, Objective]
     clock: str
     memory: Mapping[str, Memory] = dataclasses.field(default_factory=dict)
+    sample: Sample | None = None
 
     def __post_init__(self):
+        for name, each in self.players.items():
+            networks.check_module(name, each.module)
         _check_known("clock", (self.clock,), self.objectives)
         for name, objective in self.objectives.items():
             where = f"objectives[{name!r}].players"
             _check_known(where, objective.players, self.players)
         for name, memory in self.memory.items():
             _check_known(f"memory[{name!r}].after", memory.after, self.objectives)
+
+    def check(self, state: "GameState", batch: Batch) -> None:
+        """Raises InputError for a batch whose values, not shapes, do not fit.
+
+        `init` calls it where the values are known. This one accepts all.
+        """
+
+    def check_condition(self, condition: Any) -> None:
+        """Raises InputError for a condition to sample whose values do not fit.
+
+        This one accepts all.
+        """
 
 
 class GameState(struct.PyTreeNode):
@@ -146,93 +115,143 @@ class GameState(struct.PyTreeNode):
         updates: the finished updates of each objective; their random streams' counter.
         memory: by name.
         images: the images of the clock's finished updates, over all devices.
-        rounds: the finished rounds of `jaxgan.update.make_train_step`.
+        rounds: the finished rounds of `jaxgan.make_train_step`.
+        clock: the game's.
     """
 
+    # Pytrees hold whatever a transformation puts there, in place of empty dicts too.
     players: dict[str, NetworkState]
-    averages: dict[str, Any]
-    updates: dict[str, Any]
-    memory: dict[str, Any]
+    averages: Any
+    updates: Any
+    memory: Any
     images: Count
     rounds: Any
+    clock: str = struct.field(pytree_node=False)
+
+    @property
+    def step(self) -> Any:
+        """The number of finished updates of the clock: in a GAN, of the generator."""
+        return self.updates[self.clock]
 
 
 def init(game: Game, key: Key, batch: Batch) -> GameState:
     """The state before the first update.
 
-    Every objective's loss is traced on one example, and each network is made when it is
-    first played: its inputs tell their shapes.
+    Every objective's loss is traced on the batch, without computing it: how it plays
+    the networks tells their shapes.
 
     Args:
         game: the game.
         key: the run's key; the networks' streams are derived from it.
-        batch: one batch, for its shapes.
+        batch: one batch, for its shapes, and to be checked.
 
     Raises:
-        InputError: if no objective plays one of the players.
+        InputError: if no objective plays one of the players; if a network's call, an
+            optimizer or the batch does not fit; if a gradient is asked of one example
+            of a network whose examples see each other.
     """
-    batch_size(batch)
+    size = batch_size(batch)
     memory = {name: part.init() for name, part in game.memory.items()}
+    noted = _Noted({}, {}, {})
 
-    def draw(key):
-        made: dict[str, Variables] = {}
+    def play_all(key, batch):
         for name, objective in game.objectives.items():
-            one = as_floats(jax.tree.map(lambda leaf: leaf[:1], batch))
-            turn = Turn.first(name, key, memory)
-            objective.loss(_Makers(game, key, made, turn), one, turn)
-        return made
+            turn = Turn.first(name, key, memory, size)
+            objective.loss(_Noting(game, turn, noted), as_floats(batch), turn)
 
-    variables = jax.jit(draw)(key)
-    missing = sorted(set(game.players) - set(variables))
+    jax.eval_shape(play_all, key, batch)
+    missing = sorted(set(game.players) - set(noted.inputs))
     if missing:
         raise InputError(
             f"No objective plays {missing[0]!r}, so its shapes are not known. Play it "
             "in a loss, or take it out of the game."
         )
+    for (name, group), inputs in noted.parted.items():
+        probe.check_uncoupled(name, game.players[name], inputs, group)
+
+    def draw(key):
+        players = game.players.items()
+        drawn = {n: _draw(n, each, key, noted.inputs[n]) for n, each in players}
+        return {n: start(n, each, drawn[n]) for n, each in players}
+
+    traced = _is_traced((key, batch))
+    options = None if traced else _RUNS_ONCE
+    players = jax.jit(draw, compiler_options=options)(key)
+    averaged = [name for name, each in game.players.items() if each.ema is not None]
     zero = lambda: jnp.zeros((), jnp.int32)
-    return GameState(
-        players={n: _start(p, variables[n]) for n, p in game.players.items()},
-        averages={n: ema.init(variables[n]) for n, p in game.players.items() if p.ema},
+    state = GameState(
+        players=players,
+        averages={name: ema.init(players[name].variables) for name in averaged},
         updates={name: zero() for name in game.objectives},
         memory=memory,
         images=Count.of(0),
         rounds=zero(),
+        clock=game.clock,
     )
+    if not traced:
+        game.check(state, batch)
+    return state
 
 
-class _Makers(Nets):
-    """Networks that are made when they are first played."""
+class _Noted(NamedTuple):
+    """How the losses call the networks.
 
-    def __init__(self, game: Game, key: Key, made: dict, turn: Turn):
-        modules = {name: player.module for name, player in game.players.items()}
-        streams = {name: player.streams for name, player in game.players.items()}
-        super().__init__(modules, streams, made, turn)
-        self._key = key
+    Attributes:
+        inputs: the shapes of each network's first inputs, by name.
+        variables: the shapes of its variables, by name.
+        parted: by (name, group), the shapes of what is played in groups by itself.
+    """
 
-    def variables(self, name: str, inputs: tuple) -> Variables:
-        """The network's variables, made if it has none."""
-        if name not in self._variables:
-            stream = keys.stream(self._key, f"init/{name}", 0)
-            names = ("params", *self._streams[name])
-            rngs = dict(zip(names, jax.random.split(stream, len(names)), strict=True))
-            made = self._modules[name].init(rngs, *inputs, train=False)
-            self._variables[name] = made
-        return self._variables[name]
-
-    def keep(self, name: str, variables: Variables) -> None:
-        """Nothing: before the first update no statistics have moved."""
+    inputs: dict[str, Any]
+    variables: dict[str, Any]
+    parted: dict[tuple[str, int], Any]
 
 
-def _start(player: Player, variables: Variables) -> NetworkState:
-    others = {name: value for name, value in variables.items() if name != "params"}
-    state = NetworkState.create(
-        apply_fn=player.module.apply,
-        params=variables["params"],
-        tx=player.optimizer,
-        collections=others,
-    )
-    # An array from the start: a Python int would make the second call compile anew.
-    return state.replace(step=jnp.zeros((), jnp.int32))
+class _Noting(Nets):
+    """Networks that note how they are called; only shapes go through them."""
+
+    def __init__(self, game: Game, turn: Turn, noted: _Noted):
+        super().__init__(game.players, noted.variables, turn)
+        self._noted = noted
+
+    def _find(self, name: str, inputs: tuple) -> Variables:
+        player = self._players[name]
+        networks.check_call(name, player.module, inputs)
+        if name not in self._noted.inputs:
+            self._noted.inputs[name] = shapes = _shapes(inputs)
+            draw = functools.partial(_draw, name, player, inputs=shapes)
+            self._variables[name] = jax.eval_shape(draw, jax.random.key(0))
+        # New ones at each call: what one trace makes belongs to no other.
+        zeros = lambda leaf: jnp.zeros(leaf.shape, leaf.dtype)
+        return jax.tree.map(zeros, self._variables[name])
+
+    def _keep(self, name: str, variables: Variables) -> None:
+        """Nothing: what a call changed belongs to its own trace."""
+
+    def _check_apart(self, name: str, inputs: tuple, group: int) -> None:
+        probe.check_declared(name, self._players[name].module, group)
+        self._noted.parted[name, group] = _shapes(inputs)
+
+
+def _draw(name: str, player: Player, key: Key, inputs: tuple) -> Variables:
+    """A network's first variables, for inputs of these shapes."""
+    params_key, other_key = jax.random.split(keys.stream(key, f"init/{name}", 0))
+    rngs = {stream: keys.stream(other_key, stream, 0) for stream in player.streams}
+    # Flax draws from "params" what is asked for by a name that is not here.
+    rngs["params"] = params_key
+    how = networks.mode(player.module, train=False)
+    return player.module.lazy_init(rngs, *inputs, **how)
+
+
+def _shapes(inputs: tuple) -> Any:
+    shape = lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+    return jax.tree.map(shape, inputs)
+
+
+def _is_traced(inputs: Any) -> bool:
+    """Whether these have no values, or what is made of them has none."""
+    leaves = [*jax.tree.leaves(inputs), jnp.zeros(())]
+    return any(isinstance(leaf, Tracer) for leaf in leaves)
 
 
 def _check_known(where: str, names: tuple[str, ...], known: Mapping[str, Any]) -> None:

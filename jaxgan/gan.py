@@ -1,27 +1,35 @@
-"""The game as a value, and where it stands as a value."""
+"""The game of two players: a generator and a discriminator (Goodfellow et al. 2014).
+
+`discriminator_loss` and `generator_loss` are what arXiv:1406.2661 calls the two lines
+of Algorithm 1; the rest builds a `Game` of them.
+"""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
-from flax.training.train_state import TrainState
 from jax.core import Tracer
 
-from jaxgan import ema, images, keys, losses
+from jaxgan import examples, game, losses, networks, penalties
 from jaxgan.checks import InputError
-from jaxgan.penalties import Penalty
-from jaxgan.typing import Array, Batch, Key, Scalar, Schedule, Variables
+from jaxgan.game import Game, GameState, Memory, Objective
+from jaxgan.keys import per_example
+from jaxgan.means import in_float32
+from jaxgan.methods.instance_noise import instance_noise
+from jaxgan.player import EMA, Player, at
+from jaxgan.turn import Nets, Turn
+from jaxgan.typing import Array, Batch, Key, Scalar, Schedule
+from jaxgan.update import Step, make_update
+from jaxgan.view import Augment
 
-# Optimising the initialisation takes seconds, running it milliseconds.
-_RUNS_ONCE = {"xla_backend_optimization_level": 0}
-
-Term = Callable[[Array, Batch], Array]
+Term = Callable[[Any, Batch], Array]
 Prior = Callable[[Key, int], Array]
+Weighted = tuple[Scalar | Schedule, penalties.Penalty | penalties.Summed]
 
 
 def gaussian_prior(key: Key, latent_dim: int) -> Array:
@@ -30,35 +38,42 @@ def gaussian_prior(key: Key, latent_dim: int) -> Array:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GAN:
-    """What is played. Static and hashable: a step closes over it.
+class GAN(Game):
+    """The game of a generator and a discriminator, with the objectives "g" and "d".
+
+    Static and hashable: a step closes over it.
 
     Attributes:
-        generator: ``(z [b z], condition=None, *, train) -> [b ...]``.
-        discriminator: ``(x [b ...], condition=None, *, train) -> logits [b]``.
+        generator: ``(z [b z], [condition], *, train) -> [b ...]``, an array or a
+            pytree, such as the batch's "image".
+        discriminator: ``(x [b ...], [condition], *, train) -> logits [b ...]``, one an
+            example or one a patch; or a dict of outputs with them under "logits".
         g_optimizer: the generator's optax optimizer.
         d_optimizer: the discriminator's; two time scales are two learning rates
             (Heusel et al. 2017, arXiv:1706.08500).
-        loss: an `AdversarialLoss` pair.
-        penalties: (weight, penalty) pairs, added to the discriminator's loss.
+        loss: an `AdversarialLoss` pair, applied to each patch, then averaged.
+        penalties: (weight, penalty) pairs, added to the discriminator's loss. Their
+            critic is the mean of an example's logits.
         latent_dim: the latent's size ``z``.
         prior: ``(key, latent_dim) -> [z]``, the distribution of one latent.
         condition: the batch's entry that conditions both networks, or None.
         generator_terms: (weight, term) pairs added to the generator's loss, where
             ``term(fake, batch) -> [b]`` sees the batch with its images as floats.
+        augment: what the discriminator sees instead of the images, or None.
         instance_noise: a schedule from images seen to the standard deviation of the
             Gaussian noise on all that the discriminator sees (Sønderby et al. 2017,
-            arXiv:1610.04490), or None.
+            arXiv:1610.04490), or None. Noise comes after the augmentation.
         ema_half_life: half-life of the averaged generator, in images; 0: no average.
         ema_ramp_up: the half-life is at most this share of the images seen so far, so
             that the first random weights are forgotten soon; None: no ramp-up.
 
-    Weights and half-lives may be traced, for `jaxgan.population`; such a game is no
-    static argument.
+    Weights and half-lives may be schedules of the images seen. They may be traced, for
+    `jaxgan.population`; such a game is no static argument.
 
     A network that looks across the examples of a batch (batch normalisation) has a
     field ``axis_name: str | None = None``, which the steps set, so that it looks
-    across all devices.
+    across all devices. One that looks at groups of consecutive examples has a field
+    ``group: int``.
     """
 
     generator: nn.Module
@@ -66,226 +81,265 @@ class GAN:
     g_optimizer: optax.GradientTransformation
     d_optimizer: optax.GradientTransformation
     loss: losses.AdversarialLoss = losses.non_saturating
-    penalties: tuple[tuple[Scalar, Penalty], ...] = ()
+    penalties: Sequence[Weighted] = ()
     latent_dim: int = 64
     prior: Prior = gaussian_prior
     condition: str | None = None
-    generator_terms: tuple[tuple[Scalar, Term], ...] = ()
+    generator_terms: Sequence[tuple[Scalar | Schedule, Term]] = ()
+    augment: Augment | None = None
     instance_noise: Schedule | None = None
-    ema_half_life: Scalar = 10_000
+    ema_half_life: Scalar | Schedule = 10_000
     ema_ramp_up: Scalar | None = 0.05
 
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            parts = jax.tree.leaves(getattr(self, field.name))
-            if any(isinstance(part, Tracer) for part in parts):
-                continue  # a population's hyper-parameter: this game lives in a trace
-            try:
-                hash(getattr(self, field.name))
-            except TypeError as error:
-                raise TypeError(
-                    f"GAN.{field.name} must be hashable, and all in it (tuples, not "
-                    f"lists), got {getattr(self, field.name)!r}."
-                ) from error
-
-
-class NetworkState(TrainState):
-    """A flax TrainState that also carries the network's mutable collections."""
-
-    # Pytrees hold whatever a transformation puts there (tracers, shapes), and params
-    # are no FrozenDict any more, as flax annotates them.
-    step: Any
-    params: Any = struct.field(pytree_node=True)
-    collections: Any = struct.field(default_factory=dict)
-
-    @property
-    def variables(self) -> Variables:
-        """What ``module.apply`` takes."""
-        return {"params": self.params, **self.collections}
-
-    def apply_gradients(self, *, grads: Any, value: Any = None, **changes: Any):
-        """The state after one step of the optimizer.
-
-        Args:
-            grads: as the parameters.
-            value: the loss, for optimizers that look at it, such as `optax.polyak_sgd`.
-            changes: other fields of the new state.
-        """
-        update = optax.with_extra_args_support(self.tx).update
-        updates, opt_state = update(grads, self.opt_state, self.params, value=value)
-        params = optax.apply_updates(self.params, updates)
-        step = self.step + 1
-        return self.replace(step=step, params=params, opt_state=opt_state, **changes)
-
-
-class GANState(struct.PyTreeNode):
-    """Where the game stands: an immutable pytree.
-
-    Attributes:
-        generator: the generator's `NetworkState`; its ``step`` counts G-updates.
-        discriminator: the discriminator's; its ``step`` counts D-updates.
-        ema: the averaged generator's variables.
-        images: how many images the finished G-updates made, over all devices.
-    """
-
-    generator: NetworkState
-    discriminator: NetworkState
-    ema: Any
-    images: Any
-
-    @property
-    def step(self) -> Any:
-        """The number of finished G-updates."""
-        return self.generator.step
-
-
-def init(gan: GAN, key: Key, batch: Batch) -> GANState:
-    """The state before the first update.
-
-    Args:
-        gan: the game.
-        key: the run's key; the networks' streams are derived from it.
-        batch: one batch, for its shapes: "image" and what conditions the game.
-
-    Raises:
-        InputError: if the generator does not make what the batch holds, if the game
-            is conditional and the batch has no such entry, or if a penalty is asked
-            of a batch-normalised discriminator.
-    """
-    image = images.as_float(batch["image"][:1])
-    condition = condition_of(gan, batch)
-    condition = None if condition is None else condition[:1]
-
-    def draw(key, image, condition):
-        z = jnp.zeros((1, gan.latent_dim))
-        return (
-            _draw(gan.generator, gan.g_optimizer, key, "generator", z, condition),
-            _draw(
-                gan.discriminator,
-                gan.d_optimizer,
-                key,
-                "discriminator",
-                image,
-                condition,
-            ),
-        )
-
-    if not isinstance(key, Tracer):
-        draw = jax.jit(draw, compiler_options=_RUNS_ONCE)
-    generator, discriminator = draw(key, image, condition)
-    check_shapes(gan, generator.variables, discriminator.variables, image, condition)
-    check_penalties(gan, discriminator.variables)
-    return GANState(
-        generator=generator,
-        discriminator=discriminator,
-        ema=ema.init(generator.variables),
-        images=jnp.zeros((), jnp.int32),
+    players: Mapping[str, Player] = dataclasses.field(
+        init=False, repr=False, compare=False
     )
+    objectives: Mapping[str, Objective] = dataclasses.field(
+        init=False, repr=False, compare=False
+    )
+    clock: str = dataclasses.field(init=False, repr=False, compare=False)
+    memory: Mapping[str, Memory] = dataclasses.field(
+        init=False, repr=False, compare=False
+    )
+    sample: Any = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        set_ = functools.partial(object.__setattr__, self)
+        set_("penalties", tuple(map(tuple, _pairs("penalties", self.penalties))))
+        terms = _pairs("generator_terms", self.generator_terms)
+        set_("generator_terms", tuple(map(tuple, terms)))
+        _check_hashable(self)
+        average = EMA(half_life=self.ema_half_life, ramp_up=self.ema_ramp_up)
+        set_(
+            "players",
+            {
+                "generator": Player(
+                    module=self.generator, optimizer=self.g_optimizer, ema=average
+                ),
+                "discriminator": Player(
+                    module=self.discriminator, optimizer=self.d_optimizer
+                ),
+            },
+        )
+        set_(
+            "objectives",
+            {
+                "d": Objective(
+                    players=("discriminator",),
+                    loss=functools.partial(discriminator_loss, self),
+                ),
+                "g": Objective(
+                    players=("generator",), loss=functools.partial(generator_loss, self)
+                ),
+            },
+        )
+        set_("clock", "g")
+        remembered = self.augment and self.augment.memory
+        set_("memory", {"augment": remembered} if remembered else {})
+        set_("sample", Sampler(self.prior, self.latent_dim, self.condition))
+        super().__post_init__()
+
+    def check(self, state: GameState, batch: Batch) -> None:
+        """Raises InputError for labels or images out of the networks' range."""
+        condition = condition_of(self, batch)
+        self.check_condition(*condition)
+        examples.check_labels(self.discriminator, *condition)
+
+        def draw(examples: int) -> Array:
+            return latents(self, Turn.first("check", jax.random.key(0), {}, examples))
+
+        player, images = self.players["generator"], batch["image"]
+        examples.check_range(player, draw, images, condition)
+
+    def check_condition(self, condition: Any = None) -> None:
+        """Raises InputError for a class label that the generator does not have."""
+        examples.check_labels(self.generator, condition)
+
+    def seen(self, x: Any, keys: Key, turn: Turn) -> Any:
+        """What the discriminator sees of images ``[b ...]``, one key an example."""
+        if self.augment is not None:
+            x = self.augment.view(x, keys, turn)
+        if self.instance_noise is not None:
+            x = instance_noise(self.instance_noise).view(x, keys, turn)
+        return x
 
 
-def condition_of(gan: GAN, batch: Batch) -> Any:
-    """The batch's entry that conditions the game; None for an unconditional one."""
+def discriminator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
+    """``loss.discriminator(D(x), D(G(z)))`` plus the weighted penalties, ``[b]``."""
+    real, condition = batch["image"], condition_of(gan, batch)
+    fake = nets("generator", latents(gan, turn), *condition)
+    examples.check_fits(fake, real)
+
+    real_logits = judge(gan, nets, real, condition, turn, "real")
+    fake_logits = judge(gan, nets, fake, condition, turn, "fake")
+    loss = pointwise(gan.loss.discriminator, real_logits, fake_logits)
+    outputs = {"real_logit": real_logits, "fake_logit": fake_logits}
+
+    if gan.penalties:
+        outputs["penalty"] = penalty(gan, nets, real, fake, condition, turn)
+        loss = loss + outputs["penalty"]
+    return loss, outputs
+
+
+def generator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
+    """``loss.generator(D(x), D(G(z)))`` plus the weighted terms, ``[b]``."""
+    real, condition = batch["image"], condition_of(gan, batch)
+    fake = nets("generator", latents(gan, turn), *condition)
+
+    real_logits = fake_logits = judge(gan, nets, fake, condition, turn, "fake")
+    outputs = {"fake_logit": fake_logits}
+    if gan.loss.uses_real:
+        real_logits = judge(gan, nets, real, condition, turn, "real")
+        outputs["real_logit"] = real_logits
+    loss = pointwise(gan.loss.generator, real_logits, fake_logits)
+
+    for weight, term in gan.generator_terms:
+        loss = loss + at(weight, turn.images) * term(fake, batch)
+    return loss, outputs
+
+
+def latents(gan: GAN, turn: Turn) -> Array:
+    """The update's latents ``[b z]``, one draw of the prior for each example."""
+    return jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(turn.draws("latent"))
+
+
+def judge(gan: GAN, nets: Nets, x: Any, condition: tuple, turn: Turn, which: str):
+    """The discriminator's logits ``[b ...]`` of what it sees of ``x``."""
+    seen = gan.seen(x, turn.draws(f"{which}_view"), turn)
+    return examples.logits_of(nets("discriminator", seen, *condition), x)
+
+
+def pointwise(half: losses.Half, real_logits: Array, fake_logits: Array) -> Array:
+    """A loss of each patch, then the mean over those of an example, ``[b]``.
+
+    In this order: the softplus of a mean is not the mean of the softplus.
+    """
+    real, fake = (in_float32(logits) for logits in (real_logits, fake_logits))
+    points = half(real.reshape(-1), fake.reshape(-1))
+    return points.reshape(len(fake), -1).mean(axis=1)
+
+
+def penalty(
+    gan: GAN, nets: Nets, real: Any, fake: Any, condition: tuple, turn: Turn
+) -> Array:
+    """The weighted sum of the penalties, ``[b]``, by the images before the view.
+
+    Each example has a critic of its own, or, summed, each group of examples.
+    """
+    keys, total = turn.draws("penalty"), jnp.zeros(len(turn.draws.index))
+    for i, (weight, each) in enumerate(gan.penalties):
+        group = 1
+        if isinstance(each, penalties.Summed):
+            group = networks.group_of(gan.discriminator)
+        play = nets.grouped("discriminator", group)
+
+        def of_group(real, fake, condition, keys, i=i, each=each, play=play):
+            key, own = jax.random.split(keys[0])
+
+            def critic(x):
+                seen = gan.seen(x, per_example(own, jnp.arange(len(keys))), turn)
+                logits = examples.logits_of(play(own, seen, *condition), x)
+                return in_float32(logits).reshape(len(keys), -1).mean(axis=1)
+
+            return penalties.of_group(
+                each, critic, real, fake, jax.random.fold_in(key, i)
+            )
+
+        groups = examples.grouped((real, fake, condition, keys), group)
+        value = jax.vmap(of_group)(*groups).reshape(-1)
+        total = total + at(weight, turn.images) * value
+    return total
+
+
+def condition_of(gan: GAN, batch: Batch) -> tuple:
+    """The batch's entry that conditions the game; () for an unconditional one."""
     if gan.condition is None:
-        return None
-    if gan.condition not in batch:
+        return ()
+    _check_conditioned(gan.condition, batch)
+    return (batch[gan.condition],)
+
+
+def _check_conditioned(condition: str, batch: Batch) -> None:
+    if condition not in batch:
         raise InputError(
-            f'The game is conditional on "{gan.condition}", but the batch holds only '
+            f'The game is conditional on "{condition}", but the batch holds only '
             f"{sorted(batch)}. Use a data set that has it, or GAN(condition=None)."
         )
-    return batch[gan.condition]
 
 
-def spans_devices(module: nn.Module) -> bool:
-    """Whether a network can look across a batch that is spread over devices."""
-    return "axis_name" in {field.name for field in dataclasses.fields(module)}
+@dataclasses.dataclass(frozen=True)
+class Sampler:
+    """The generator's images of latents of the prior: a GAN's `Game.sample`."""
+
+    prior: Prior
+    latent_dim: int
+    condition: str | None
+
+    def __call__(self, nets: Nets, keys: Key, condition: Any) -> Any:
+        if (self.condition is None) != (condition is None):
+            wanted = "nothing" if self.condition is None else f'"{self.condition}"'
+            given = "none" if condition is None else "one"
+            raise InputError(
+                f"The game is conditional on {wanted}, but {given} was given; "
+                "see sample(condition=...)."
+            )
+        z = jax.vmap(lambda key: self.prior(key, self.latent_dim))(keys)
+        return nets("generator", z, *(() if condition is None else (condition,)))
 
 
-def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
-    """The network with its batch spread over ``axis_name``.
+def init(gan: Game, key: Key, batch: Batch) -> GameState:
+    """The state of a game before its first update: `jaxgan.game.init`."""
+    return game.init(gan, key, batch)
 
-    A network without the field works example by example and stays as it is.
+
+def make_d_step(
+    gan: Game, *, axis_name: str | None = None, microbatches: int = 1
+) -> Step:
+    """One discriminator update: `make_update` of the objective "d".
+
+    The metrics are ``d_loss`` (penalties included), ``d_real_logit``, ``d_fake_logit``
+    (means), ``d_grad_norm`` and, with penalties, ``d_penalty``.
     """
-    return module.clone(axis_name=axis_name) if spans_devices(module) else module
+    return make_update(gan, "d", axis_name=axis_name, microbatches=microbatches)
 
 
-def is_batch_normalised(variables: Variables) -> bool:
-    """Whether a network keeps running means and variances of its batches.
+def make_g_step(
+    gan: Game, *, axis_name: str | None = None, microbatches: int = 1
+) -> Step:
+    """One generator update, which moves its average: `make_update` of "g".
 
-    The collection "batch_stats" alone does not tell: spectral normalisation keeps its
-    vectors there too.
+    The metrics are ``g_loss`` (terms included), ``g_fake_logit``, ``g_real_logit``
+    (where the loss reads it) and ``g_grad_norm``.
     """
-    paths = jax.tree_util.tree_leaves_with_path(variables.get("batch_stats", {}))
-    return any(
-        jax.tree_util.keystr(path[-1:], simple=True) == "mean" for path, _ in paths
-    )
+    return make_update(gan, "g", axis_name=axis_name, microbatches=microbatches)
 
 
-def check_penalties(gan: GAN, d_variables: Variables) -> None:
-    """Raises InputError for a penalty on a discriminator that couples its examples.
-
-    The gradient of one example's logit is then no function of that example, and what
-    the penalty bounds is not what its paper says.
-    """
-    if gan.penalties and is_batch_normalised(d_variables):
-        raise InputError(
-            "Gradient penalties need a discriminator that judges each example by "
-            f"itself, but {type(gan.discriminator).__name__} is batch-normalised. "
-            "Build it without batch norm, or use GAN(penalties=())."
-        )
-
-
-def check_shapes(gan: GAN, g_variables, d_variables, image, condition) -> None:
-    """Raises InputError unless the networks fit each other and the data."""
-    z = jnp.zeros((1, gan.latent_dim))
-    fake = _eval_shape(gan.generator, g_variables, z, condition)
-    if fake.shape != image.shape:
-        raise InputError(
-            f"The generator makes examples of shape {fake.shape[1:]}, but the data has "
-            f"{image.shape[1:]}. Build the generator for the data's shape, or resize "
-            "the data."
-        )
-    logits = _eval_shape(gan.discriminator, d_variables, image, condition)
-    if logits.shape != (1,):
-        raise InputError(
-            "The discriminator must map [b ...] to one logit an example, [b]; for one "
-            f"example of shape {image.shape[1:]} it returned shape {logits.shape}."
-        )
+def _pairs(field: str, pairs: Any) -> Any:
+    for pair in pairs:
+        try:
+            _, value = pair
+        except TypeError:
+            value = None
+        if not (callable(value) or isinstance(value, penalties.Summed)):
+            raise InputError(
+                f"GAN.{field} are (weight, function) pairs, got {pair!r} among them."
+            )
+        if field == "penalties":
+            penalties.check_call(value)
+    return pairs
 
 
-def _draw(
-    module: nn.Module, optimizer, key: Key, name: str, x, condition
-) -> NetworkState:
-    params_key, dropout_key = jax.random.split(keys.stream(key, f"init/{name}", 0))
-    rngs = {"params": params_key, "dropout": dropout_key}
-    variables = module.init(rngs, x, condition, train=False)
-    _check_optimizer(name, optimizer, variables["params"])
-    state = NetworkState.create(
-        apply_fn=module.apply,
-        params=variables["params"],
-        tx=optimizer,
-        collections={k: v for k, v in variables.items() if k != "params"},
-    )
-    # An array from the start: a Python int would make the second call compile anew.
-    return state.replace(step=jnp.zeros((), jnp.int32))
-
-
-def _check_optimizer(name: str, optimizer, params) -> None:
-    """Raises InputError unless it takes parameters, gradients and the loss's value."""
-
-    def step(params):
-        update = optax.with_extra_args_support(optimizer).update
-        return update(params, optimizer.init(params), params, value=jnp.zeros(()))
-
-    try:
-        jax.eval_shape(step, params)
-    except (TypeError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"The {name}'s optimizer does not fit: {error}. The steps call "
-            "optimizer.init(params) and optimizer.update(grads, state, params, "
-            "value=loss); choose one that needs no more."
-        ) from error
-
-
-def _eval_shape(module: nn.Module, variables, x, condition):
-    apply = lambda: module.apply(variables, x, condition, train=False)
-    return jax.eval_shape(apply)
+def _check_hashable(gan: GAN) -> None:
+    for field in dataclasses.fields(gan):
+        if not field.init:
+            continue
+        value = getattr(gan, field.name)
+        if any(isinstance(part, Tracer) for part in jax.tree.leaves(value)):
+            continue  # a population's hyper-parameter: this game lives in a trace
+        try:
+            hash(value)
+        except TypeError as error:
+            raise TypeError(
+                f"GAN.{field.name} must be hashable, and all in it (tuples, not "
+                f"lists), got {value!r}."
+            ) from error

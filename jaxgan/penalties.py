@@ -4,6 +4,8 @@ A penalty is `(critic, real [b ...], fake [b ...], key) -> [b]`, where `critic` 
 example `[...]` to one scalar. The gradients come from `vmap(grad(critic))`, so they are
 truly per example; a critic whose examples see each other (batch norm) has none.
 
+Images may be pytrees; a gradient's norm is then over all of its leaves.
+
 Penalties are unweighted. A game holds `(weight, penalty)` pairs, and the papers'
 gamma/2 or lambda goes into the weight. A random penalty draws for every example from
 the given key and the example's index, so a draw does not depend on how many examples
@@ -15,54 +17,77 @@ This is the one file of the maths that imports optax: clipping the weights is a
 gradient transformation, and its place is beside the penalties it competes with.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from jaxgan.checks import check_floating, check_rank, check_same_shape
+from jaxgan.checks import InputError, check_floating, check_rank, check_same_shape
 from jaxgan.typing import Key
 
-Examples: TypeAlias = Float[Array, "b ..."]
-Critic: TypeAlias = Callable[[Array], Array]
+Examples: TypeAlias = Any
+"""[b ...], floating: an array or a pytree."""
+Critic: TypeAlias = Callable[[Any], Array]
 """From one example [...] to one scalar."""
-Penalty: TypeAlias = Callable[[Critic, Array, Array, Key], Array]
+Penalty: TypeAlias = Callable[[Critic, Any, Any, Key], Array]
 """From (critic, real [b ...], fake [b ...], key) to a penalty per example, [b]."""
 
 
-def _check(real: Array, fake: Array) -> None:
-    check_same_shape(real=real, fake=fake)
-    check_floating(real=real, fake=fake)
+@dataclass(frozen=True)
+class Coupled:
+    """A critic whose examples see each other: ``play`` maps [b ...] to [b]."""
+
+    play: Callable[[Any], Array]
 
 
-def _squared_norms(critic: Critic, points: Array) -> Array:
-    """||grad critic(x)||^2 at every x of `points` [b ...], as [b]."""
+def _check(real: Any, fake: Any) -> None:
+    pairs = zip(jax.tree.leaves(real), jax.tree.leaves(fake), strict=True)
+    for one, other in pairs:
+        check_same_shape(real=one, fake=other)
+        check_floating(real=one, fake=other)
 
-    def scalar(x: Array) -> Array:
-        value = critic(x)
+
+def _squared_norms(critic: Critic | Coupled, points: Any) -> Array:
+    """||grad critic(x)||^2 at every x of `points` [b ...], as [b].
+
+    Of a coupled critic, the gradient of the sum over the examples.
+    """
+
+    def scalar(x: Any) -> Array:
+        value = critic(x)  # pyright: ignore[reportCallIssue]
         check_rank("critic(example)", value, 0)
         return value.astype(jnp.float32)
 
-    gradients = jax.vmap(jax.grad(scalar))(points.astype(jnp.float32))
-    return jnp.sum(jnp.square(gradients), axis=tuple(range(1, gradients.ndim)))
+    points = jax.tree.map(lambda x: x.astype(jnp.float32), points)
+    if isinstance(critic, Coupled):
+        summed = lambda x: critic.play(x).astype(jnp.float32).sum()
+        gradients = jax.grad(summed)(points)
+    else:
+        gradients = jax.vmap(jax.grad(scalar))(points)
+    squares = lambda g: jnp.sum(jnp.square(g), axis=tuple(range(1, g.ndim)))
+    return jnp.stack([squares(g) for g in jax.tree.leaves(gradients)]).sum(axis=0)
 
 
-def _norms(critic: Critic, points: Array) -> Array:
+def _norms(critic: Critic | Coupled, points: Any) -> Array:
     # The square root has no derivative at 0, where a critic with dead units may well
     # be; JAX would give NaN. The epsilon rounds the tip: off by 1e-6 at most, there.
     return jnp.sqrt(_squared_norms(critic, points) + 1e-12)
 
 
-def _example_keys(key: Key, examples: Array) -> Key:
-    indices = jnp.arange(examples.shape[0])
+def _example_keys(key: Key, examples: Any) -> Key:
+    indices = jnp.arange(len(jax.tree.leaves(examples)[0]))
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, indices)
 
 
-def r1(critic: Critic, real: Examples, fake: Examples, key: Key) -> Float[Array, " b"]:
+def r1(
+    critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
+) -> Float[Array, " b"]:
     """The squared gradient norm on reals, ||grad D(x)||^2 for each real x.
 
     Mescheder et al. 2018 (arXiv:1801.04406) weight its mean by gamma/2; here the
@@ -88,7 +113,9 @@ def r1(critic: Critic, real: Examples, fake: Examples, key: Key) -> Float[Array,
     return _squared_norms(critic, real)
 
 
-def r2(critic: Critic, real: Examples, fake: Examples, key: Key) -> Float[Array, " b"]:
+def r2(
+    critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
+) -> Float[Array, " b"]:
     """The squared gradient norm on fakes: `r1` with real and fake exchanged.
 
     Example:
@@ -108,13 +135,14 @@ class _WganGP:
     one_sided: bool
 
     def __call__(
-        self, critic: Critic, real: Examples, fake: Examples, key: Key
+        self, critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
     ) -> Float[Array, " b"]:
         _check(real, fake)
 
-        def between(key: Key, real: Array, fake: Array) -> Array:
+        def between(key: Key, real: Any, fake: Any) -> Any:
             epsilon = jax.random.uniform(key)
-            return epsilon * real + (1 - epsilon) * fake
+            mix = lambda real, fake: epsilon * real + (1 - epsilon) * fake
+            return jax.tree.map(mix, real, fake)
 
         points = jax.vmap(between)(_example_keys(key, real), real, fake)
         excess = _norms(critic, points) - self.target
@@ -154,12 +182,13 @@ class _Dragan:
     target: float
 
     def __call__(
-        self, critic: Critic, real: Examples, fake: Examples, key: Key
+        self, critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
     ) -> Float[Array, " b"]:
         _check(real, fake)
 
-        def around(key: Key, real: Array) -> Array:
-            return real + self.std * jax.random.normal(key, real.shape)
+        def around(key: Key, real: Any) -> Any:
+            flat, tree = ravel_pytree(real)
+            return tree(flat + self.std * jax.random.normal(key, flat.shape))
 
         points = jax.vmap(around)(_example_keys(key, real), real)
         return jnp.square(_norms(critic, points) - self.target)
@@ -192,6 +221,69 @@ def dragan(*, std: float | int = 0.5, target: float | int = 1.0) -> Penalty:
     _check_not_negative("std", std)
     _check_not_negative("target", target)
     return _Dragan(float(std), float(target))
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A penalty by the gradient of a sum, see `summed`."""
+
+    penalty: Penalty
+
+
+def summed(penalty: Penalty) -> Summed:
+    """The penalty of a critic whose examples see each other in groups.
+
+    Minibatch standard deviation, PacGAN and attention over the batch make an example's
+    logit a function of its whole group of g. The gradient of one logit by its own image
+    is then not all that an image moves. This one takes the gradient of the *sum* of the
+    group's logits by each of its images, as the implementations of StyleGAN do, and is
+    the same for a critic that judges each example by itself.
+
+    Args:
+        penalty: one of this file, or another that takes a `Coupled` critic.
+
+    Returns:
+        What `jaxgan.GAN` takes in the penalty's place.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> both = lambda x: x * x.sum()  # its sum is (x1 + x2)^2
+        >>> real = jnp.array([1.0, 2.0])
+        >>> print(of_group(summed(r1), both, real, real, jax.random.key(0)))
+        [36. 36.]
+    """
+    return Summed(penalty)
+
+
+def of_group(
+    penalty: Penalty | Summed, critic: Critic, real: Any, fake: Any, key: Key
+) -> Float[Array, " g"]:
+    """The penalty of a group of examples, ``[g]``; of one by itself unless summed.
+
+    Args:
+        penalty: which.
+        critic: from the group ``[g ...]`` to ``[g]``.
+        real: ``[g ...]``.
+        fake: the same shapes.
+        key: of the group.
+    """
+    if isinstance(penalty, Summed):
+        return penalty.penalty(Coupled(critic), real, fake, key)  # pyright: ignore
+    alone = lambda x: critic(jax.tree.map(lambda leaf: leaf[None], x))[0]
+    return penalty(alone, real, fake, key)
+
+
+def check_call(penalty: Any) -> None:
+    """Raises InputError unless a penalty takes (critic, real, fake, key)."""
+    penalty = penalty.penalty if isinstance(penalty, Summed) else penalty
+    try:
+        inspect.signature(penalty).bind(None, None, None, None)
+    except TypeError as error:
+        name = getattr(penalty, "__name__", repr(penalty))
+        raise InputError(
+            f"A penalty is called as penalty(critic, real, fake, key), which {name} "
+            f"does not take: {error}. Perhaps {name}() was meant, which makes one."
+        ) from error
 
 
 def _check_not_negative(name: str, value: float | int) -> None:

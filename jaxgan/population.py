@@ -16,15 +16,16 @@ from jaxtyping import Array, Shaped
 
 from jaxgan import keys as streams
 from jaxgan.checks import InputError
-from jaxgan.gan import GAN, GANState, init
-from jaxgan.steps import make_train_step
+from jaxgan.game import GameState, init
+from jaxgan.rounds import make_train_step
 from jaxgan.typing import Batch, Key, Metrics
+from jaxgan.update import Step
 
 _AXIS = "members"
 
-MakeGAN = Callable[..., GAN]
+MakeGame = Callable[..., Any]
 Draw = Callable[[Key, Any], Batch]
-Measure = Callable[[GAN, GANState, Key], Any]
+Measure = Callable[[Any, GameState, Key], Any]
 
 
 class Population(NamedTuple):
@@ -44,32 +45,35 @@ class Population(NamedTuple):
 
 
 def train(
-    make_gan: MakeGAN,
+    make_game: MakeGame,
     keys: Shaped[Array, " n"],
     hypers: Mapping[str, Any],
     draw: Draw,
     *,
     steps: int,
-    d_steps: int = 1,
+    d_steps: int | None = None,
+    make_step: Callable[..., Step] = make_train_step,
     every: int | None = None,
     measure: Measure | None = None,
     devices: Sequence[Any] | None = None,
 ) -> Population:
-    """Trains all members for ``steps`` steps of Algorithm 1.
+    """Trains all members for ``steps`` rounds.
 
     Args:
-        make_gan: from one member's hyper-parameters, by name, to its game. They are
+        make_game: from one member's hyper-parameters, by name, to its game. They are
             traced numbers: what only a Python number can be (a width, a choice of loss)
             is the same for all.
         keys: the members' keys, such as ``jax.vmap(jax.random.key)(seeds)``.
         hypers: each hyper-parameter's values, ``[n]``; may be empty.
-        draw: ``(key, step) -> batch``, one step's batches ``[d_steps b ...]``: a draw
+        draw: ``(key, step) -> batch``, one step's batches ``[n b ...]``: a draw
             from a density, or rows of a table.
-        steps: generator updates.
-        d_steps: discriminator updates for each, the paper's k.
+        steps: rounds.
+        d_steps: as for `jaxgan.make_train_step`; None leaves it to ``make_step``.
+        make_step: from a game to its round; by default Algorithm 1. Another schedule is
+            ``functools.partial(jaxgan.make_train_step, schedule=...)``.
         every: the period of ``metrics`` and ``measure``, in steps; by default all steps
             are one.
-        measure: ``(gan, state, key) -> arrays``, called at the end of each period.
+        measure: ``(game, state, key) -> arrays``, called at the end of each period.
         devices: which share the members equally; by default one.
 
     Returns:
@@ -87,10 +91,12 @@ def train(
     devices = jax.devices()[:1] if devices is None else list(devices)
     _check(len(keys), hypers, steps, every, len(devices))
 
+    how = {} if d_steps is None else {"d_steps": d_steps}
+
     def one(key, hyper):
-        gan = make_gan(**hyper)
-        train_step = make_train_step(gan, d_steps=d_steps)
-        state = init(gan, key, jax.tree.map(lambda x: x[0], draw(key, 0)))
+        game = make_game(**hyper)
+        train_step = make_step(game, **how)
+        state = init(game, key, jax.tree.map(lambda x: x[0], draw(key, 0)))
 
         def period(state, number):
             def step(i, carry):
@@ -105,7 +111,7 @@ def train(
             measured = None
             if measure is not None:
                 at = streams.stream(key, "measure", (number + 1) * every)
-                measured = measure(gan, state, at)
+                measured = measure(game, state, at)
             return state, (jax.tree.map(lambda x: x / every, total), measured)
 
         state, (metrics, measures) = lax.scan(period, state, jnp.arange(steps // every))
@@ -129,23 +135,23 @@ def train(
 def member(
     population: Population,
     index: int,
-    make_gan: MakeGAN,
+    make_game: MakeGame,
     hypers: Mapping[str, Any],
     batch: Batch,
-) -> tuple[GAN, GANState]:
+) -> tuple[Any, GameState]:
     """One member's game and where it stands, as if it had been trained alone.
 
     Args:
         population: what `train` returned.
         index: which member.
-        make_gan: as for `train`.
+        make_game: as for `train`.
         hypers: as for `train`.
         batch: any batch of the data, ``[b ...]``, for its shapes.
     """
-    gan = make_gan(**{name: float(value[index]) for name, value in hypers.items()})
-    like = jax.eval_shape(lambda: init(gan, jax.random.key(0), batch))
+    game = make_game(**{name: float(value[index]) for name, value in hypers.items()})
+    like = jax.eval_shape(lambda: init(game, jax.random.key(0), batch))
     leaves = [leaf[index] for leaf in population.leaves]
-    return gan, jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return game, jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
 def _check(n: int, hypers: Mapping[str, Any], steps: int, every: int, shares: int):

@@ -1,98 +1,127 @@
-"""Images from the averaged generator."""
+"""What a game's averaged networks make: images, pairs, whatever it plays for."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from jaxgan import keys
 from jaxgan.checks import InputError
-from jaxgan.gan import GAN, GANState, Prior
+from jaxgan.draws import Draws
+from jaxgan.game import Game, GameState
+from jaxgan.gan import GAN
+from jaxgan.player import Player
+from jaxgan.turn import Nets, Turn, as_floats
 from jaxgan.typing import Key, Variables
+
+Networks = tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
 
 
 def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
     """``count`` latents of the prior; the first m do not depend on ``count``."""
-    stream = keys.stream(key, "sample", 0)
-    return _prior(gan.prior, gan.latent_dim, stream, jnp.arange(count))
+    example_keys = keys.per_example(keys.stream(key, "sample", 0), jnp.arange(count))
+    return jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(example_keys)
 
 
 def generate(
-    gan: GAN, variables: Variables, z: Float[Array, "b z"], condition=None
-) -> Float[Array, "b ..."]:
+    gan: GAN, variables: Variables, z: Float[Array, "b z"], condition: Any = None
+) -> Any:
     """The images that a generator's variables make of given latents, in test mode."""
-    images: Any = gan.generator.apply(variables, z, condition, train=False)
-    return images
+    given = () if condition is None else (as_floats(condition),)
+    key = keys.stream(jax.random.key(0), "generate", 0)
+    nets = _nets(_networks(gan), {"generator": variables}, {}, key, jnp.arange(len(z)))
+    return nets("generator", z, *given)
 
 
 def sample(
-    gan: GAN,
-    state: GANState,
+    game: Game,
+    state: GameState,
     key: Key,
     count: int,
     *,
-    condition=None,
+    condition: Any = None,
     batch_size: int = 256,
-) -> Float[Array, "b ..."]:
-    """``count`` images from the averaged generator, floats in [-1, 1].
+) -> Any:
+    """``count`` examples of the game's own ``sample``, by its averaged networks.
+
+    A network without an average plays as it is. A GAN's are images of the averaged
+    generator, floats in [-1, 1].
 
     Args:
-        gan: the game.
+        game: the game.
         state: where it stands.
-        key: the same key gives the same images, whatever ``batch_size``.
+        key: the same key gives the same examples, whatever ``batch_size``.
         count: how many.
-        condition: for a conditional game what to condition on, ``[count ...]``.
+        condition: for a conditional game what to condition on, leaves ``[count ...]``,
+            as in a batch: uint8 images become floats.
         batch_size: how many are made at a time; bounds the memory.
 
     Raises:
-        InputError: if the game is conditional and there is no condition, if it is not
-            and there is one, or if the condition has another length.
+        InputError: if the game has no ``sample``, if it is conditional and there is no
+            condition, if it is not and there is one, or if the condition has another
+            length, or labels that are no classes.
     """
     if count < 1:
-        raise InputError(f"sample makes at least 1 image, got count={count}.")
-    if (gan.condition is None) != (condition is None):
-        wanted = "nothing" if gan.condition is None else f'"{gan.condition}"'
-        given = "none" if condition is None else "one"
-        raise InputError(
-            f"The game is conditional on {wanted}, but {given} was given; "
-            "see sample(condition=...)."
-        )
-    if condition is not None and len(condition) != count:
-        raise InputError(
-            f"sample needs one condition for each of its {count} images, got "
-            f"{len(condition)}."
-        )
+        raise InputError(f"sample makes at least 1 example, got count={count}.")
+    if game.sample is None:
+        raise InputError("The game has no sample; give Game(sample=...) a function.")
+    condition = _checked(game, condition, count)
     key = keys.stream(key, "sample", 0)
-    make = partial(_sample, gan.generator, gan.prior, gan.latent_dim)
+    variables = {n: p.variables for n, p in state.players.items()} | state.averages
+    make = partial(_sample, game.sample, _networks(game))
     parts = []
     for start in range(0, count, batch_size):
         # The last part is as long as the others, so that one program serves all.
         index = jnp.minimum(jnp.arange(start, start + batch_size), count - 1)
         index = index[: min(batch_size, count)]
-        part = None if condition is None else jnp.asarray(condition)[index]
-        parts.append(make(state.ema, key, index, part))
-    return jnp.concatenate(parts)[:count]
+        part = jax.tree.map(lambda leaf: leaf[index], condition)  # noqa: B023
+        parts.append(make(variables, state.memory, key, index, part))
+    join = lambda *leaves: jnp.concatenate(leaves)[:count]
+    return jax.tree.map(join, *parts)
 
 
-# Static is what they need of a game, not the game: a population's holds traced numbers.
+def _checked(game: Game, condition: Any, count: int) -> Any:
+    if condition is None:
+        return None
+    is_list = lambda leaf: isinstance(leaf, list)
+    condition = as_floats(jax.tree.map(jnp.asarray, condition, is_leaf=is_list))
+    leaves = jax.tree.leaves(condition)
+    lengths = {leaf.shape[:1] for leaf in leaves}
+    if lengths != {(count,)}:
+        raise InputError(
+            f"sample needs one condition for each of its {count} examples, got shapes "
+            f"{[leaf.shape for leaf in leaves]}."
+        )
+    if not any(isinstance(leaf, Tracer) for leaf in leaves):
+        game.check_condition(condition)
+    return condition
+
+
+def _networks(game: Game) -> Networks:
+    """What sampling needs of a game's players: a population's hold traced numbers."""
+    return tuple((n, p.module, p.streams) for n, p in game.players.items())
+
+
+def _nets(networks: Networks, variables, memory, key: Key, index) -> Nets:
+    players = {
+        name: Player(module=module, optimizer=optax.identity(), streams=streams)
+        for name, module, streams in networks
+    }
+    draws = Draws("sample", key, jnp.zeros((), jnp.int32), index)
+    turn = Turn(draws, jnp.zeros(()), memory)
+    return Nets(players, dict(variables), turn, train=False)
+
+
+# Static is what they need of a game, not the game.
 @partial(jax.jit, static_argnums=(0, 1))
-def _prior(prior: Prior, latent_dim: int, key: Key, index) -> Array:
-    draw = lambda key: prior(key, latent_dim)
-    return jax.vmap(draw)(keys.per_example(key, index))
-
-
-@partial(jax.jit, static_argnums=(0, 1, 2))
 def _sample(
-    generator: nn.Module,
-    prior: Prior,
-    latent_dim: int,
-    variables,
-    key,
-    index,
-    condition,
-) -> Array:
-    z = _prior(prior, latent_dim, key, index)
-    return cast(Any, generator.apply(variables, z, condition, train=False))
+    make: Callable, networks: Networks, variables, memory, key, index, condition
+) -> Any:
+    nets = _nets(networks, variables, memory, key, index)
+    return make(nets, keys.per_example(key, index), condition)

@@ -1,5 +1,6 @@
 """The arguments of a loss beside its batch: the networks as functions, and the turn."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,10 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan import images, keys
+from jaxgan import images, keys, networks
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
 from jaxgan.example_keys import by_example
+from jaxgan.player import Player
 from jaxgan.typing import Array, Batch, Key, Variables
 
 
@@ -35,10 +37,13 @@ class Turn:
     parts: int = 1
 
     @classmethod
-    def first(cls, objective: str, key: Key, memory: Mapping[str, Any]) -> "Turn":
-        """The turn of one example before any update, for shapes."""
-        index, zero = jnp.zeros(1, jnp.int32), jnp.zeros((), jnp.int32)
-        return cls(Draws(objective, key, zero, index), jnp.zeros(()), memory)
+    def first(
+        cls, objective: str, key: Key, memory: Mapping[str, Any], examples: int
+    ) -> "Turn":
+        """The turn of so many examples before any update, for shapes."""
+        index = jnp.arange(examples, dtype=jnp.int32)
+        draws = Draws(objective, key, jnp.zeros((), jnp.int32), index)
+        return cls(draws, jnp.zeros(()), memory)
 
     def normal(self, name: str, shape: tuple[int, ...]) -> Array:
         """N(0, 1) of ``shape`` for each example, ``[b *shape]``."""
@@ -54,7 +59,7 @@ class Turn:
         """
         if self.parts > 1:
             raise InputError(
-                f"The objective {self.draws.player!r} takes a mean over its whole "
+                f"The objective {self.draws.objective!r} takes a mean over its whole "
                 f"batch, which {self.parts} microbatches do not see. Use "
                 "microbatches=1."
             )
@@ -63,32 +68,29 @@ class Turn:
 
 
 class Nets:
-    """The networks of one update as functions, in training mode.
+    """The networks of one update as functions.
 
     ``nets(name, *inputs)`` plays a network. The collections that it changes are seen by
     its later calls in the same update, and kept if it moves.
 
     Args:
-        modules: by name.
-        streams: the random streams that each asks for.
+        players: by name.
         variables: of each, changed as they are played.
         turn: whose the draws are.
+        train: whether they are played in training mode.
     """
 
     def __init__(
         self,
-        modules: Mapping[str, nn.Module],
-        streams: Mapping[str, tuple[str, ...]],
+        players: Mapping[str, Player],
         variables: dict[str, Variables],
         turn: Turn,
+        *,
+        train: bool = True,
     ):
-        self._modules, self._streams = modules, streams
-        self._variables, self._turn = variables, turn
+        self._players, self._variables = players, variables
+        self._turn, self._train = turn, train
         self._calls: dict[str, int] = {}
-
-    def variables(self, name: str, inputs: tuple) -> Variables:
-        """The network's variables as they are now."""
-        return self._variables[name]
 
     def __call__(self, name: str, *inputs: Any) -> Any:
         """What the network makes of a batch.
@@ -100,39 +102,85 @@ class Nets:
         call = self._calls.get(name, 0)
         self._calls[name] = call + 1
         stream = self._turn.draws.stream(f"{name}/{call}")
-        variables = self.variables(name, inputs)
         index = self._turn.draws.index
-        output, new = self._apply(name, variables, inputs, stream, index)
-        self.keep(name, {**variables, **new})
+        _check_group(name, self._players[name].module, len(index))
+        output, new = self._apply(name, inputs, stream, index)
+        self._keep(name, {**self._variables[name], **new})
         return output
-
-    def keep(self, name: str, variables: Variables) -> None:
-        """Takes what a call made of the network's variables."""
-        self._variables[name] = variables
 
     def alone(self, name: str) -> Callable[..., Any]:
         """The network, as it is now, on one example: ``(key, *inputs) -> output``.
 
         For gradients by the input: what one example's output is to its own input, no
-        other example can touch. Changed collections are dropped.
+        other example can touch. A network whose examples see each other is refused by
+        `jaxgan.game.init`. Changed collections are dropped.
+        """
+        play = self.grouped(name, 1)
+
+        def alone(key: Key, *inputs: Any) -> Any:
+            output = play(key, *jax.tree.map(lambda leaf: leaf[None], inputs))
+            return jax.tree.map(lambda leaf: leaf[0], output)
+
+        return alone
+
+    def grouped(self, name: str, group: int) -> Callable[..., Any]:
+        """The network, as it is now, on one group of examples that see each other.
+
+        Args:
+            name: the player's.
+            group: how many consecutive examples; see `jaxgan.networks.group_of`.
+
+        Returns:
+            ``(key, *inputs [g ...]) -> output [g ...]``. Changed collections are
+            dropped.
         """
 
         def play(key: Key, *inputs: Any) -> Any:
-            batch = jax.tree.map(lambda leaf: leaf[None], inputs)
-            variables, index = self.variables(name, batch), jnp.zeros(1, jnp.int32)
-            output, _ = self._apply(name, variables, batch, key, index)
-            return jax.tree.map(lambda leaf: leaf[0], output)
+            self._check_apart(name, inputs, group)
+            index = jnp.arange(group, dtype=jnp.int32)
+            output, _ = self._apply(name, inputs, key, index)
+            return output
 
         return play
 
-    def _apply(self, name: str, variables: Variables, inputs, stream: Key, index):
-        rngs = {
-            each: by_example(keys.stream(stream, each, 0), index)
-            for each in self._streams[name]
-        }
-        mutable = [collection for collection in variables if collection != "params"]
-        return self._modules[name].apply(
-            variables, *inputs, train=True, mutable=mutable, rngs=rngs
+    def _apply(self, name: str, inputs: tuple, stream: Key, index: Array):
+        """(output, new collections); row i of what it draws is example index[i]'s."""
+        player, variables = self._players[name], self._find(name, inputs)
+        # Flax draws from "params" what a module asks for by any other name.
+        names = (*player.streams, "params")
+        rngs = {n: by_example(keys.stream(stream, n, 0), index) for n in names}
+        mutable = [n for n in variables if n != "params"] if self._train else False
+        how = networks.mode(player.module, train=self._train)
+        with self._guard(player.module):
+            found = player.module.apply(
+                variables, *inputs, rngs=rngs, mutable=mutable, **how
+            )
+        return found if self._train else (found, {})
+
+    def _guard(self, module: nn.Module) -> Any:
+        if self._turn.axis_name is None or not self._train:
+            return contextlib.nullcontext()
+        return nn.intercept_methods(networks.refuse_own_share)
+
+    def _find(self, name: str, inputs: tuple) -> Variables:
+        """The network's variables as they are now."""
+        return self._variables[name]
+
+    def _keep(self, name: str, variables: Variables) -> None:
+        """Takes what a call made of the network's variables."""
+        self._variables[name] = variables
+
+    def _check_apart(self, name: str, inputs: tuple, group: int) -> None:
+        """Nothing: `jaxgan.game.init` has checked that its examples may be parted."""
+
+
+def _check_group(name: str, module: nn.Module, examples: int) -> None:
+    group = networks.group_of(module)
+    if examples % group:
+        raise InputError(
+            f"The {name} looks at groups of {group} examples, but {examples} come at "
+            "once. Choose a batch size whose share of a device, and of a microbatch, "
+            f"is a multiple of {group}."
         )
 
 
@@ -153,15 +201,17 @@ def batch_size(batch: Batch) -> int:
     return sizes.pop()[0]
 
 
-def as_floats(batch: Batch) -> Batch:
-    """The batch with its images as floats: uint8 leaves become [-1, 1].
+def as_floats(tree: Any) -> Any:
+    """A batch, or a part of one, with its images as floats: uint8 become [-1, 1].
 
-    Floating leaves become float32; integers are labels, and stay.
+    Floating leaves become float32. Other integers are labels and stay, as do uint8
+    leaves ``[b]``: one number an example is no image.
     """
 
     def convert(leaf: Any) -> Array:
         leaf = jnp.asarray(leaf)
-        kept = jnp.issubdtype(leaf.dtype, jnp.integer) and leaf.dtype != jnp.uint8
-        return leaf if kept or leaf.dtype == bool else images.as_float(leaf)
+        pixels = leaf.dtype == jnp.uint8 and leaf.ndim > 1
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return images.as_float(leaf) if pixels or floating else leaf
 
-    return jax.tree.map(convert, batch)
+    return jax.tree.map(convert, tree)

@@ -1,45 +1,27 @@
-"""One update of one objective, and rounds of several; the same for every game.
+"""One update of one objective; the same for every game.
 
-Each is a pure function ``(state, batch, key) -> (state, metrics)``. ``key`` is the
-run's, the same at every call: draws differ because the counters in the state do.
+It is a pure function ``(state, batch, key) -> (state, metrics)``. ``key`` is the run's,
+the same at every call: draws differ because the counters in the state do.
 """
 
-import dataclasses
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
+from flax import struct
 
 from jaxgan import keys
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
-from jaxgan.game import Game, GameState
-from jaxgan.gan import over_axis
+from jaxgan.game import Game, GameState, Memory
+from jaxgan.means import gathered, in_float32, in_parts, mean_over_devices
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
 from jaxgan.typing import Batch, Key, Metrics, Variables
-from jaxgan.updates import accumulate, cut, in_float32, mean_over_devices
 
 Step = Callable[[GameState, Batch, Key], tuple[GameState, Metrics]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Move:
-    """One entry of a schedule.
-
-    Attributes:
-        objective: its name.
-        fresh: whether it takes examples of its own, or those of the move before.
-        every: its period in rounds, from the first on. In the rounds between, nothing
-            is computed, and its metrics are 0.
-    """
-
-    objective: str
-    fresh: bool = True
-    every: int = 1
+First = Callable[[GameState, Batch, Key], GameState]
 
 
 def make_update(
@@ -47,202 +29,144 @@ def make_update(
 ) -> Step:
     """One update of an objective; who does not move stays as it is, to the bit.
 
+    Minimises the mean of the objective's loss over the batch, by its players.
+
     Args:
         game: the game.
         name: the objective's.
         axis_name: the mapped axis over which the batch is spread, or None.
         microbatches: how many equal parts of a device's batch are played one after
-            another, their gradients averaged: the same update in less memory.
+            another, their gradients averaged: the same update in less memory. Batch
+            norm alone tells the difference: it normalises each part by itself, and
+            its running averages move once for each.
 
     Returns:
         ``update(state, batch, key) -> (state, metrics)``. The metrics, float32 and
         means over all examples, are ``NAME_loss``, ``NAME_grad_norm`` and the loss's
         outputs, ``NAME_OUTPUT``.
     """
-    objective = game.objectives[name]
-    memories = {n: m for n, m in game.memory.items() if name in m.after}
-    whole = frozenset(o for memory in memories.values() for o in memory.whole)
-    play = _player_of(game, name, whole, axis_name, microbatches)
+    measure = make_measure(game, name, axis_name=axis_name, microbatches=microbatches)
 
     def update(state: GameState, batch: Batch, key: Key):
-        made = batch_size(batch) * keys.axis_size(axis_name)
-        turn = _turns(name, state, key, axis_name)
-        grads, collections, means, kept = play(state, turn, batch)
-        moved = {
-            n: state.players[n].apply_gradients(
-                grads=grads[n], value=means["loss"], collections=collections[n]
-            )
-            for n in objective.players
-        }
-        outputs, everyone = {**means, **kept}, turn(jnp.arange(made, dtype=jnp.int32))
-        remembered = {
-            n: m.update(state.memory[n], outputs, everyone) for n, m in memories.items()
-        }
-        state = state.replace(
-            players={**state.players, **moved},
-            updates={**state.updates, name: state.updates[name] + 1},
-            memory={**state.memory, **remembered},
-        )
-        if name == game.clock:
-            state = _tick(game, state, made)
-        means["grad_norm"] = optax.tree.norm(grads)
-        return state, {f"{name}_{k}": v for k, v in means.items()}
+        with jax.named_scope(f"{name}_step"):
+            found = measure(state, batch, key)
+            return move(game, name, state, found, key), found.metrics(name)
 
     return update
 
 
-def _turns(name: str, state: GameState, key: Key, axis_name: str | None):
-    """``turn(index, parts=1)``: the objective's turn for the examples of that index."""
+class Measured(struct.PyTreeNode):
+    """An objective's gradients at a state, and what else was seen on the way.
 
-    def turn(index, parts: int = 1) -> Turn:
-        draws = Draws(name, key, state.updates[name], index)
-        return Turn(draws, state.images.as_float(), state.memory, axis_name, parts)
+    Attributes:
+        grads: by mover, means over all examples.
+        collections: the movers' new ones.
+        means: of the loss and its outputs, float32.
+        whole: the outputs that a memory wants as they are, ``[b ...]`` of all devices.
+        examples: how many, over all devices.
+    """
 
-    return turn
+    grads: dict[str, Any]
+    collections: dict[str, Any]
+    means: Metrics
+    whole: dict[str, Any]
+    examples: int = struct.field(pytree_node=False)
+
+    def metrics(self, name: str) -> Metrics:
+        """The means and the gradients' norm, under the objective's name."""
+        found = {**self.means, "grad_norm": optax.tree.norm(self.grads)}
+        return {f"{name}_{k}": v for k, v in found.items()}
 
 
-def _player_of(
+def make_measure(
     game: Game,
     name: str,
-    whole: frozenset[str],
-    axis_name: str | None,
-    microbatches: int,
-):
-    """Plays the objective's loss on a batch, on all devices.
-
-    Returns:
-        ``play(state, turn, batch) -> (gradients, collections, means, kept)``: by mover
-        the first two; the means of the loss and its outputs; and the ``whole`` outputs
-        of all examples.
-    """
-    objective = game.objectives[name]
-    modules = {n: over_axis(p.module, axis_name) for n, p in game.players.items()}
-    streams = {n: p.streams for n, p in game.players.items()}
-
-    def play(state: GameState, turn, batch: Batch):
-        params = {n: state.players[n].params for n in objective.players}
-        old = {n: state.players[n].collections for n in objective.players}
-
-        def mean_loss(params, collections, batch, index):
-            variables = {n: p.variables for n, p in state.players.items()}
-            for n in objective.players:
-                variables[n] = {"params": params[n], **collections[n]}
-            now = turn(index, microbatches)
-            nets = Nets(modules, streams, variables, now)
-            loss, outputs = objective.loss(nets, as_floats(batch), now)
-            _check_loss(name, loss, len(index))
-            new = {n: _without_params(variables[n]) for n in objective.players}
-            return in_float32(loss).mean(), (new, {**outputs, "loss": loss})
-
-        def measure(collections, batch, index):
-            grad = jax.grad(mean_loss, has_aux=True)
-            grads, (new, outputs) = grad(params, collections, batch, index)
-            means = {
-                n: in_float32(v).mean() for n, v in outputs.items() if n not in whole
-            }
-            return grads, new, (means, {n: outputs[n] for n in whole})
-
-        examples = batch, keys.example_indices(batch_size(batch), axis_name)
-        if microbatches == 1:
-            grads, new, (means, kept) = measure(old, *examples)
-        else:
-            parts = cut(examples, microbatches)
-            grads, new, found = accumulate(measure, params, old, parts)
-            means = jax.tree.map(lambda m: m.mean(axis=0), found[0])
-            kept = jax.tree.map(lambda k: k.reshape(-1, *k.shape[2:]), found[1])
-        found = mean_over_devices((grads, new, means), axis_name)
-        return *found, _gathered(kept, axis_name)
-
-    return play
-
-
-def _without_params(variables: Variables) -> dict[str, Any]:
-    return {name: value for name, value in variables.items() if name != "params"}
-
-
-def make_train_step(
-    game: Game,
-    schedule: Sequence[str | Move],
     *,
     axis_name: str | None = None,
     microbatches: int = 1,
-) -> Step:
-    """A round: the schedule's moves, one after another.
-
-    Algorithm 1 of the 2014 paper is k times "d", then "g" on the last of its batches:
-    ``("d",) * k + (Move(objective="g", fresh=False),)``.
+    first: First | None = None,
+) -> Callable[[GameState, Batch, Key], Measured]:
+    """The gradients of an objective's mean loss: an update without its move.
 
     Args:
         game: the game.
-        schedule: objectives by name, or `Move`s; the first takes fresh examples.
+        name: the objective's.
         axis_name: as for `make_update`.
         microbatches: as for `make_update`.
-
-    Returns:
-        ``train_step(state, batch, key) -> (state, metrics)``. The batch's leaves are
-        ``[n b ...]``, one batch for each fresh move. The metrics of an objective that
-        moves several times in a row are means.
-
-    Example:
-        >>> schedule = ["d", "d", Move(objective="g", fresh=False)]
-        >>> [(move.objective, count) for move, count in _runs(schedule)]
-        [('d', 2), ('g', 1)]
+        first: what the others do before the loss is taken, as a function of the
+            movers' parameters: gradients pass through it. Nothing by default.
     """
-    runs = _runs(schedule)
-    if not runs or not runs[0][0].fresh:
-        raise InputError("A schedule begins with a move that takes fresh examples.")
-    how: dict[str, Any] = {"axis_name": axis_name, "microbatches": microbatches}
-    names = {move.objective for move, _ in runs}
-    updates = {name: make_update(game, name, **how) for name in names}
-    fresh = sum(count for move, count in runs if move.fresh)
+    whole = [o for m in _memories(game, name).values() for o in m.whole]
+    mean_loss = _make_mean_loss(game, name, axis_name, microbatches, first)
 
-    def train_step(state: GameState, batch: Batch, key: Key):
-        if batch_size(batch) != fresh:
-            raise InputError(
-                f"The schedule takes {fresh} fresh batches, so the batch's arrays must "
-                f"be [{fresh} b ...], got {jax.tree.map(jnp.shape, batch)}."
-            )
-        metrics: Metrics = {}
-        place = 0
-        for move, count in runs:
-            step = _in_its_rounds(updates[move.objective], move.every)
-            if move.fresh:
-                rows = jax.tree.map(lambda leaf: leaf[place : place + count], batch)  # noqa: B023
-                place += count
-            else:
-                last = jax.tree.map(lambda leaf: leaf[place - 1], batch)  # noqa: B023
-                repeat = lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape))  # noqa: B023
-                rows = jax.tree.map(repeat, last)
-            play = lambda state, part: step(state, part, key)  # noqa: B023
-            state, found = lax.scan(play, state, rows)
-            metrics |= jax.tree.map(lambda m: m.mean(axis=0), found)
-        return state.replace(rounds=state.rounds + 1), metrics
+    def measure(state: GameState, batch: Batch, key: Key) -> Measured:
+        movers = {n: state.players[n] for n in game.objectives[name].players}
+        params = {n: player.params for n, player in movers.items()}
 
-    return train_step
+        def of_part(collections, batch, index):
+            grad = jax.grad(mean_loss, has_aux=True)
+            grads, (new, outputs) = grad(params, collections, state, batch, key, index)
+            means = {n: in_float32(v).mean() for n, v in outputs.items()}
+            return grads, new, means, {n: outputs[n] for n in whole}
+
+        size, old = batch_size(batch), {n: p.collections for n, p in movers.items()}
+        examples = batch, keys.example_indices(size, axis_name)
+        *found, kept = in_parts(of_part, params, old, examples, microbatches)
+        grads, new, means = mean_over_devices(found, axis_name)
+        everyone = size * keys.axis_size(axis_name)
+        return Measured(grads, new, means, gathered(kept, axis_name), everyone)
+
+    return measure
 
 
-def _runs(schedule: Sequence[str | Move]) -> list[tuple[Move, int]]:
-    """Equal moves in a row as one, with their number."""
-    moves = [
-        move if isinstance(move, Move) else Move(objective=move) for move in schedule
-    ]
-    return [(move, len(list(same))) for move, same in itertools.groupby(moves)]
+def _make_mean_loss(
+    game: Game, name: str, axis_name: str | None, microbatches: int, first: First | None
+):
+    """The mean of an objective's loss as a function of its movers' parameters."""
+    objective = game.objectives[name]
+    players = {n: player.over(axis_name) for n, player in game.players.items()}
+
+    def mean_loss(params, collections, state, batch, key, index):
+        now = state if first is None else first(with_params(state, params), batch, key)
+        variables = {n: player.variables for n, player in now.players.items()}
+        for n in objective.players:
+            variables[n] = {"params": params[n], **collections[n]}
+        draws, seen = Draws(name, key, state.updates[name], index), state.images
+        turn = Turn(draws, seen.as_float(), state.memory, axis_name, microbatches)
+        nets = Nets(players, variables, turn)
+        loss, outputs = objective.loss(nets, as_floats(batch), turn)
+        _check_loss(name, loss, len(index))
+        new = {n: _without_params(variables[n]) for n in objective.players}
+        return in_float32(loss).mean(), (new, {**outputs, "loss": loss})
+
+    return mean_loss
 
 
-def _in_its_rounds(step: Step, every: int) -> Step:
-    if every == 1:
-        return step
-
-    def sometimes(state: GameState, batch: Batch, key: Key):
-        play = lambda state: step(state, batch, key)
-        shapes = jax.eval_shape(play, state)[1]
-        wait = lambda state: (
-            state,
-            jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), shapes),
+def move(
+    game: Game, name: str, state: GameState, found: Measured, key: Key
+) -> GameState:
+    """The state after the movers' optimizers, the memory and the clock have moved."""
+    seen = {"value": found.means["loss"], "images": state.images.as_float()}
+    moved = {
+        n: state.players[n].apply_gradients(
+            grads=grads, collections=found.collections[n], **seen
         )
-        return lax.cond(state.rounds % every == 0, play, wait, state)
-
-    return sometimes
+        for n, grads in found.grads.items()
+    }
+    index = jnp.arange(found.examples, dtype=jnp.int32)
+    draws = Draws(name, key, state.updates[name], index)
+    turn = Turn(draws, seen["images"], state.memory)
+    outputs = {**found.means, **found.whole}
+    remembered = {
+        n: memory.update(state.memory[n], outputs, turn)
+        for n, memory in _memories(game, name).items()
+    }
+    state = state.replace(
+        players={**state.players, **moved},
+        updates={**state.updates, name: state.updates[name] + 1},
+        memory={**state.memory, **remembered},
+    )
+    return _tick(game, state, found.examples) if name == game.clock else state
 
 
 def _tick(game: Game, state: GameState, made: int) -> GameState:
@@ -258,12 +182,19 @@ def _tick(game: Game, state: GameState, made: int) -> GameState:
     return state.replace(averages=averages, images=state.images.plus(made))
 
 
-def _gathered(outputs: dict[str, Any], axis_name: str | None) -> dict[str, Any]:
-    """The outputs of all devices' examples, in their order, without gradients."""
-    outputs = lax.stop_gradient(outputs)
-    if axis_name is None:
-        return outputs
-    return {k: lax.all_gather(v, axis_name, tiled=True) for k, v in outputs.items()}
+def _memories(game: Game, name: str) -> dict[str, Memory]:
+    """The memories that change after an objective's update."""
+    return {n: memory for n, memory in game.memory.items() if name in memory.after}
+
+
+def with_params(state: GameState, params: dict[str, Any]) -> GameState:
+    """The state with other parameters of some players, by name."""
+    moved = {n: state.players[n].replace(params=p) for n, p in params.items()}
+    return state.replace(players={**state.players, **moved})
+
+
+def _without_params(variables: Variables) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if name != "params"}
 
 
 def _check_loss(name: str, loss: Any, examples: int) -> None:

@@ -48,8 +48,20 @@ def dcgan(**changes) -> jaxgan.GAN:
 
 
 @functools.lru_cache
-def init(gan: jaxgan.GAN) -> jaxgan.GANState:
+def init(gan: jaxgan.GAN) -> jaxgan.GameState:
     return jaxgan.init(gan, KEY, batch())
+
+
+def generator(state: jaxgan.GameState) -> jaxgan.NetworkState:
+    return state.players["generator"]
+
+
+def discriminator(state: jaxgan.GameState) -> jaxgan.NetworkState:
+    return state.players["discriminator"]
+
+
+def average(state: jaxgan.GameState):
+    return state.averages["generator"]
 
 
 @functools.lru_cache

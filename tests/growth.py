@@ -147,7 +147,7 @@ def smooth_rectifiers():
     return mock.patch.multiple(nn, relu=nn.softplus, leaky_relu=leaky)
 
 
-def _start(game: Game) -> jaxgan.GANState:
+def _start(game: Game) -> jaxgan.GameState:
     first = jax.tree.map(lambda leaf: leaf[0, 0], _batches(game))
     return jaxgan.init(game.gan, games.KEY, first)
 
@@ -191,9 +191,9 @@ def _program(game: Game, **how):
 
 def _quantities(state, metrics):
     networks = {
-        "generator": state.generator.variables,
-        "discriminator": state.discriminator.variables,
-        "average": state.ema,
+        "generator": state.players["generator"].variables,
+        "discriminator": state.players["discriminator"].variables,
+        "average": state.averages["generator"],
     }
     return {name: ravel_pytree(x)[0] for name, x in {**networks, **metrics}.items()}
 

@@ -78,7 +78,7 @@ def test_bfloat16_gradients_are_float32_means_over_the_devices(key, player):
     def gradient(state, batch, key, axis_name=None):
         with growth.smooth_rectifiers():
             new, _ = makers[player](gan, axis_name=axis_name)(state, batch, key)
-        old, new = (getattr(s, player).params for s in (state, new))
+        old, new = (s.players[player].params for s in (state, new))
         return jax.tree.map(jnp.subtract, old, new)
 
     @jax.jit

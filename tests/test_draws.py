@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxgan
@@ -30,7 +31,9 @@ def _written(devices: int = 1, microbatches: int = 1):
         state = parallel.put_shared(state, devices=who)
     for _ in range(2):
         state, _ = step(state, batch, games.KEY)
-    return jax.device_get((state.generator.params, state.discriminator.params))
+    return jax.device_get(
+        (games.generator(state).params, games.discriminator(state).params)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +79,9 @@ def test_draws_of_an_example_follow_from_its_index(key):
     np.testing.assert_array_equal(made, np.stack(expected))
 
 
-@pytest.mark.parametrize("change", [{"player": "g"}, {"step": 6}])
-def test_draws_differ_by_player_and_update(key, change):
-    values = {"player": "d", "key": key, "step": 5, "index": jnp.arange(2)}
+@pytest.mark.parametrize("change", [{"objective": "g"}, {"step": 6}])
+def test_draws_differ_by_objective_and_update(key, change):
+    values = {"objective": "d", "key": key, "step": 5, "index": jnp.arange(2)}
     one, other = draws.Draws(**values), draws.Draws(**{**values, **change})
     noise = lambda draw: draw.normal("latent", (4,))
     assert (noise(one) != noise(other)).all()
@@ -90,7 +93,7 @@ class Masks(nn.Module):
     how: str = "plain"
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train):
+    def __call__(self, x, *, train):
         dropout = lambda: nn.Dropout(0.5, deterministic=not train)
         if self.how == "inputs by name":
             return dropout()(inputs=dropout()(inputs=x))
@@ -126,8 +129,10 @@ class Masks(nn.Module):
 
 def _masks(key, index, how="plain"):
     index = jnp.asarray(index, jnp.int32)
-    ones = jnp.ones((len(index), 64))
-    return np.asarray(draws.apply(Masks(how), {}, ones, None, key, index)[0])
+    turn = jaxgan.Turn(draws.Draws("d", key, 5, index), jnp.zeros(()), {})
+    player = jaxgan.Player(module=Masks(how), optimizer=optax.identity())
+    nets = jaxgan.Nets({"masks": player}, {"masks": {}}, turn)
+    return np.asarray(nets("masks", jnp.ones((len(index), 64))))
 
 
 @pytest.mark.parametrize(
@@ -148,10 +153,9 @@ def test_dropout_mask_of_an_example_is_its_own(key, how):
 
 def test_masks_are_flaxs_own_of_each_examples_key(key):
     """Against flax, one example at a time, its key by the policy spelled out."""
-    masks, ones = _masks(key, range(4), "deterministic by place"), jnp.ones((1, 64))
+    masks = _masks(key, range(4), "deterministic by place")
     for i, mask in enumerate(masks):
-        alone = draws.apply(Masks(), {}, ones, None, key, jnp.array([i]))[0]
-        np.testing.assert_array_equal(alone[0], mask)
+        np.testing.assert_array_equal(_masks(key, [i])[0], mask)
     noise = _masks(key, range(4), "normal")
     kept = {}
 
@@ -160,7 +164,8 @@ def test_masks_are_flaxs_own_of_each_examples_key(key):
         def __call__(self):
             kept["key"] = self.make_rng("dropout")
 
-    Ask().apply({}, rngs={"dropout": key})
+    call = keys.stream(key, "d/masks/0", 5)
+    Ask().apply({}, rngs={"dropout": keys.stream(call, "dropout", 0)})
     for i, row in enumerate(noise):
         expected = jax.random.normal(jax.random.fold_in(kept["key"], i), (64,))
         np.testing.assert_array_equal(row, expected)

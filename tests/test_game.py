@@ -9,11 +9,21 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import InputError, parallel
+from jaxgan import (
+    EMA,
+    Game,
+    InputError,
+    Memory,
+    Move,
+    Objective,
+    Player,
+    init,
+    make_train_step,
+    make_update,
+    parallel,
+)
 from jaxgan.checkpoint import leaves
 from jaxgan.count import Count
-from jaxgan.game import EMA, Game, Memory, Objective, Player, init
-from jaxgan.update import Move, make_train_step, make_update
 from tests import games, zoo
 
 KEY = games.KEY
@@ -56,10 +66,8 @@ def test_classical_game_is_that_of_gan_to_the_bit(make):
             old, expected = games.step(maker, gan)(old, games.batch(), KEY)
             assert found.keys() == expected.keys()
             games.assert_equal(found, expected)
-    for name in ("generator", "discriminator"):
-        games.assert_equal(new.players[name], getattr(old, name))
-    games.assert_equal(new.averages["generator"], old.ema)
-    assert int(new.images) == int(old.images) == 48
+    games.assert_equal(new, old)
+    assert int(new.images) == 48
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -92,20 +100,20 @@ def test_one_device_eight_and_microbatches_play_the_same(name):
             state, metrics = step(state, batch, KEY)
         return jax.device_get((state, metrics))
 
-    alone = play(jax.jit(make_train_step(game, ROUND)), state)
-    step = make_train_step(game, ROUND, axis_name=parallel.AXIS)
+    alone = play(jax.jit(make_train_step(game, schedule=ROUND)), state)
+    step = make_train_step(game, schedule=ROUND, axis_name=parallel.AXIS)
     shared = play(parallel.spread(step, batch_axis=1), parallel.put_shared(state))
     close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
     jax.tree.map(close, shared, alone)
     if name == "bigan":  # batch norm sees each part by itself
-        step = make_train_step(game, ROUND, microbatches=4)
+        step = make_train_step(game, schedule=ROUND, microbatches=4)
         jax.tree.map(close, play(jax.jit(step), state), alone)
 
 
 def test_pmap_and_shard_map_are_the_same_to_the_bit():
     game, batch = zoo.cyclegan(), pairs()
     state = init(game, KEY, first(batch))
-    step = make_train_step(game, ROUND, axis_name=parallel.AXIS)
+    step = make_train_step(game, schedule=ROUND, axis_name=parallel.AXIS)
     mesh = jax.sharding.Mesh(np.array(jax.devices()), (parallel.AXIS,))
     sharded = jax.jit(parallel.shard(step, mesh, batch_axis=1))
     spread = parallel.spread(step, batch_axis=1)
@@ -131,7 +139,7 @@ def as_float(pixels):
 def test_a_state_resumes_to_the_bit():
     """Through bytes: leaf by leaf, as a checkpoint holds them."""
     game, batch = zoo.cyclegan(), pairs()
-    step = jax.jit(make_train_step(game, ROUND))
+    step = jax.jit(make_train_step(game, schedule=ROUND))
     state, _ = step(init(game, KEY, first(batch)), batch, KEY)
     stored = {path: np.asarray(leaf) for path, leaf in leaves.by_path(state).items()}
     like = jax.eval_shape(lambda: init(game, KEY, first(batch)))
@@ -216,7 +224,7 @@ def test_moves_with_a_period_are_made_in_their_rounds():
         players={"p": player}, objectives={"o": objective, "lazy": objective}, clock="o"
     )
     schedule = ("o", "o", Move(objective="lazy", fresh=False, every=3))
-    step = jax.jit(make_train_step(game, schedule))
+    step = jax.jit(make_train_step(game, schedule=schedule))
     batch = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), POINTS)
     state, lazy = init(game, KEY, POINTS), []
     for _ in range(4):
@@ -226,7 +234,7 @@ def test_moves_with_a_period_are_made_in_their_rounds():
     np.testing.assert_allclose(lazy, [17, 0, 0, 17])  # the last fresh batch, or none
     assert {name: int(n) for name, n in state.updates.items()} == {"o": 8, "lazy": 2}
     assert int(state.images) == 8 * 16
-    with pytest.raises(InputError, match=r"2 fresh batches"):
+    with pytest.raises(InputError, match=r"\[2 b"):
         step(state, jax.tree.map(lambda x: x[:1], batch), KEY)
 
 
@@ -270,4 +278,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match="one number an example"):
         make_update(scalar, "o")(state, POINTS, KEY)
     with pytest.raises(InputError, match="begins with"):
-        make_train_step(game, (Move(objective="o", fresh=False),))
+        make_train_step(game, schedule=(Move(objective="o", fresh=False),))

@@ -39,7 +39,9 @@ def _after_one_step(name, microbatches: int, devices: int = 1):
         )
         step = parallel.spread(step, batch_axis=1, devices=jax.devices()[:devices])
     new, metrics = step(state, batch, games.KEY)
-    return jax.device_get((new.generator.params, new.discriminator.params, metrics))
+    return jax.device_get(
+        (games.generator(new).params, games.discriminator(new).params, metrics)
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,26 +68,31 @@ def test_batch_norm_normalises_each_part_by_itself(key):
     gan = games.dcgan(**SGD)
     state, batch = games.init(gan), games.batch()
     step = jaxgan.make_d_step(gan, microbatches=2)
-    parts = jax.jit(step)(state, batch, key)[0].discriminator
+    parts = games.discriminator(jax.jit(step)(state, batch, key)[0])
 
     @jax.jit
     def half(collections, batch, index):
-        network = state.discriminator.replace(collections=collections)
+        network = games.discriminator(state).replace(collections=collections)
         with mock.patch.object(keys, "example_indices", return_value=index):
-            start = state.replace(discriminator=network)
-            return jaxgan.make_d_step(gan)(start, batch, key)[0].discriminator
+            players = {**state.players, "discriminator": network}
+            start = state.replace(players=players)
+            return games.discriminator(jaxgan.make_d_step(gan)(start, batch, key)[0])
 
     index = jnp.arange(16, dtype=jnp.int32)
     halves = jax.tree.map(lambda x: x.reshape(2, 8, *x.shape[1:]), (batch, index))
-    first = half(state.discriminator.collections, *jax.tree.map(lambda x: x[0], halves))
+    first = half(
+        games.discriminator(state).collections,
+        *jax.tree.map(lambda x: x[0], halves),
+    )
     second = half(first.collections, *jax.tree.map(lambda x: x[1], halves))
     mean = jax.tree.map(lambda a, b: (a + b) / 2, first.params, second.params)
     games.assert_close(parts.params, mean, rtol=0, atol=1e-5)
     games.assert_close(parts.collections, second.collections, rtol=1e-5, atol=1e-7)
 
-    whole = jax.jit(jaxgan.make_d_step(gan))(state, batch, key)[0].discriminator
+    whole, _ = jax.jit(jaxgan.make_d_step(gan))(state, batch, key)
+    whole = games.discriminator(whole)
     moved = lambda network: jax.tree.leaves(
-        jax.tree.map(jnp.subtract, network.params, state.discriminator.params)
+        jax.tree.map(jnp.subtract, network.params, games.discriminator(state).params)
     )
     assert any(
         np.abs(a - b).max() > 0.01 * np.abs(a).max()

@@ -13,10 +13,11 @@ from tests import games
 def test_samples_come_from_the_averaged_generator(key):
     gan = games.mlp()
     state = games.init(gan)
-    state = state.replace(ema=jax.tree.map(lambda x: 2 * x + 0.1, state.ema))
+    moved = jax.tree.map(lambda x: 2 * x + 0.1, games.average(state))
+    state = state.replace(averages={"generator": moved})
     made = jaxgan.sample(gan, state, key, 5)
     z = sampling.latents(gan, key, 5)
-    expected = gan.generator.apply(state.ema, z, train=False)
+    expected = gan.generator.apply(games.average(state), z, train=False)
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -37,7 +38,7 @@ def test_samples_take_labels_in_order(key):
     labels = jnp.array([3, 1, 4, 1, 5])
     made = jaxgan.sample(gan, state, key, 5, condition=labels, batch_size=2)
     z = sampling.latents(gan, key, 5)
-    expected = gan.generator.apply(state.ema, z, labels, train=False)
+    expected = gan.generator.apply(games.average(state), z, labels, train=False)
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -51,8 +52,8 @@ def test_samples_take_labels_in_order(key):
             r'conditional on "label", but none was given',
         ),
         ({}, 2, [0, 1], "conditional on nothing, but one was given"),
-        ({"condition": "label"}, 3, [0, 1], "each of its 3 images, got 2"),
-        ({}, 0, None, "at least 1 image, got count=0"),
+        ({"condition": "label"}, 3, [0, 1], "each of its 3 examples"),
+        ({}, 0, None, "at least 1 example, got count=0"),
     ],
     ids=["no labels", "labels unasked", "too few labels", "none"],
 )

@@ -57,7 +57,7 @@ def test_penalty_conditions_each_example_on_its_own_label(key):
     _, metrics = games.step(jaxgan.make_d_step, gan)(state, batch, key)
 
     def logit(x, label):
-        variables = state.discriminator.variables
+        variables = games.discriminator(state).variables
         return gan.discriminator.apply(variables, x[None], label[None], train=True)[0]
 
     real = images.as_float(batch["image"])
@@ -89,7 +89,7 @@ def test_generator_terms_join_the_loss_of_a_paired_task(key):
     step = lambda weight: jax.jit(jaxgan.make_g_step(game(weight)))(state, batch, key)
     loss = lambda weight: step(weight)[1]["g_loss"]
     fake = Translator().apply(
-        state.generator.variables, jnp.zeros((16, 0)), source, train=True
+        games.generator(state).variables, jnp.zeros((16, 0)), source, train=True
     )
     np.testing.assert_allclose(
         loss(10.0) - loss(0.0), 10 * jnp.abs(fake - batch["image"]).mean(), rtol=1e-4
@@ -97,8 +97,8 @@ def test_generator_terms_join_the_loss_of_a_paired_task(key):
     step = jax.jit(jaxgan.make_train_step(game(10.0)))
     for _ in range(200):
         state, _ = step(state, jax.tree.map(lambda x: x[None], batch), key)
-    np.testing.assert_allclose(state.generator.params["scale"], -1, atol=0.1)
-    np.testing.assert_allclose(state.generator.params["shift"], 0.5, atol=0.1)
+    np.testing.assert_allclose(games.generator(state).params["scale"], -1, atol=0.1)
+    np.testing.assert_allclose(games.generator(state).params["shift"], 0.5, atol=0.1)
 
 
 class Translator(games.nn.Module):

@@ -5,8 +5,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import losses, nets
-from jaxgan.game import EMA, Game, Memory, Objective, Player
+from jaxgan import EMA, Game, Memory, Objective, Player, losses, nets
 
 # Not Adam, whose first steps are signs: rounding, another on every number of devices,
 # would decide those of a bias before batch norm.
@@ -87,6 +86,12 @@ def classical(gan) -> Game:
     )
 
 
+def new_images(nets, keys, condition):
+    """The generator's of Gaussian latents: what to look at of `bigan`."""
+    z = jax.vmap(lambda key: jax.random.normal(key, (LATENT,)))(keys)
+    return nets("generator", z)
+
+
 def bigan(noise: float = 0.0) -> Game:
     """Donahue et al. 2017: an encoder moves with the generator."""
 
@@ -117,10 +122,16 @@ def bigan(noise: float = 0.0) -> Game:
             "g": Objective(players=("generator", "encoder"), loss=g_loss),
         },
         clock="g",
+        sample=new_images,
     )
 
 
 POOL = 8
+
+
+def translations(nets, keys, condition):
+    """Both ways, of a condition ``{"a": [b ...], "b": [b ...]}``, for `cyclegan`."""
+    return {"b": nets("ab", condition["a"]), "a": nets("ba", condition["b"])}
 
 
 def cyclegan() -> Game:
@@ -171,4 +182,5 @@ def cyclegan() -> Game:
         },
         clock="g",
         memory={"pool": pool},
+        sample=translations,
     )

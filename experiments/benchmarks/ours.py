@@ -19,7 +19,7 @@ from experiments.benchmarks.works import Work
 from jaxgan import GAN, compiled, data, init, losses, nets, parallel, penalties, sample
 from jaxgan import keys as streams
 from jaxgan.chunks import make_chunk
-from jaxgan.steps import make_train_step
+from jaxgan.rounds import make_train_step
 
 CHUNK = 100
 """Steps in one call at most: as many as a run takes between two lines of metrics."""

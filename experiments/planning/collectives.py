@@ -2,7 +2,7 @@
 
 XLA merges all-reduces that do not wait for one another, those of both players' updates
 too. Each part of a merged one keeps the name of the operation that asked for it, in
-which are the scopes of `jaxgan.steps` and `jaxgan.updates` and Flax's layers.
+which are the scopes of `jaxgan.update` and `jaxgan.means` and Flax's layers.
 """
 
 import dataclasses

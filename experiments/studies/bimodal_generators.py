@@ -28,7 +28,7 @@ class Affine(nn.Module):
     std: float
 
     @nn.compact
-    def __call__(self, z, condition=None, *, train):
+    def __call__(self, z):
         mean = self.param("mean", self.mean, (), jnp.float32)
         std = nn.initializers.constant(self.std)
         return mean + z * self.param("std", std, (), jnp.float32)
@@ -72,10 +72,10 @@ class Flexible(nn.Module):
     apart: float
 
     @nn.compact
-    def __call__(self, z, condition=None, *, train):
-        start = Affine(nn.initializers.zeros, self.std)(z, train=train)
+    def __call__(self, z):
+        start = Affine(nn.initializers.zeros, self.std)(z)
         perceptron = nets.mlp.Generator((1,), width=self.width, bounded=False)
-        return self.apart * jnp.tanh(4 * z) + start + perceptron(z, train=train)
+        return self.apart * jnp.tanh(4 * z) + start + perceptron(z, train=True)
 
 
 def flexible(f: Divergence, width: int) -> Flexible:

@@ -108,7 +108,7 @@ def train_affine(config: Config, f: Divergence) -> dict[str, list[float]]:
     """Where the affine generators of one divergence end."""
 
     def measure(gan, state, key):
-        return state.ema["params"]
+        return state.averages["generator"]["params"]
 
     ends = play(config, make_gan(f, affine(f), config.affine_rate, config), measure)
     return {"mean": ends["mean"].tolist(), "std": np.abs(ends["std"]).tolist()}

@@ -40,6 +40,7 @@ from experiments.studies.study import (
 )
 from jaxgan import keys, losses, population, sampling
 from jaxgan.theory import densities
+from jaxgan.update import with_params
 
 DATA = densities.mixture([[-0.5], [0.9]], std=[0.45, 0.35], weights=[3, 2])
 # Bins of 0.02; the two beyond the ends hold what an early generator throws there.
@@ -88,7 +89,7 @@ class Curve(nn.Module):
     gain: float
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train):
+    def __call__(self, x):
         spread = nn.initializers.normal(self.gain)
         x = nn.tanh(nn.Dense(self.width, kernel_init=spread, bias_init=spread)(x))
         x = nn.tanh(nn.Dense(self.width)(x))
@@ -145,36 +146,33 @@ def draw(config: Config, count: int, key: Any, step: Any) -> dict[str, Array]:
     return {"image": points.reshape(count, config.batch_size, 1)}
 
 
-def look(gan: jaxgan.GAN, state: jaxgan.GANState, key: Any) -> dict[str, Any]:
-    """What is known of a game at one moment; its players, to train D on later."""
+def look(gan: jaxgan.GAN, state: jaxgan.GameState, key: Any) -> dict[str, Any]:
+    """What is known of a game at one moment; its parameters, to train D on later."""
     generate = lambda z: sampling.generate(
-        gan, state.generator.variables, jnp.asarray(z, jnp.float32)[:, None]
+        gan, state.players["generator"].variables, jnp.asarray(z, jnp.float32)[:, None]
     )
     return {
         "model": masses(generate(LATENTS)[:, 0], jnp.asarray(EDGES, jnp.float32)),
         "judged": _judge(gan, state),
         "mapped": generate(ARROWS)[:, 0],
-        "players": (state.generator.params, state.discriminator.params),
+        "params": {name: player.params for name, player in state.players.items()},
     }
 
 
-def _judge(gan: jaxgan.GAN, state: jaxgan.GANState) -> Array:
+def _judge(gan: jaxgan.GAN, state: jaxgan.GameState) -> Array:
     middles = jnp.asarray(MIDDLES, jnp.float32)[:, None]
-    variables = state.discriminator.variables
-    logits = gan.discriminator.apply(variables, middles, train=False)
+    variables = state.players["discriminator"].variables
+    logits = gan.discriminator.apply(variables, middles)
     return jax.nn.sigmoid(jnp.asarray(logits))
 
 
-def train_alone(config: Config, updates: int, players: Any, key: Any) -> Array:
+def train_alone(config: Config, updates: int, params: Any, key: Any) -> Array:
     """D at the bins after it trained on, the generator waiting."""
     gan = make_gan(config, updates)
     # Twice the batch: what is left of its error is the noise of its gradients.
     data = lambda step: {"image": draw(config, 2, key, step)["image"].reshape(-1, 1)}
     state = jaxgan.init(gan, key, data(0))
-    state = state.replace(
-        generator=state.generator.replace(params=players[0]),
-        discriminator=state.discriminator.replace(params=players[1]),
-    )
+    state = with_params(state, params)
     d_step = jaxgan.make_d_step(gan)
     step = lambda i, state: d_step(state, data(i), key)[0]
     return _judge(gan, lax.fori_loop(0, updates, step, state))
@@ -195,9 +193,9 @@ def play(config: Config) -> dict[str, Any]:
         measure=look,
     )
     seen = dict(trained.measures)
-    alone = lambda players, key: train_alone(config, config.d_alone, players, key)
-    players = jax.tree.map(lambda leaf: leaf[:, chosen], seen.pop("players"))
-    best = jax.jit(jax.vmap(jax.vmap(alone, (0, None))))(players, members)
+    alone = lambda params, key: train_alone(config, config.d_alone, params, key)
+    params = jax.tree.map(lambda leaf: leaf[:, chosen], seen.pop("params"))
+    best = jax.jit(jax.vmap(jax.vmap(alone, (0, None))))(params, members)
     seen = {name: np.asarray(values, np.float64) for name, values in seen.items()}
     p, best = data_masses(), np.asarray(best, np.float64)
     jsd = jensen_shannon(p, seen["model"])

@@ -35,7 +35,7 @@ class Line(nn.Module):
     """A generator that moves its latents along the first axis by one parameter."""
 
     @nn.compact
-    def __call__(self, z, condition=None, *, train):
+    def __call__(self, z):
         shift = self.param("shift", nn.initializers.zeros, (), jnp.float32)
         return z.at[:, 0].add(shift)
 
@@ -44,7 +44,7 @@ class First(nn.Module):
     """A discriminator whose logit is the first coordinate."""
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train):
+    def __call__(self, x):
         return x[:, 0] * self.param("slope", nn.initializers.ones, (), jnp.float32)
 
 
@@ -91,7 +91,7 @@ def told_by_identity(loss: losses.AdversarialLoss, logit: Any) -> Any:
     return jaxgan.make_g_step(gan)(state, batch, key)[1]["g_grad_norm"]
 
 
-def judge(gan: jaxgan.GAN, state: jaxgan.GANState, key: Key) -> dict[str, Array]:
+def judge(gan: jaxgan.GAN, state: jaxgan.GameState, key: Key) -> dict[str, Array]:
     """A discriminator's estimates, and what it would tell each generator.
 
     Returns:
@@ -101,16 +101,17 @@ def judge(gan: jaxgan.GAN, state: jaxgan.GANState, key: Key) -> dict[str, Array]
     real_key, fake_key, noise_key = jax.random.split(key, 3)
     u = jax.random.uniform(real_key, (_JUDGED,))
     z = jax.vmap(lambda key: gan.prior(key, 2))(jax.random.split(fake_key, _JUDGED))
-    sigma = 0.0 if gan.instance_noise is None else gan.instance_noise(state.images)
+    seen = state.images.as_float()
+    sigma = 0.0 if gan.instance_noise is None else gan.instance_noise(seen)
     noise = sigma * jax.random.normal(noise_key, (2, _JUDGED, 2))
 
     def logits(x):
-        variables = state.discriminator.variables
+        variables = state.players["discriminator"].variables
         return jnp.asarray(gan.discriminator.apply(variables, x, train=False))
 
     def of_fakes(shift):
-        params = {"shift": state.generator.params["shift"] + shift}
-        x = gan.generator.apply({"params": params}, z, train=False)
+        params = {"shift": state.players["generator"].params["shift"] + shift}
+        x = gan.generator.apply({"params": params}, z)
         return logits(jnp.asarray(x) + noise[0])
 
     r = logits(jnp.stack([jnp.zeros_like(u), u], axis=-1) + noise[1])
@@ -214,7 +215,7 @@ def moving(
         make_gan,
         members,
         {"sigma": np.array([0, sigma, sigma]), "fading": np.array([0, 0, 1 / images])},
-        lambda gan, state, key: abs(1 + state.generator.params["shift"]),
+        lambda gan, state, key: abs(1 + state.players["generator"].params["shift"]),
         steps=steps,
         d_steps=d_steps,
         every=steps // 20,

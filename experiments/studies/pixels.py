@@ -19,7 +19,7 @@ from experiments.studies.study import StudyConfig
 from jaxgan import GAN, init, make_train_step
 from jaxgan import keys as streams
 from jaxgan.data import load
-from jaxgan.gan import GANState
+from jaxgan.game import GameState
 from jaxgan.typing import Key
 
 VALIDATION = {"mnist": 10_000, "digits": 300}
@@ -124,7 +124,7 @@ def components(rows: Float[np.ndarray, "n d"], count: int) -> Components:
 @partial(jax.jit, static_argnums=(0, 3, 4))
 def trained(
     gan: GAN, images: Shaped[Array, "n ..."], key: Key, steps: int, batch: int
-) -> GANState:
+) -> GameState:
     """The game after ``steps`` updates on batches drawn with replacement."""
     step = make_train_step(gan)
 

@@ -93,7 +93,7 @@ class Waves(nn.Module):
     depth: int
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train):
+    def __call__(self, x):
         phase = nn.initializers.uniform(2 * np.pi)
         waves = nn.Dense(
             self.width, kernel_init=nn.initializers.normal(1.4), bias_init=phase

@@ -194,7 +194,8 @@ def play(
         while int(state.step) < steps:
             count = min(config.every, steps - int(state.step))
             state = advance(gan, state, digits, key, count, config.batch_size)
-            if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(state.ema)):
+            average = jax.tree.leaves(state.averages["generator"])
+            if not all(bool(jnp.isfinite(x).all()) for x in average):
                 return {"curve": curve, "shown": [], "diverged": int(state.step)}
             images = sample(gan, state, key, config.samples)
             curve.append({"step": int(state.step), **judge(images, eyes)})

@@ -1,32 +1,27 @@
 """The pieces of `experiments.studies.tricks` that jaxgan does not bring.
 
-Two networks, a prior, the interval of a paired difference, and two discriminator
-updates: one that mixes real and fake in a batch, one that remembers old fakes.
+Two networks, a prior, the interval of a paired difference, and two games whose
+discriminator has another loss: one mixes real and fake in a batch, one remembers old
+fakes.
 """
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 from scipy import stats
 
-from jaxgan import GAN, GANState, init, keys, make_g_step, population, sampling
-from jaxgan.draws import Draws
-from jaxgan.population import Draw
-from jaxgan.typing import Batch, Key, Variables
+from jaxgan import GAN, Game, GameState, Memory, Nets, Objective, Turn, keys
+from jaxgan.gan import latents
+from jaxgan.methods.cyclegan import Pool, places_by
+from jaxgan.typing import Batch, Key
 
 SAMPLES = 2_500  # of one generator
 MEMORY = 1_024  # old fakes that are kept
-
-DStep = Callable[[GANState, Array, Batch, Key], tuple[GANState, Array]]
-"""``(state, memory, batch, key) -> (state, memory)``, the batch being ``[b ...]``."""
-Trainer = Callable[[GAN, Key, Draw, int], Array]
-"""``(gan, keys [n], draw, steps) -> samples [n s ...]`` of the trained generators."""
 
 
 class Dropped(nn.Module):
@@ -38,7 +33,7 @@ class Dropped(nn.Module):
     rate: float = 0.5
 
     @nn.compact
-    def __call__(self, z, condition=None, *, train: bool):
+    def __call__(self, z, *, train: bool):
         for _ in range(2):
             z = nn.relu(nn.Dense(self.width)(z))
             z = nn.Dropout(self.rate, deterministic=not train)(z)
@@ -53,7 +48,7 @@ class Normalised(nn.Module):
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train: bool):
+    def __call__(self, x, *, train: bool):
         for _ in range(2):
             x = nn.Dense(self.width, use_bias=False)(x)
             x = nn.BatchNorm(
@@ -68,113 +63,74 @@ def uniform_prior(key: Key, latent_dim: int) -> Float[Array, " z"]:
     return jax.random.uniform(key, (latent_dim,), minval=-1.0)
 
 
-def standard(gan: GAN, members: Key, draw: Draw, steps: int) -> Array:
-    """A `Trainer`: Algorithm 1 as jaxgan plays it."""
-    trained = population.train(
-        lambda: gan, members, {}, draw, steps=steps, measure=samples
-    )
-    return trained.measures[:, -1]
-
-
-def with_d_step(make_d_step: Callable[[GAN], DStep]) -> Trainer:
-    """A `Trainer` whose discriminator moves by a step of the study's own."""
-
-    def train(gan: GAN, members: Key, draw: Draw, steps: int) -> Array:
-        d_step, g_step = make_d_step(gan), make_g_step(gan)
-
-        def one(key):
-            batch = lambda step: jax.tree.map(lambda x: x[0], draw(key, step))
-            state = init(gan, key, batch(0))
-
-            def step(i, carry):
-                state, memory = carry
-                state, memory = d_step(state, memory, batch(i), key)
-                return g_step(state, batch(i), key)[0], memory
-
-            memory = fakes(gan, state, jax.random.fold_in(key, 0), MEMORY)
-            state, _ = lax.fori_loop(0, steps, step, (state, memory))
-            return samples(gan, state, keys.stream(key, "measure", steps))
-
-        return jax.jit(jax.vmap(one))(members)
-
-    return train
-
-
-def samples(gan: GAN, state: GANState, key: Key) -> Array:
-    """What the generator makes, ``[s ...]``; dropout stays on, as the tip asks."""
-    z = sampling.latents(gan, key, SAMPLES)
-    made: Any = gan.generator.apply(
-        state.generator.variables, z, None, train=True, rngs={"dropout": key}
-    )
-    return made
-
-
-def fakes(gan: GAN, state: GANState, key: Key, count: int) -> Array:
-    """The fakes that the library's discriminator update would see."""
-    draw = Draws("d", key, state.discriminator.step, jnp.arange(count))
-    z = jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(draw("latent"))
-    return sampling.generate(gan, state.generator.variables, z)
-
-
-def mixed(gan: GAN) -> DStep:
+def mixed(gan: GAN) -> Game:
     """Real and fake in one batch, so that batch norm takes its statistics over both."""
-
-    def d_step(state, memory, batch, key):
-        real = batch["image"]
-        both = jnp.concatenate([real, fakes(gan, state, key, len(real))])
-
-        def judge(variables):
-            logits, collections = play(gan, variables, both)
-            return *jnp.split(logits, 2), collections
-
-        return improve(gan, state, judge), memory
-
-    return d_step
+    return _with_d_loss(gan, mixed_loss)
 
 
-def replaying(gan: GAN) -> DStep:
+def mixed_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
+    """``loss.discriminator`` of logits that come from one batch, ``[b]``."""
+    real = batch["image"]
+    fake = nets("generator", latents(gan, turn))
+    logits = nets("discriminator", jnp.concatenate([real, fake]))
+    return gan.loss.discriminator(*jnp.split(logits, 2)), {}
+
+
+def replaying(gan: GAN, size: int) -> Game:
     """Half of the fakes are old ones, whose places in the memory new ones take.
 
-    Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
+    Shrivastava et al. 2017, arXiv:1612.07828, section 2.3; the memory fills up first.
+
+    Args:
+        gan: the game.
+        size: of a point ``[d]``.
     """
 
-    def d_step(state, memory, batch, key):
-        real = batch["image"]
-        half = len(real) // 2
-        fresh = fakes(gan, state, key, len(real))
-        chosen = keys.stream(key, "memory", state.discriminator.step)
-        place = jax.random.randint(chosen, (half,), 0, len(memory))
-        fake = jnp.concatenate([memory[place], fresh[half:]])
+    def empty() -> Pool:
+        return Pool(images=jnp.zeros((MEMORY, size)), size=jnp.int32(0))
 
-        def judge(variables):
-            real_logits, new = play(gan, variables, real)
-            fake_logits, new = play(gan, {**variables, **new}, fake)
-            return real_logits, fake_logits, new
+    def keep(pool: Pool, outputs: Any, turn: Turn) -> Pool:
+        return pool.stored(outputs["fake"], *every_second(pool, turn))
 
-        return improve(gan, state, judge), memory.at[place].set(fresh[:half])
-
-    return d_step
+    memory = Memory(init=empty, update=keep, after=("d",), whole=("fake",))
+    return _with_d_loss(gan, replaying_loss, {"fakes": memory})
 
 
-def play(gan: GAN, variables: Variables, x: Array) -> tuple[Array, Variables]:
-    """The discriminator's logits, and its collections after them."""
-    played: Any = gan.discriminator.apply(
-        variables, x, None, train=True, mutable=["batch_stats"]
+def replaying_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
+    """``loss.discriminator`` of new fakes and old, ``[b]``; the new are an output."""
+    fake = nets("generator", latents(gan, turn))
+    pool = turn.memory["fakes"]
+    shown = pool.shown(fake, *every_second(pool, turn))
+    real_logits = nets("discriminator", batch["image"])
+    fake_logits = nets("discriminator", shown)
+    return gan.loss.discriminator(real_logits, fake_logits), {"fake": fake}
+
+
+def every_second(pool: Pool, turn: Turn) -> tuple[Array, Array]:
+    """Where the new fakes belong in the pool, ``[b]``, and which of them stay there."""
+    order = jax.random.permutation(turn.draws.stream("memory"), len(pool.images))
+    index = turn.draws.index
+    return places_by(pool.size, index, index % 2 == 0, order)
+
+
+def _with_d_loss(gan: GAN, loss: Any, memory: dict[str, Memory] | None = None) -> Game:
+    d = Objective(players=("discriminator",), loss=functools.partial(loss, gan))
+    return Game(
+        players=gan.players,
+        objectives={**gan.objectives, "d": d},
+        clock=gan.clock,
+        memory=memory or {},
+        sample=gan.sample,
     )
-    return played
 
 
-def improve(gan: GAN, state: GANState, judge: Callable[[Variables], Any]) -> GANState:
-    """One optimizer step of D, ``judge(variables) -> (real, fake, collections)``."""
-    network = state.discriminator
-
-    def objective(params):
-        real, fake, new = judge({"params": params, **network.collections})
-        return gan.loss.discriminator(real, fake).mean(), new
-
-    grads, collections = jax.grad(objective, has_aux=True)(network.params)
-    moved = network.apply_gradients(grads=grads, collections=collections)
-    return state.replace(discriminator=moved)
+def samples(game: Game, state: GameState, key: Key) -> Array:
+    """What the generator makes, ``[s ...]``; dropout stays on, as the tip asks."""
+    turn = Turn.first("sample", key, state.memory, SAMPLES)
+    variables = {name: player.variables for name, player in state.players.items()}
+    example_keys = keys.per_example(keys.stream(key, "sample", 0), turn.draws.index)
+    assert game.sample is not None
+    return game.sample(Nets(game.players, variables, turn), example_keys, None)
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:

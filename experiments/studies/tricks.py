@@ -33,7 +33,7 @@ from experiments.studies.study import (
     seeds,
     spread,
 )
-from jaxgan import GAN, keys, losses, nets
+from jaxgan import GAN, Game, keys, losses, nets, population
 
 BASE, OTHER = "base", "base, other seeds"
 CONTROL = "control: other seeds, nothing else"
@@ -86,10 +86,9 @@ class Config(StudyConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A game, how it is trained, and how it sees pixels: black and white."""
+    """A game, and how it sees pixels: black and white."""
 
-    gan: GAN
-    train: tips.Trainer = tips.standard
+    game: Game
     pixels: tuple[float, float] = (-1.0, 1.0)
 
 
@@ -130,10 +129,8 @@ def recipes(config: Config, problem: Problem) -> dict[str, Recipe]:
         ),
     }
     found = {name: Recipe(game) for name, game in games.items()}
-    found["batch norm, mixed"] = Recipe(
-        games["batch norm"], tips.with_d_step(tips.mixed)
-    )
-    found["replay"] = Recipe(gan, tips.with_d_step(tips.replaying))
+    found["batch norm, mixed"] = Recipe(tips.mixed(games["batch norm"]))
+    found["replay"] = Recipe(tips.replaying(gan, size))
     if problem.bounded:
         unbounded = nets.mlp.Generator((size,), width=width, bounded=False)
         raw = dataclasses.replace(gan, generator=unbounded)
@@ -153,7 +150,15 @@ def play(config: Config, problem: Problem, name: str) -> Scores:
         x = problem.sample(keys.stream(key, "data", step), config.batch_size)
         return {"image": (black + (x + 1) / 2 * (white - black))[None]}
 
-    made = np.asarray(recipe.train(recipe.gan, members, draw, problem.steps))
+    trained = population.train(
+        lambda: recipe.game,
+        members,
+        {},
+        draw,
+        steps=problem.steps,
+        measure=tips.samples,
+    )
+    made = np.asarray(trained.measures[:, -1])
     return problem.judge((made - black) / (white - black) * 2 - 1)
 
 

@@ -1,7 +1,7 @@
 """The arrays of a state: whether they are finite, what their bits are, where they lie.
 
 The arrays of a state are its leaves. A leaf is named by its path in the tree, such as
-``.generator.params['Dense_0']['kernel']``.
+``.players['generator'].params['Dense_0']['kernel']``.
 """
 
 import hashlib
@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.gan import GANState
+from jaxgan.game import GameState
 
 
-def is_finite(state: GANState) -> bool:
+def is_finite(state: GameState) -> bool:
     """Whether every number of the state is finite."""
     return bool(_is_finite(jax.tree.leaves(state)))
 
@@ -24,7 +24,7 @@ def _is_finite(leaves):
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
 
 
-def check_finite(state: GANState) -> None:
+def check_finite(state: GameState) -> None:
     """Raises FloatingPointError unless every number is finite, naming a leaf."""
     if not is_finite(state):
         bad = [
@@ -36,7 +36,7 @@ def check_finite(state: GANState) -> None:
         )
 
 
-def digest(state: GANState) -> str:
+def digest(state: GameState) -> str:
     """SHA-256 of the state's leaves, in tree order: equal for equal bits."""
     sha = hashlib.sha256()
     for leaf in jax.tree.leaves(state):
@@ -67,19 +67,19 @@ def shape_of(leaf: Any) -> str:
     return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
 
 
-def on_host(state: GANState) -> Any:
+def on_host(state: GameState) -> Any:
     """The state with NumPy arrays; on a CPU they may share the state's memory."""
     return jax.tree.map(np.asarray, state)
 
 
-def unread(like: GANState) -> Any:
+def unread(like: GameState) -> Any:
     """NumPy arrays of the shapes of ``like``, which take no memory."""
     return jax.tree.map(
         lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), like
     )
 
 
-def put_like(state: Any, like: GANState) -> GANState:
+def put_like(state: Any, like: GameState) -> GameState:
     """Copies the arrays to the devices where those of ``like`` lie.
 
     Every process holds all of the arrays and puts its own devices' part of them.

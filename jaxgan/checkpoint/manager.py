@@ -20,7 +20,7 @@ from jaxgan.checkpoint.errors import (
 )
 from jaxgan.checkpoint.reading import Restored, read
 from jaxgan.checks import InputError
-from jaxgan.gan import GANState
+from jaxgan.game import GameState
 
 
 class Checkpoints:
@@ -81,7 +81,7 @@ class Checkpoints:
         names = [path.name for path in self.directory.glob("*") if path.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def save(self, state: GANState, notes: dict[str, Any] | None = None) -> None:
+    def save(self, state: GameState, notes: dict[str, Any] | None = None) -> None:
         """Starts writing; the state may be donated at once, it has been copied.
 
         A step that is already on disk is not written again.
@@ -122,7 +122,7 @@ class Checkpoints:
         with self._reported():
             self._manager.wait_until_finished()
 
-    def restore(self, like: GANState) -> Restored:
+    def restore(self, like: GameState) -> Restored:
         """The newest checkpoint that is, to the bit, what was saved.
 
         Damaged ones that are newer are moved to ``damaged`` beside the directory, so

@@ -11,7 +11,7 @@ from etils import epath  # Orbax's own paths
 from jaxgan import processes
 from jaxgan.checkpoint import leaves, record
 from jaxgan.checkpoint.errors import Damaged, reason_of
-from jaxgan.gan import GANState
+from jaxgan.game import GameState
 
 T = TypeVar("T")
 
@@ -19,11 +19,11 @@ T = TypeVar("T")
 class Restored(NamedTuple):
     """A checkpoint: the state, and the notes that were saved with it."""
 
-    state: GANState
+    state: GameState
     notes: dict[str, Any]
 
 
-def read(path: Path, like: GANState) -> tuple[Restored, list[str]]:
+def read(path: Path, like: GameState) -> tuple[Restored, list[str]]:
     """The checkpoint in ``path``, and which versions are others than those here.
 
     Without Orbax's own manager, whose processes wait for each other: one that cannot
@@ -69,7 +69,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         return record.unseal(handler.restore(epath.Path(path)))
 
 
-def _read_arrays(path: Path, like: GANState, found: dict[str, Any]) -> Any:
+def _read_arrays(path: Path, like: GameState, found: dict[str, Any]) -> Any:
     args = ocp.args.StandardRestore(leaves.unread(like))
     with closing(ocp.StandardCheckpointHandler()) as handler:
         state = handler.restore(epath.Path(path), args=args)

@@ -18,7 +18,7 @@ from jaxgan.checkpoint import leaves
 from jaxgan.checkpoint.errors import Damaged
 from jaxgan.checks import InputError
 
-FORMAT = 1
+FORMAT = 2  # 1: up to jaxgan 0.1.0, states of two players only
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 _NAMED_AT_MOST = 3
@@ -110,6 +110,13 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
             f"{where} has format {record['format']}, written by jaxgan "
             f"{record['versions']['jaxgan']}; here is jaxgan {versions()['jaxgan']}, "
             f"which reads formats up to {FORMAT}. Install the newer jaxgan."
+        )
+    if record["format"] < FORMAT:
+        raise InputError(
+            f"{where} has format {record['format']}, written by jaxgan "
+            f"{record['versions']['jaxgan']}; here is jaxgan {versions()['jaxgan']}, "
+            f"whose states have another layout (format {FORMAT}). Finish that run with "
+            "the jaxgan that began it, or start again in another --workdir."
         )
     there = {path: leaf["array"] for path, leaf in record["leaves"].items()}
     here = {path: leaves.shape_of(leaf) for path, leaf in leaves.by_path(like).items()}

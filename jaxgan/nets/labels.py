@@ -10,6 +10,9 @@ from jaxgan.checks import InputError
 def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
     """The labels ``[b]`` as one-hot rows; None for an unconditional network.
 
+    A label that is no class makes a row of NaN, which stops a run; values cannot raise
+    in a compiled step.
+
     Raises:
         InputError: if the network has classes and no labels come, or the reverse: an
             option that would be ignored is an error.
@@ -32,4 +35,7 @@ def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
             "The condition must be integer labels of shape [b], got "
             f"{labels.dtype} of shape {labels.shape}."
         )
-    return jax.nn.one_hot(labels, num_classes)
+    labels = labels.astype(jnp.int32)  # in one byte, 256 classes would be none
+    known = (labels >= 0) & (labels < num_classes)
+    # Rows of zeros would be a class of their own, trained without a word.
+    return jnp.where(known[:, None], jax.nn.one_hot(labels, num_classes), jnp.nan)

@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxgan import keys, losses
 from jaxgan.data import DataSet, epoch_order
-from jaxgan.gan import GAN, GANState
+from jaxgan.game import GameState
+from jaxgan.gan import GAN
 from jaxgan.images import as_uint8
 from jaxgan.metrics import collapse
 from jaxgan.sampling import sample
@@ -22,7 +23,7 @@ _GRACE = 0.1
 _LOG_ODDS = (losses.minimax, losses.non_saturating, losses.relativistic)
 
 
-def look(gan: GAN, state: GANState, data: DataSet, key: Key) -> dict[str, float]:
+def look(gan: GAN, state: GameState, data: DataSet, key: Key) -> dict[str, float]:
     """The signs that a line of the log holds beside the discriminator's mean logits.
 
     Args:

@@ -5,7 +5,8 @@ from typing import Any
 
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.data import DataSet
-from jaxgan.gan import GAN, GANState
+from jaxgan.game import GameState
+from jaxgan.gan import GAN
 from jaxgan.training.evaluation import evaluate
 from jaxgan.typing import Key
 
@@ -22,7 +23,7 @@ class Best:
         like: a state of the game.
     """
 
-    def __init__(self, workdir: Path, like: GANState):
+    def __init__(self, workdir: Path, like: GameState):
         self._checkpoints = Checkpoints(workdir / "best", keep=1)
         self.found: dict[str, Any] | None = None
         if self._checkpoints.latest is not None:
@@ -35,7 +36,7 @@ class Best:
     def __exit__(self, *exception):
         self._checkpoints.__exit__(*exception)
 
-    def judge(self, gan: GAN, state: GANState, data: DataSet, key: Key) -> dict:
+    def judge(self, gan: GAN, state: GameState, data: DataSet, key: Key) -> dict:
         """Judges a state, saves it if it is the best so far, and returns a log entry.
 
         A run that was killed and judges the same state again finds the same number,

@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxgan import keys
 from jaxgan.data import DataSet, epoch_order
-from jaxgan.gan import GAN, GANState
+from jaxgan.game import GameState
+from jaxgan.gan import GAN
 from jaxgan.images import as_uint8
 from jaxgan.metrics import neighbours
 from jaxgan.sampling import sample
@@ -22,7 +23,7 @@ _SAMPLES = 4_000
 _CLASSIFIED = 1_000
 
 
-def evaluate(gan: GAN, state: GANState, data: DataSet, key: Key) -> dict[str, Any]:
+def evaluate(gan: GAN, state: GameState, data: DataSet, key: Key) -> dict[str, Any]:
     """How the averaged generator's samples compare with held-out images.
 
     Args:

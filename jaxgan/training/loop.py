@@ -12,7 +12,8 @@ from jaxgan import parallel, processes
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.chunks import make_chunk
 from jaxgan.data import DataSet
-from jaxgan.gan import GAN, GANState
+from jaxgan.game import GameState
+from jaxgan.gan import GAN
 from jaxgan.training import alarm, feed, signals
 from jaxgan.training.best import Best
 from jaxgan.training.config import TrainConfig
@@ -36,13 +37,13 @@ def train(
     gan: GAN,
     config: TrainConfig,
     data: DataSet,
-    state: GANState,
+    state: GameState,
     key: Key,
     checkpoints: Checkpoints,
     *,
     notes: dict[str, Any] | None = None,
     best: Best | None = None,
-) -> GANState:
+) -> GameState:
     """Trains from where ``state`` is to ``config.steps``.
 
     Args:
@@ -86,13 +87,7 @@ def train(
         while step < config.steps:
             length = min(until_event(config, step), pace)
             begin = time.monotonic()
-            table, rows = take(length)
-            count = parallel.put_shared(np.int32(length))
-            with processes.losing_peers():
-                with _guard():
-                    state, metrics = chunk(state, table, rows, count, run_key)
-                metrics = jax.device_get(metrics)
-            metrics = {k: v[:length] for k, v in metrics.items()}
+            state, metrics = _play(chunk, state, take(length), length, run_key)
             _check_finite(metrics, step, checkpoints)
             window.add(metrics)
             step += length
@@ -116,6 +111,16 @@ def train(
                 checkpoints.wait()
                 raise Stopped(stop, step)
     return state
+
+
+def _play(chunk, state: GameState, taken: tuple, length: int, run_key: Key):
+    """The state after a chunk of so many steps, and their metrics on the host."""
+    count = parallel.put_shared(np.int32(length))
+    with processes.losing_peers():
+        with _guard():
+            state, metrics = chunk(state, *taken, count, run_key)
+        metrics = jax.device_get(metrics)
+    return state, {name: values[:length] for name, values in metrics.items()}
 
 
 def _guard():
@@ -171,7 +176,7 @@ def _agree(longest: int, length: int, seconds: float, signal: int) -> tuple[int,
     return int(told[:, 0].min()), int(told[:, 1].max())
 
 
-def _save(checkpoints: Checkpoints, state: GANState, window: Window) -> None:
+def _save(checkpoints: Checkpoints, state: GameState, window: Window) -> None:
     """Saves, unless the last update, which no metric has seen, went wrong."""
     try:
         with processes.losing_peers():

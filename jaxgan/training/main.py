@@ -21,8 +21,8 @@ from jaxgan.checkpoint import CheckpointError, Checkpoints, digest
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.files import write_json
-from jaxgan.gan import GAN, GANState, init
-from jaxgan.steps import make_d_step, make_g_step
+from jaxgan.game import GameState, init
+from jaxgan.gan import GAN, make_d_step, make_g_step
 from jaxgan.training import alarm
 from jaxgan.training import workdir as directory
 from jaxgan.training.best import Best
@@ -186,7 +186,7 @@ def _first_batch(data: DataSet, count: int) -> dict[str, jax.Array]:
     return jax.tree.map(jnp.asarray, data.train.batch(np.arange(count)))
 
 
-def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> str:
+def _dry_run(gan: GAN, state: GameState, data: DataSet, config: TrainConfig) -> str:
     batch = _first_batch(data, config.batch_size)
     key = jax.random.key(config.seed)
     flops, moved = 0.0, 0.0
@@ -197,8 +197,10 @@ def _dry_run(gan: GAN, state: GANState, data: DataSet, config: TrainConfig) -> s
         moved += times * cost["bytes accessed"]
     count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
     lines = (
-        f"generator:      {count(state.generator.params):,} parameters",
-        f"discriminator:  {count(state.discriminator.params):,} parameters",
+        *(
+            f"{name + ':':15} {count(state.players[name].params):,} parameters"
+            for name in gan.players
+        ),
         f"data:           {len(data.train.images):,} training images of "
         f"{data.train.images.shape[1:]}, {len(data.test.images):,} held out",
         f"one train step: {flops:.3g} FLOPs, {moved:.3g} bytes moved, for the whole "

@@ -8,7 +8,8 @@ from tqdm import tqdm
 from jaxgan import keys, processes
 from jaxgan.data import DataSet
 from jaxgan.files import write_atomically
-from jaxgan.gan import GAN, GANState
+from jaxgan.game import GameState
+from jaxgan.gan import GAN
 from jaxgan.report import pictures
 from jaxgan.sampling import sample
 from jaxgan.training import alarm
@@ -76,7 +77,7 @@ class Recorder:
             self._seconds += row["seconds"]
             self._log.write({**row, "seconds": round(self._seconds, 2)})
 
-    def samples(self, gan: GAN, state: GANState, data: DataSet, key: Key) -> None:
+    def samples(self, gan: GAN, state: GameState, data: DataSet, key: Key) -> None:
         """A grid of the same latents each time; with labels, a class in each row."""
         rows = _GRID_ROWS
         labels = None

@@ -19,6 +19,10 @@ def close(actual, expected):
         np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-6)
 
 
+def both_of(state):
+    return state.players["generator"], state.players["discriminator"]
+
+
 def shapes(tree):
     return jax.tree.map(lambda leaf: leaf.shape, tree)
 
@@ -27,15 +31,12 @@ def shapes(tree):
 def test_plain_flax_has_the_losses_and_gradients_of_jaxgan(name):
     work, ours_ = tiny(name), truth(name)
     players = jax.eval_shape(lambda: plain.create(work, jax.random.key(0)))
-    state = ours_.state
     g_state, d_state = (
         player.replace(
             params=to_plain(mine.params),
             batch_stats=mine.collections.get("batch_stats", {}),
         )
-        for player, mine in zip(
-            players, (state.generator, state.discriminator), strict=True
-        )
+        for player, mine in zip(players, both_of(ours_.state), strict=True)
     )
 
     @jax.jit
@@ -61,7 +62,7 @@ def test_plain_flax_has_the_shapes_of_jaxgan_at_full_size(name):
     start = lambda: jaxgan.init(gan, jax.random.key(0), batch)
     mine = jax.eval_shape(start)
     theirs = jax.eval_shape(lambda: plain.create(work, jax.random.key(0)))
-    for a, b in zip((mine.generator, mine.discriminator), theirs, strict=True):
+    for a, b in zip(both_of(mine), theirs, strict=True):
         converted = jax.eval_shape(to_plain, a.params)
         assert shapes(converted) == shapes(b.params)
 
@@ -73,7 +74,7 @@ def test_plain_flax_runs_a_population_in_turns():
 def test_plain_flax_starts_at_jaxgans_scale():
     batch = {"image": np.zeros((1, *PAIR.image_shape), np.float32)}
     key = jax.random.key(0)
-    mine = jaxgan.init(ours.make_gan(PAIR), key, batch).generator.params
+    mine = jaxgan.init(ours.make_gan(PAIR), key, batch).players["generator"].params
     theirs = plain.create(PAIR, key)[0].params
     for params in (mine, theirs):
         hidden = params["Dense_1"]["kernel"]

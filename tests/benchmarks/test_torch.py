@@ -59,7 +59,7 @@ def players(work, state):
     """The modules, with the weights of jaxgan's."""
     g, d = torch_runs.players(work)
     for module, name in ((g, "generator"), (d, "discriminator")):
-        arrays = to_torch(work, name, getattr(state, name).params)
+        arrays = to_torch(work, name, state.players[name].params)
         for parameter, array in zip(module.parameters(), arrays, strict=True):
             assert parameter.shape == array.shape
             parameter.data = torch.tensor(array)
@@ -102,10 +102,9 @@ def test_torch_has_as_many_parameters_at_full_size(name):
     state = jax.eval_shape(lambda: jaxgan.init(gan, jax.random.key(0), batch))
     with torch.device("meta"):
         modules = torch_runs.players(work)
-    for module, mine in zip(
-        modules, (state.generator, state.discriminator), strict=True
-    ):
-        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(mine.params))
+    for module, name in zip(modules, ("generator", "discriminator"), strict=True):
+        mine = state.players[name].params
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(mine))
         assert sum(p.numel() for p in module.parameters()) == count
 
 

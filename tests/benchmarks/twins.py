@@ -12,7 +12,7 @@ import optax
 import jaxgan
 from experiments.benchmarks import ours, plain, works
 from jaxgan.draws import Draws
-from jaxgan.steps import make_d_step, make_g_step
+from jaxgan.gan import make_d_step, make_g_step
 
 KEY = jax.random.key(3)
 # Together they have both networks, batch norm and none, all penalties, both losses.
@@ -22,7 +22,7 @@ NAMES = ("ring", "dcgan", "wgan_gp")
 class Truth(NamedTuple):
     """jaxgan's update of both players from one state, each by itself."""
 
-    state: jaxgan.GANState
+    state: jaxgan.GameState
     real: jax.Array
     d_latents: jax.Array
     g_latents: jax.Array
@@ -51,15 +51,17 @@ def truth(name: str) -> Truth:
         batch = {"image": images}
         after_d, d_metrics = make_d_step(gan)(state, batch, KEY)
         after_g, g_metrics = make_g_step(gan)(state, batch, KEY)
-        lost = lambda a, b: jax.tree.map(jnp.subtract, a.params, b.params)
+        lost = lambda name, after: jax.tree.map(
+            jnp.subtract, state.players[name].params, after.players[name].params
+        )
         return Truth(
             state,
             plain.scaled(images),
             *_drawn(gan, work),
             d_metrics["d_loss"],
             g_metrics["g_loss"],
-            lost(state.discriminator, after_d.discriminator),
-            lost(state.generator, after_g.generator),
+            lost("discriminator", after_d),
+            lost("generator", after_g),
         )
 
     return jax.jit(play)(_filled(shapes), images)
@@ -83,8 +85,8 @@ def _filled(shapes):
 def _drawn(gan, work: works.Work) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Both players' latents, and WGAN-GP's points, by the policy of `jaxgan.keys`."""
     index = jnp.arange(work.batch_size)
-    latents = lambda player: jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(
-        Draws(player, KEY, 0, index)("latent")
+    latents = lambda objective: jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(
+        Draws(objective, KEY, 0, index)("latent")
     )
     # As the step and the penalty derive it: the only penalty, of one example alone.
     epsilon = lambda key: jax.random.uniform(

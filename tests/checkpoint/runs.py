@@ -10,18 +10,18 @@ import numpy as np
 
 import jaxgan
 from jaxgan.checkpoint import Checkpoints, Restored, record
-from jaxgan.gan import GANState
+from jaxgan.game import GameState
 from tests import games
 
 
-def zeros(**changes) -> GANState:
+def zeros(**changes) -> GameState:
     """A state of the small game, which nothing was compiled for."""
     init = lambda key: jaxgan.init(games.mlp(**changes), key, games.batch())
     shapes = jax.eval_shape(init, games.KEY)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-def at(step: int, like: GANState) -> GANState:
+def at(step: int, like: GameState) -> GameState:
     """A state whose every array is another for each step, and cannot be compressed."""
     random = np.random.default_rng(step)
 
@@ -33,12 +33,12 @@ def at(step: int, like: GANState) -> GANState:
     return jax.tree.map(draw, like)
 
 
-def restore(run: Path, like: GANState) -> Restored:
+def restore(run: Path, like: GameState) -> Restored:
     with Checkpoints(run / "checkpoints") as checkpoints:
         return checkpoints.restore(like)
 
 
-def assert_is(restored: Restored, step: int, like: GANState) -> None:
+def assert_is(restored: Restored, step: int, like: GameState) -> None:
     games.assert_equal(restored.state, at(step, like))
     assert restored.notes == {"step": step}
 

@@ -212,7 +212,7 @@ with Checkpoints(folder / "checkpoints") as checkpoints:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         restored = checkpoints.restore(like)
-    assert restored.state.images.sharding == like.images.sharding
+    assert restored.state.rounds.sharding == like.rounds.sharding
     assert_is(restored, 1, like)
     assert len(caught) == (rank == 0), [str(w.message) for w in caught]
     checkpoints.save(parallel.put_shared(at(2, like)), {"step": 2})

@@ -76,11 +76,11 @@ def test_one_that_is_being_written_is_not_the_latest(like, tmp_path, monkeypatch
 
 
 def test_a_state_that_is_not_finite_is_not_saved(like, tmp_path):
-    bad = at(1, like).replace(images=jnp.float32(jnp.nan))
+    bad = at(1, like).replace(rounds=jnp.float32(jnp.nan))
     assert is_finite(like)
     assert not is_finite(bad)
     with Checkpoints(tmp_path / "c") as checkpoints:
-        with pytest.raises(FloatingPointError, match=r"step 1 .* first in \.images"):
+        with pytest.raises(FloatingPointError, match=r"step 1 .* first in \.rounds"):
             checkpoints.save(bad)
         assert checkpoints.latest is None
 
@@ -110,13 +110,13 @@ def test_the_state_may_be_donated_after_save(like, tmp_path):
     """The next step overwrites the state's memory while it is written."""
     negate = jax.jit(lambda x: -x, donate_argnums=0)
     numbers = lambda: negate(jnp.arange(2.0**22))
-    state = at(1, like).replace(ema=numbers())
+    state = at(1, like).replace(averages=numbers())
     with Checkpoints(tmp_path / "c") as checkpoints:
         checkpoints.save(state)
-        jax.block_until_ready(negate(state.ema))
-        assert state.ema.is_deleted()
-        restored = checkpoints.restore(like.replace(ema=numbers())).state
-    np.testing.assert_array_equal(restored.ema, numbers())
+        jax.block_until_ready(negate(state.averages))
+        assert state.averages.is_deleted()
+        restored = checkpoints.restore(like.replace(averages=numbers())).state
+    np.testing.assert_array_equal(restored.averages, numbers())
 
 
 @pytest.mark.parametrize(("there", "here"), [(8, 1), (1, 8), (2, 4)])
@@ -133,14 +133,14 @@ def test_a_state_comes_back_on_other_devices(like, tmp_path, there, here):
         assert leaf.sharding == place.sharding
     # The devices share no memory: each adds to what it holds, in place.
     add = jax.jit(lambda x: jax.tree.map(lambda y: y + 1, x), donate_argnums=0)
-    for leaf in jax.tree.leaves(add(add(state.generator.step))):
+    for leaf in jax.tree.leaves(add(add(state.rounds))):
         shards = [int(shard.data) for shard in leaf.addressable_shards]
         assert shards == [3] * here
 
 
 def test_a_weak_type_is_no_difference(run, like):
-    weak = like.replace(images=jax.jit(lambda: 0)())
-    assert weak.images.weak_type
+    weak = like.replace(rounds=jax.jit(lambda: 0)())
+    assert weak.rounds.weak_type
     assert_is(restore(run, weak), 2, like)
 
 

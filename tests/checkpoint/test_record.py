@@ -1,5 +1,6 @@
 """What a checkpoint's record says of networks, versions and formats."""
 
+import re
 import shutil
 
 import pytest
@@ -21,10 +22,8 @@ def test_another_network_is_refused_and_what_differs_is_named(run, like):
     before = files_of(run)
     with pytest.raises(jaxgan.InputError) as error:
         restore(run, zeros(latent_dim=5))
-    kernel = (
-        ".generator.params['Dense_0']['kernel']: float32[4,16] there, float32[5,16]"
-    )
-    assert f"{kernel} here" in str(error.value)
+    kernel = "params['Dense_0']['kernel']: float32[4,16] there, float32[5,16]"
+    assert f".players['generator'].{kernel} here" in str(error.value)
     assert "; and 1 more" in str(
         error.value
     )  # four differ, with Adam's and the average
@@ -35,7 +34,7 @@ def test_a_missing_leaf_is_named(run, like):
     with pytest.raises(
         jaxgan.InputError, match=r"'Dense_0'.*'bias'.* there, nothing h"
     ):
-        restore(run, like.replace(ema={}))
+        restore(run, like.replace(averages={}))
 
 
 def test_other_versions_and_devices_are_named(run, like, monkeypatch):
@@ -75,8 +74,22 @@ def test_a_newer_format_is_refused_and_both_versions_are_named(run, like):
     assert files_of(run) == before
 
 
+def test_an_older_format_is_refused_and_both_versions_are_named(run, like):
+    """Version 0.1.0 had two players only, and wrote format 1."""
+    versions = {**record.versions(), "jaxgan": "0.1.0"}
+    for step in (1, 2):
+        rewrite_record(run, step, format=1, versions=versions)
+    before = files_of(run)
+    here = re.escape(record.versions()["jaxgan"])
+    with pytest.raises(jaxgan.InputError, match=rf"0\.1\.0.*here is jaxgan {here}"):
+        restore(run, like)
+    assert files_of(run) == before
+
+
 def test_a_flipped_format_is_damage_and_not_a_newer_one(run, like):
     path = run / "checkpoints" / "2" / "record" / "metadata"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 9'))
+    path.write_text(
+        path.read_text().replace(f'"format": {record.FORMAT}', '"format": 9')
+    )
     with pytest.warns(CheckpointWarning, match="its record has changed"):
         assert_is(restore(run, like), 1, like)

@@ -67,10 +67,11 @@ def test_a_wrong_trajectory_is_noticed():
     config = dynamics.Config()
     dirac = dynamics.SETTINGS["Dirac-GAN"]
     start = np.array([[1.0, 0.5]])
-    right = [
-        dynamics.paths(dynamics.method(config, dirac, update), start, 5)
-        for update in ("alternating", "R1, alternating")
-    ]
-    assert dynamics.apart(config, np.stack(right)) < 1e-15
-    wrong = dynamics.paths(dynamics.method(config, dirac, "simultaneous"), start, 5)
-    assert dynamics.apart(config, np.stack([wrong, right[1]])) > 0.01
+    exact = lambda update: dynamics.paths(
+        dynamics.method(config, dirac, update), start, 30
+    )
+    right = {update: exact(update) for update in dynamics.RULES}
+    assert dynamics.apart(config, right) < 1e-15
+    for update in dynamics.RULES:
+        other = "alternating" if update == "simultaneous" else "simultaneous"
+        assert dynamics.apart(config, {update: exact(other)}) > 0.01

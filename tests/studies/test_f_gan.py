@@ -72,9 +72,7 @@ def test_generators_start_where_their_divergence_is_finite(f, key):
     assert bimodal_generators.is_finite_when_wide(f) is not narrow
     z = jax.numpy.array([[0.0], [1.0]])
     one = bimodal_generators.affine(f)
-    variables = jax.vmap(lambda k: one.init(k, z, train=True))(
-        jax.random.split(key, 999)
-    )
+    variables = jax.vmap(lambda k: one.init(k, z))(jax.random.split(key, 999))
     means, stds = (np.asarray(variables["params"][n]) for n in ("mean", "std"))
     assert set(stds.tolist()) == {float(np.float32(0.4 if narrow else 1.2))}
     modes = np.array(bimodal.MEANS) if narrow else np.zeros(1)
@@ -88,8 +86,8 @@ def test_the_flexible_generator_starts_over_both_modes(key):
     z = jax.random.normal(key, (4096, 1))
     for f in (divergences.kl, divergences.neyman):
         both = bimodal_generators.flexible(f, width=8)
-        variables = both.init(key, z, train=True)
-        x = np.asarray(both.apply(variables, z, train=True))
+        variables = both.init(key, z)
+        x = np.asarray(both.apply(variables, z))
         assert x.shape == (4096, 1)
         assert min((x > 0.75).mean(), (x < -0.75).mean()) > 0.2
         # Light tails where those of p must outweigh them.

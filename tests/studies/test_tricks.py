@@ -1,5 +1,6 @@
-"""The study of tips: its own steps against the library's, its interval, its tables."""
+"""The study of tips: its own games against the library's, its interval, its tables."""
 
+import dataclasses
 import json
 
 import flax.linen as nn
@@ -13,7 +14,9 @@ from scipy import stats
 import jaxgan
 from experiments.studies import problems, study, tips, tricks
 from experiments.studies.plots import tricks as plots
-from jaxgan import nets
+from jaxgan import nets, sampling
+from jaxgan.gan import latents
+from jaxgan.update import with_params
 
 pytestmark = pytest.mark.slow
 B = 8
@@ -29,65 +32,93 @@ def _game(discriminator):
     )
 
 
-@pytest.fixture(scope="module")
-def plain():
-    """A game without batch norm, its state, a batch, and the library's D-step."""
-    key = jax.random.key(0)
-    gan = _game(nets.mlp.Discriminator(width=4))
-    batch = {"image": jax.random.normal(jax.random.key(1), (B, 2))}
-    state = jaxgan.init(gan, key, batch)
-    return gan, state, batch, jaxgan.make_d_step(gan)(state, batch, key)[0]
+def _batch(mean=0.0):
+    return {"image": mean + jax.random.normal(jax.random.key(1), (B, 2))}
+
+
+def _fakes(gan, state, key):
+    """Those of a discriminator's first update."""
+    z = latents(gan, jaxgan.Turn.first("d", key, {}, B))
+    return np.asarray(sampling.generate(gan, state.players["generator"].variables, z))
 
 
 def _assert_same_discriminator(a, b):
     same = lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
-    jax.tree.map(same, a.discriminator.params, b.discriminator.params)
+    both = (state.players["discriminator"].params for state in (a, b))
+    jax.tree.map(same, *both)
 
 
-def test_without_batch_norm_a_mixed_batch_is_the_library_step(plain, key):
-    gan, state, batch, expected = plain
-    found, _ = tips.mixed(gan)(state, jnp.zeros((1, 2)), batch, key)
+def test_without_batch_norm_a_mixed_batch_is_the_library_step(key):
+    gan = _game(nets.mlp.Discriminator(width=4))
+    state, game = jaxgan.init(gan, key, _batch()), tips.mixed(gan)
+    found, metrics = jaxgan.make_d_step(game)(state, _batch(), key)
+    expected, library = jaxgan.make_d_step(gan)(state, _batch(), key)
     _assert_same_discriminator(found, expected)
+    np.testing.assert_allclose(metrics["d_loss"], library["d_loss"], rtol=1e-6)
 
 
-def test_replay_plays_half_old_fakes_and_keeps_half_of_the_new(plain, key):
-    gan, state, batch, expected = plain
-    step = tips.replaying(gan)
-    fresh = tips.fakes(gan, state, key, B)
-    # A memory of but one fake, the same as the fresh: nothing old to be seen.
-    one = lambda z: jnp.broadcast_to(z, (B, 2))
-    constant = state.replace(
-        generator=state.generator.replace(
-            params=jax.tree.map(jnp.zeros_like, state.generator.params)
-        )
-    )
-    same, _ = step(constant, jnp.zeros((16, 2)), batch, key)
-    library, _ = jaxgan.make_d_step(gan)(constant, batch, key)
-    _assert_same_discriminator(same, library)
-    # Of another memory, other gradients; and what was played makes room for new fakes.
-    old = one(jnp.full((1, 2), 50.0))
-    found, memory = step(state, old, batch, key)
-    moved = jax.tree.leaves(found.discriminator.params)
-    unmoved = jax.tree.leaves(expected.discriminator.params)
-    assert any(not np.allclose(a, b) for a, b in zip(moved, unmoved, strict=True))
-    new = np.asarray(memory)[(np.asarray(memory) != 50).any(axis=1)]
-    assert 1 <= len(new) <= B // 2
-    first_half = {tuple(row) for row in np.asarray(fresh[: B // 2]).tolist()}
-    assert {tuple(row) for row in new.tolist()} <= first_half
+def test_replay_fills_its_memory_with_what_the_library_plays(key):
+    gan = _game(nets.mlp.Discriminator(width=4))
+    game = tips.replaying(gan, 2)
+    state = jaxgan.init(game, key, _batch())
+    found, _ = jaxgan.make_d_step(game)(state, _batch(), key)
+    library = jaxgan.make_d_step(gan)(jaxgan.init(gan, key, _batch()), _batch(), key)
+    _assert_same_discriminator(found, library[0])
+    pool = found.memory["fakes"]
+    assert (len(pool.images), int(pool.size)) == (tips.MEMORY, B)
+    np.testing.assert_allclose(pool.images[:B], _fakes(gan, state, key), rtol=1e-6)
+
+
+def test_replay_plays_half_old_fakes_and_keeps_half_of_the_new(key):
+    gan = _game(nets.mlp.Discriminator(width=4))
+    game = tips.replaying(gan, 2)
+    state = jaxgan.init(game, key, _batch())
+    old = jnp.full((16, 2), 50.0)
+    pool = state.memory["fakes"].replace(images=old, size=jnp.int32(16))
+    state = state.replace(memory={"fakes": pool})
+    found, _ = jaxgan.make_d_step(game)(state, _batch(), key)
+
+    new = _fakes(gan, state, key)
+    shown = np.where(np.arange(B)[:, None] % 2 == 0, 50.0, new)
+
+    def loss(params):
+        judge = lambda x: gan.discriminator.apply({"params": params}, x, train=True)
+        real, fake = judge(_batch()["image"]), judge(jnp.asarray(shown))
+        return (jax.nn.softplus(-real) + jax.nn.softplus(fake)).mean()
+
+    before = state.players["discriminator"].params
+    after = jax.tree.map(lambda p, g: p - 0.1 * g, before, jax.grad(loss)(before))
+    expected = with_params(state, {"discriminator": after})
+    _assert_same_discriminator(found, expected)
+    images = np.asarray(found.memory["fakes"].images)
+    stored = images[(images != 50).any(axis=1)]
+    by_row = lambda rows: rows[np.lexsort(rows.T)]
+    np.testing.assert_allclose(by_row(stored), by_row(new[::2]), rtol=1e-6)
 
 
 def test_a_mixed_batch_has_one_mean_and_variance(key):
     gan = _game(tips.Normalised(3))
-    batch = {"image": 5 + jax.random.normal(jax.random.key(1), (B, 2))}
-    state = jaxgan.init(gan, key, batch)
-    found, _ = tips.mixed(gan)(state, jnp.zeros((1, 2)), batch, key)
-    both = np.concatenate([batch["image"], tips.fakes(gan, state, key, B)])
-    kernel = np.asarray(state.discriminator.params["Dense_0"]["kernel"])
+    game, batch = tips.mixed(gan), _batch(mean=5)
+    state = jaxgan.init(game, key, batch)
+    found, _ = jaxgan.make_d_step(game)(state, batch, key)
+    both = np.concatenate([batch["image"], _fakes(gan, state, key)])
+    kernel = np.asarray(state.players["discriminator"].params["Dense_0"]["kernel"])
     hidden = both @ kernel
-    ours = found.discriminator.collections["batch_stats"]["BatchNorm_0"]
+    ours = found.players["discriminator"].collections["batch_stats"]["BatchNorm_0"]
     np.testing.assert_allclose(ours["mean"], 0.1 * hidden.mean(axis=0), rtol=1e-4)
     expected = 0.9 + 0.1 * hidden.var(axis=0)
     np.testing.assert_allclose(ours["var"], expected, rtol=1e-4)
+
+
+def test_samples_are_the_sampler_s_but_for_dropout(key):
+    gan = _game(nets.mlp.Discriminator(width=4))
+    state = jaxgan.init(gan, key, _batch())
+    expected = jaxgan.sample(gan, state, key, tips.SAMPLES)
+    np.testing.assert_allclose(tips.samples(gan, state, key), expected, rtol=1e-5)
+    dropped = dataclasses.replace(gan, generator=tips.Dropped(2, 8, bounded=False))
+    state = jaxgan.init(dropped, key, _batch())
+    still = jaxgan.sample(dropped, state, key, tips.SAMPLES)
+    assert not np.allclose(tips.samples(dropped, state, key), still)
 
 
 def test_uniform_latents_fill_the_cube(key):
@@ -140,9 +171,10 @@ def test_every_trick_compares_recipes_that_exist():
 
 def test_fading_noise_starts_as_said_and_ends_at_zero():
     config = tricks.Config(noise=0.5, batch_size=10)
-    gan = tricks.recipes(config, problems.ring(100, 4))["input noise"].gan
-    assert gan.instance_noise is not None
-    found = [gan.instance_noise(images) for images in (0, 500, 1_000, 2_000)]
+    game = tricks.recipes(config, problems.ring(100, 4))["input noise"].game
+    assert isinstance(game, jaxgan.GAN)
+    assert game.instance_noise is not None
+    found = [game.instance_noise(images) for images in (0, 500, 1_000, 2_000)]
     np.testing.assert_allclose(found, [0.5, 0.25, 0, 0], atol=1e-6)
 
 

@@ -23,7 +23,7 @@ class Dropout(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x, condition=None, *, train: bool):
+    def __call__(self, x, *, train: bool):
         x = x.reshape(x.shape[0], -1)
         for _ in range(2):
             x = nn.leaky_relu(nn.Dense(self.width, dtype=self.dtype)(x), 0.2)

@@ -24,7 +24,7 @@ from experiments.benchmarks.race import NO_TIME
 from experiments.benchmarks.works import Work
 from jaxgan import GAN, init
 from jaxgan.chunks import make_chunk
-from jaxgan.steps import make_train_step
+from jaxgan.rounds import make_train_step
 
 _PLAYED = ("ring", "mlp", "dcgan")
 _COMMANDS = "xla_gpu_enable_command_buffer"

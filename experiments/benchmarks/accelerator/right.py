@@ -123,7 +123,8 @@ def of_steps(make_gan: Callable[[Any], GAN], batch: Batch) -> Subject:
         start, examples = jax.tree.map(jnp.asarray, (state, batch))
         d_state, d_metrics = make_d_step(gan)(start, examples, key)
         g_state, g_metrics = make_g_step(gan)(start, examples, key)
-        d, g = d_state.discriminator, g_state.generator
+        d = d_state.players["discriminator"]
+        g = g_state.players["generator"]
         return {
             "metrics": {**d_metrics, **g_metrics},
             "d_gradients": d.opt_state,

@@ -1,0 +1,134 @@
+"""Whether networks and examples fit: shapes, labels, the range of pixels."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxgan import networks, probe
+from jaxgan.checks import InputError
+from jaxgan.player import Player
+from jaxgan.turn import as_floats
+from jaxgan.typing import Array
+
+
+def check_fits(fake: Any, real: Any) -> None:
+    """Raises InputError unless the generator makes what the batch holds."""
+    shapes = lambda tree: jax.tree.map(lambda leaf: jnp.shape(leaf)[1:], tree)
+    same = jax.tree.structure(fake) == jax.tree.structure(real)
+    if not same or jax.tree.leaves(shapes(fake)) != jax.tree.leaves(shapes(real)):
+        raise InputError(
+            f"The generator makes examples of shape {shapes(fake)}, but the data has "
+            f"{shapes(real)}. Build the generator for the data's shape, or resize "
+            "the data."
+        )
+
+
+def logits_of(output: Any, x: Any) -> Array:
+    """A discriminator's logits ``[b ...]``: its output, or the output's "logits".
+
+    Raises:
+        InputError: if there are none, or not at least one an example.
+    """
+    logits = output.get("logits") if isinstance(output, Mapping) else output
+    examples = len(jax.tree.leaves(x)[0])
+    if not isinstance(logits, jax.Array) or logits.shape[:1] != (examples,):
+        shapes = jax.tree.map(jnp.shape, output)
+        raise InputError(
+            f"The discriminator must make logits [b ...] for {examples} example(s): "
+            'an array, or a dict with one under "logits". It returned '
+            f"{type(output).__name__} of shape {shapes}."
+        )
+    return logits
+
+
+def grouped(tree: Any, group: int) -> Any:
+    """Every leaf in groups of consecutive examples: ``[b ...]`` to ``[b/g g ...]``."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, group, *leaf.shape[1:]), tree)
+
+
+def check_labels(module: nn.Module, condition: Any = None) -> None:
+    """Raises InputError for integer labels that a network's ``num_classes`` lacks."""
+    classes = getattr(module, "num_classes", 0)
+    known = isinstance(condition, jax.Array | np.ndarray)
+    if not classes or not known or isinstance(condition, Tracer):
+        return
+    labels = np.asarray(condition)
+    if np.issubdtype(labels.dtype, np.integer) and labels.size:
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= classes:
+            raise InputError(
+                f"The labels go from {low} to {high}, but the network has {classes} "
+                f"classes, 0 to {classes - 1}. Number the labels from 0, or build the "
+                "network with more classes."
+            )
+
+
+def check_range(
+    player: Player, draw: Callable[[int], Array], images: Any, condition: tuple
+) -> None:
+    """Compares floating images with what the generator can make at all.
+
+    Args:
+        player: the generator.
+        draw: so many latents.
+        images: the batch's, an array or a pytree.
+        condition: a tuple of none or one, as the generator takes it.
+
+    Raises:
+        InputError: if they lie outside [-1, 1], and the generator cannot leave it.
+
+    A warning tells of images in [0, 1] beside a generator of [-1, 1]: a game that
+    trains, but not well.
+    """
+    floating = [
+        np.asarray(leaf)
+        for leaf in jax.tree.leaves(images)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    if not floating:
+        return
+    low = min(float(leaf.min()) for leaf in floating)
+    high = max(float(leaf.max()) for leaf in floating)
+    outside = not (low >= -1 - 1e-6 and high <= 1 + 1e-6)
+    half = low >= 0 and 0.5 < high <= 1
+    if not (outside or half):
+        return
+    least, most = _range_of(player, draw, len(floating[0]), condition)
+    bounded = least >= -1 and most <= 1
+    if bounded and outside:
+        raise InputError(
+            f"The batch's images go from {low:g} to {high:g}, but the generator makes "
+            "values in [-1, 1] only. Give pixels as uint8, or scale them to [-1, 1]; "
+            "for data without bounds take a generator without tanh."
+        )
+    if bounded and half and least < -0.1:
+        warnings.warn(
+            f"The batch's images lie in [{low:g}, {high:g}], but the generator makes "
+            "values in [-1, 1]. If they are pixels scaled to [0, 1], use 2 x - 1, or "
+            "give them as uint8.",
+            stacklevel=4,
+        )
+
+
+def _range_of(
+    player: Player, draw: Callable[[int], Array], size: int, condition: tuple
+) -> tuple[float, float]:
+    """The least and greatest value that a generator of large parameters makes."""
+    few = min(size, 32)
+    some = as_floats(jax.tree.map(lambda leaf: leaf[:few], condition))
+    inputs = (draw(few), *some)
+    variables = probe.random_variables(player, np.random.default_rng(0), inputs)
+    # Of unit size, a generator without bounds may stay within [-1, 1] by chance.
+    large = jax.tree.map(lambda leaf: 10 * leaf, variables["params"])
+    variables = {**variables, "params": large}
+    rngs = dict.fromkeys((*player.streams, "params"), jax.random.key(0))
+    how = networks.mode(player.module, train=False)
+    made = jax.jit(lambda v, x: player.module.apply(v, *x, rngs=rngs, **how))
+    values = jax.tree.leaves(jax.device_get(made(variables, inputs)))
+    return float(min(v.min() for v in values)), float(max(v.max() for v in values))

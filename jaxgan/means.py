@@ -1,0 +1,88 @@
+"""Means over examples that do not lie together: on devices, and in microbatches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan.checks import InputError
+from jaxgan.typing import Array
+
+
+def in_float32(logits: Array) -> Array:
+    """Losses, logits and metrics are float32, whatever the networks compute in."""
+    return logits.astype(jnp.float32)
+
+
+def mean_over_devices(found: Any, axis_name: str | None) -> Any:
+    """Means over the axis of what each device found; counts stay as they are.
+
+    A count, alike on all devices, is no mean of them: that would be a float.
+    """
+    if axis_name is None:
+        return found
+    # XLA sends the leaves in one all-reduce, with what else is ready by then. To join
+    # them here in one long vector would only add two copies.
+    with jax.named_scope("mean_over_devices"):
+        means = lax.pmean(found, axis_name)
+    unless_a_count = lambda mean, own: (
+        mean if jnp.issubdtype(own.dtype, jnp.inexact) else own
+    )
+    return jax.tree.map(unless_a_count, means, found)
+
+
+def gathered(outputs: Any, axis_name: str | None) -> Any:
+    """The outputs of all devices' examples, in their order, without gradients."""
+    outputs = lax.stop_gradient(outputs)
+    if axis_name is None:
+        return outputs
+    return lax.all_gather(outputs, axis_name, tiled=True)
+
+
+def in_parts(
+    measure: Callable, params: Any, collections: Any, examples: tuple, parts: int
+):
+    """Plays microbatches one after another, so that only one lives at a time.
+
+    Args:
+        measure: ``(collections, *part) -> (gradients, collections, means, outputs)``.
+        params: what the gradients are by, for their shapes.
+        collections: before the first part.
+        examples: trees ``[b ...]``.
+        parts: how many, equal and in order; 1: the examples as they are.
+
+    Returns:
+        The means of the gradients, the last collections, the means of the means, and
+        the outputs of all examples.
+    """
+    if parts == 1:
+        return measure(collections, *examples)
+
+    def play(carry, part):
+        total, collections = carry
+        grads, collections, *found = measure(collections, *part)
+        return (jax.tree.map(jnp.add, total, grads), collections), found
+
+    start = jax.tree.map(jnp.zeros_like, params), collections
+    (total, new), (means, outputs) = lax.scan(play, start, cut(examples, parts))
+    grads = jax.tree.map(lambda total: total / parts, total)
+    means = jax.tree.map(lambda mean: mean.mean(axis=0), means)
+    join = lambda output: output.reshape(-1, *output.shape[2:])
+    return grads, new, means, jax.tree.map(join, outputs)
+
+
+def cut(examples: Any, microbatches: int) -> Any:
+    """Every leaf cut into equal parts, in order: ``[b ...]`` to ``[m b/m ...]``."""
+
+    def part(leaf):
+        size = leaf.shape[0]
+        if size % microbatches:
+            raise InputError(
+                f"The {size} examples of one device cannot be cut into {microbatches} "
+                "equal microbatches. Choose a number that divides them."
+            )
+        return leaf.reshape(microbatches, size // microbatches, *leaf.shape[1:])
+
+    return jax.tree.map(part, examples)

@@ -1,0 +1,89 @@
+"""What a game asks of a network: a Linen module, how it is called, what it looks at."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+import flax.linen as nn
+
+from jaxgan.checks import InputError
+
+
+def check_module(name: str, module: Any) -> None:
+    """Raises InputError unless a player is a Linen module, saying how to wrap it."""
+    if not isinstance(module, nn.Module):
+        raise InputError(
+            f"The {name} must be a flax.linen.Module, got {module!r}. Wrap an NNX "
+            "module, whose call takes train=, with flax.nnx.bridge.to_linen(Class, "
+            "...), and a function by calling it in the __call__ of a flax.linen.Module."
+        )
+
+
+def takes_train(module: nn.Module) -> bool:
+    """Whether a network is called with ``train=``: in training it may act otherwise."""
+    parameters = inspect.signature(type(module).__call__).parameters.values()
+    return any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def mode(module: nn.Module, *, train: bool) -> dict[str, Any]:
+    """The arguments by name that a network is called with in either mode."""
+    return {"train": train} if takes_train(module) else {}
+
+
+def check_call(name: str, module: nn.Module, inputs: tuple) -> None:
+    """Raises InputError unless ``module(*inputs)`` fits the signature of its call."""
+    signature = inspect.signature(type(module).__call__)
+    train = mode(module, train=True)
+    try:
+        signature.bind(module, *inputs, **train)
+    except TypeError as error:
+        raise InputError(
+            f"The {name} is played as {type(module).__name__}(...)({len(inputs)} "
+            f"input(s){', train=...' if train else ''}), but its call is "
+            f"{signature}: {error}. Write its __call__ for these inputs, with "
+            "defaults for all others, or wrap it in a module that has one."
+        ) from error
+
+
+def group_of(module: nn.Module) -> int:
+    """How many consecutive examples of a batch a network looks at together.
+
+    Minibatch standard deviation, PacGAN and attention over the batch couple examples.
+    A module that does so within groups says it by a field ``group: int``.
+    """
+    return getattr(module, "group", None) or 1
+
+
+def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
+    """The network with its batch spread over ``axis_name``.
+
+    A network that looks across the whole batch (batch normalisation) has a field
+    ``axis_name: str | None = None``. One without works on what it gets, and stays.
+    """
+    return module.clone(axis_name=axis_name) if spans_devices(module) else module
+
+
+def spans_devices(module: nn.Module) -> bool:
+    """Whether a network can look across a batch that is spread over devices."""
+    return "axis_name" in {field.name for field in dataclasses.fields(module)}
+
+
+def refuse_own_share(next_call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
+    """For `flax.linen.intercept_methods`: no batch norm by a device's own share.
+
+    Raises:
+        InputError: if a batch norm takes statistics, but not of all devices.
+    """
+    module = context.module
+    if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":
+        names = "x", "use_running_average"
+        given = {**dict(zip(names, args, strict=False)), **kwargs}.get(names[1])
+        frozen = module.use_running_average if given is None else given
+        if module.axis_name is None and not frozen:
+            raise InputError(
+                f"The batch norm {'/'.join(module.path)} has no axis_name, so each "
+                "device would normalise by its own share of the batch. Give the "
+                "network a field `axis_name: str | None = None`, and pass it on to "
+                "nn.BatchNorm."
+            )
+    return next_call(*args, **kwargs)
