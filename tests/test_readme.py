@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+
 from experiments.benchmarks import report
 from experiments.benchmarks.accelerator import table as accelerators
 from experiments.studies import results
@@ -12,12 +14,15 @@ from experiments.studies import results
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_example_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(example.strip().splitlines()) <= 20
+def test_the_examples_run():
+    first, second = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(first.strip().splitlines()) <= 20
     names: dict = {}
-    exec(compile(example, "README.md", "exec"), names)
+    for example in (first, second):
+        exec(compile(example, "README.md", "exec"), names)
     assert names["samples"].shape == (64, 28, 28, 1)
+    assert int(names["state"].updates["d"]) == 2
+    assert np.isfinite(names["metrics"]["d_loss"])
 
 
 def test_every_experiment_of_the_table_exists_and_the_reverse():
