@@ -1,4 +1,4 @@
-"""What a game takes of the data: labels, and the range of its numbers."""
+"""What a game takes of the data: labels, ranges, images of several arrays."""
 
 import warnings
 
@@ -6,10 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxgan
-from jaxgan import InputError, nets
+from jaxgan import InputError, nets, penalties
 from jaxgan.turn import as_floats
 from tests import games
 
@@ -131,3 +132,47 @@ def test_prior_of_another_shape_is_what_the_range_is_tried_with():
     jaxgan.init(gan, KEY, floats(-1, 1))
     with pytest.raises(InputError, match=r"\[-1, 1\]"):
         jaxgan.init(gan, KEY, floats(0, 9))
+
+
+class Split(nn.Module):
+    """Its numbers as one array, or as two."""
+
+    split: bool
+
+    @nn.compact
+    def __call__(self, z):
+        x = jnp.tanh(nn.Dense(6)(z))
+        return {"depth": x[:, :2], "rgb": x[:, 2:]} if self.split else x
+
+
+class Joined(nn.Module):
+    """Judges all the arrays of an image as one."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = jnp.concatenate(jax.tree.leaves(x), axis=-1)
+        return nn.Dense(1)(jnp.tanh(nn.Dense(8)(x)))[:, 0]
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [penalties.r1, penalties.wgan_gp(), penalties.dragan()],
+    ids=["r1", "wgan_gp", "dragan"],
+)
+def test_penalty_of_several_arrays_is_that_of_their_concatenation(penalty):
+    x = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, 6)), jnp.float32)
+
+    def play(image, split):
+        gan = games.mlp(
+            generator=Split(split),
+            discriminator=Joined(),
+            penalties=((1.0, penalty),),
+            d_optimizer=optax.sgd(0.1),
+        )
+        state = jaxgan.init(gan, KEY, {"image": image})
+        step = jax.jit(jaxgan.make_d_step(gan))
+        state, metrics = step(state, {"image": image}, KEY)
+        return games.discriminator(state).params, metrics
+
+    two = play({"depth": x[:, :2], "rgb": x[:, 2:]}, True)
+    games.assert_close(two, play(x, False), rtol=1e-5, atol=1e-7)
