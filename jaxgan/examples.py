@@ -129,6 +129,7 @@ def _range_of(
     variables = {**variables, "params": large}
     rngs = dict.fromkeys((*player.streams, "params"), jax.random.key(0))
     how = networks.mode(player.module, train=False)
-    made = jax.jit(lambda v, x: player.module.apply(v, *x, rngs=rngs, **how))
-    values = jax.tree.leaves(jax.device_get(made(variables, inputs)))
+    play = lambda v, x: player.module.apply(v, *x, rngs=rngs, **how)
+    made = probe.compiled(play, variables, inputs)(variables, inputs)
+    values = jax.tree.leaves(jax.device_get(made))
     return float(min(v.min() for v in values)), float(max(v.max() for v in values))

@@ -53,7 +53,7 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
         return jax.tree.map(lambda leaf: leaf[:group], output)
 
     variables = random_variables(player, random, join(judged, others))
-    play = _compiled(of_judged, variables, join(judged, others))
+    play = compiled(of_judged, variables, join(judged, others))
     once, again = (
         jax.tree.leaves(play(variables, join(judged, beside)))
         for beside in (judged, others)
@@ -107,12 +107,12 @@ def random_variables(
     shapes = jax.eval_shape(lambda key: others(key)[1], jax.random.key(0))
     collections = {}
     if set(shapes) != {"params"}:
-        collections = _compiled(lambda: others(jax.random.key(0))[0])()
+        collections = compiled(lambda: others(jax.random.key(0))[0])()
     params = jax.tree.map(lambda leaf: _normal(random, leaf), shapes["params"])
     return {**collections, "params": params}
 
 
-def _compiled(function: Callable[..., Any], *inputs: Any) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], *inputs: Any) -> Callable[..., Any]:
     """The function for such inputs, compiled ahead.
 
     So it runs in a trace too, as that of a population, and under JAX_DISABLE_JIT.
