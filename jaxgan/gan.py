@@ -1,7 +1,7 @@
 """The game of two players: a generator and a discriminator (Goodfellow et al. 2014).
 
-`discriminator_loss` and `generator_loss` are what arXiv:1406.2661 calls the two lines
-of Algorithm 1; the rest builds a `Game` of them.
+`discriminator_loss` and `generator_loss` are the objectives of its Algorithm 1; the rest
+builds a `Game` of them.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax.core import Tracer
 
-from jaxgan import examples, game, losses, networks, penalties
+from jaxgan import examples, losses, networks, penalties
 from jaxgan.checks import InputError
 from jaxgan.game import Game, GameState, Memory, Objective
 from jaxgan.keys import per_example
@@ -285,11 +285,6 @@ class Sampler:
             )
         z = jax.vmap(lambda key: self.prior(key, self.latent_dim))(keys)
         return nets("generator", z, *(() if condition is None else (condition,)))
-
-
-def init(gan: Game, key: Key, batch: Batch) -> GameState:
-    """The state of a game before its first update: `jaxgan.game.init`."""
-    return game.init(gan, key, batch)
 
 
 def make_d_step(
