@@ -1,7 +1,7 @@
 """The game of two players: a generator and a discriminator (Goodfellow et al. 2014).
 
-`discriminator_loss` and `generator_loss` are the objectives of its Algorithm 1; the rest
-builds a `Game` of them.
+`discriminator_loss` and `generator_loss` are the objectives of its Algorithm 1; the
+rest builds a `Game` of them.
 """
 
 import dataclasses
