@@ -243,6 +243,40 @@ def test_what_is_left_over_goes_to_later_checks(tmp_path, monkeypatch):
     np.testing.assert_allclose(seconds["input"], 100, atol=2)
 
 
+def test_the_same_command_continues_what_was_not_finished(tmp_path, monkeypatch):
+    played, earlier = [], {}
+
+    def run(name, plan):
+        if name == "machine":
+            return Outcome("done", parts={"machine": facts})
+        played.append(name)
+        earlier[name] = dict(plan["earlier"].get(name, {}))
+        late = name == "race" and not earlier[name]
+        part = {} if name == "input" else {"mlp" if late else "ring": {"first": late}}
+        return Outcome("cut off" if late else "done", parts=part)
+
+    monkeypatch.setattr(checks, "run", run)
+    facts = FACTS
+    flags = ["--only", "input", "race", "--out", str(tmp_path)]
+    for _ in range(2):
+        assert command.main(flags) == 0
+    assert played == ["race", "input", "race"]
+    assert earlier["race"] == {"mlp": {"first": True}}
+    (file,) = tmp_path.iterdir()
+    found = json.loads(file.read_text())["checks"]["race"]["parts"]
+    assert found == {"mlp": {"first": True}, "ring": {"first": False}}
+    facts = {**FACTS, "driver": "another"}
+    with pytest.raises(ValueError, match="driver"):
+        command.main(flags)
+
+
+def test_parts_that_are_known_are_not_measured_again():
+    known = {"ring": {"forms": {}}, "mlp": {"failure": NO_TIME}}
+    plan = make(earlier={"loop": known})
+    assert set(plan.known("loop")) == {"ring"}
+    assert plan.known("race") == {}
+
+
 @pytest.mark.parametrize("flags", [["--only", "rihgt"], ["--budget", "0"]])
 def test_bad_flags_are_refused(flags):
     with pytest.raises(SystemExit) as refusal:

@@ -12,13 +12,13 @@ import threading
 from typing import Any
 
 SHARES = {
-    "right": 0.25,
-    "exact": 0.12,
-    "ceilings": 0.02,
-    "loop": 0.15,
-    "race": 0.29,
-    "population": 0.11,
-    "input": 0.06,
+    "right": 0.10,
+    "exact": 0.14,
+    "ceilings": 0.015,
+    "loop": 0.125,
+    "race": 0.45,
+    "population": 0.13,
+    "input": 0.04,
 }
 """The checks in their order, and each one's share of the budget.
 

@@ -3,7 +3,8 @@
 The same 300 steps are played twice, each time by a process of its own, and once more by
 a process that continues from the first one's checkpoint of step 150. Their final states
 are compared by digest. On a GPU all of it happens without and with
-``--xla_gpu_deterministic_ops``, and the two take turns to show what the flag costs.
+``--xla_gpu_deterministic_ops``, which jaxgan's runs set, and the two take turns to show
+what the flag costs.
 """
 
 import dataclasses
@@ -81,8 +82,11 @@ def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, An
             raise RuntimeError(f"{run} run: {record.failure}")
     found = {run: json.loads(_answer(plan, flags, run).read_text()) for run in runs}
     digests = {run: answer["digest"] for run, answer in found.items()}
+    equal = len(set(digests.values())) == 1
+    # On a GPU runs have the flag: without it nothing is promised.
+    promised = plan.platform != "gpu" or flags == "deterministic"
     return {
-        "holds": len(set(digests.values())) == 1,
+        **({"holds": equal} if promised else {}),
         "repeats": digests["first"] == digests["again"],
         "continues": digests["first"] == digests["continued"],
         "digests": digests,

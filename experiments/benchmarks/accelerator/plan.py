@@ -29,7 +29,7 @@ class Plan:
         cores: of the CPU.
         torch: whether PyTorch is installed.
         cache: a folder for compiled programs and checkpoints, the same for all checks.
-        earlier: the parts of the checks that ran before, by check.
+        earlier: the parts that were measured before, by check, also by an earlier run.
         begin: when the check began, by `time.monotonic`.
     """
 
@@ -51,6 +51,14 @@ class Plan:
     def left(self) -> float:
         """The seconds that are left."""
         return self.until - time.monotonic()
+
+    def known(self, check: str) -> Mapping[str, Any]:
+        """The parts of a check that were measured before, and need not be again."""
+        return {
+            name: figures
+            for name, figures in self.earlier.get(check, {}).items()
+            if "failure" not in figures
+        }
 
     def go_on(self) -> None:
         """Raises OutOfTime if there is no time for another part."""
