@@ -14,7 +14,7 @@ import optax
 
 from jaxgan import GAN, InputError, losses, nets, penalties
 from jaxgan.data import DataSet
-from jaxgan.training import TrainConfig, main
+from jaxgan.cli import TrainConfig, main
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,13 @@
 
 Fractionally-strided generator, strided discriminator, batch norm in both, Adam with
 learning rate 2e-4 and beta1 0.5, latents of 100 dimensions, from N(0, I) where the
-paper draws them uniformly. Any square set of 8 to 128 pixels that is 4 or 7 times a
-power of two; others with --resolution::
+paper draws them uniformly. Images of any shape with sides of 8 to 256 pixels that are 4
+or 7 times a power of two; others with --resolution N or HxW::
 
     python -m experiments.dcgan --dataset fashion_mnist
     python -m experiments.dcgan --dataset cifar10 --width 64
     python -m experiments.dcgan --dataset folder:PATH --resolution 64 --crop
+    python -m experiments.dcgan --dataset folder:PATH --resolution 256x64 --crop
 
 With a gradient penalty the discriminator goes without batch norm::
 
@@ -20,9 +21,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 import optax
 
-from jaxgan import GAN, InputError, losses, nets, penalties
+from jaxgan import GAN, losses, nets, penalties
+from jaxgan.cli import TrainConfig, main
 from jaxgan.data import DataSet
-from jaxgan.training import TrainConfig, main
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,18 +60,15 @@ class Config(TrainConfig):
 
 
 def make_gan(config: Config, data: DataSet) -> GAN:
-    """The game on square images."""
+    """The game on images of the set's shape."""
     config = config.with_defaults()
-    size, width, channels = data.image_shape
-    if size != width:
-        raise InputError(
-            f"DCGAN makes square images, but {config.dataset} has {size}x{width}. Pass "
-            "--resolution and --crop."
-        )
+    height, width, channels = data.image_shape
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     adam = optax.adam(config.learning_rate, b1=config.beta1)
     return GAN(
-        generator=nets.dcgan.Generator(size, channels, width=config.width, dtype=dtype),
+        generator=nets.dcgan.Generator(
+            (height, width), channels, width=config.width, dtype=dtype
+        ),
         discriminator=nets.dcgan.Discriminator(
             width=config.width,
             batch_norm=bool(config.batch_norm),

@@ -1,4 +1,4 @@
-"""What a train step costs on a TPU pod, asked of the TPU compiler, without a TPU.
+"""The costs of a train step on a TPU pod, asked of the TPU compiler, without a TPU.
 
 Compiles the experiment's real train step for a slice of TPU chips, on the CPU, and
 prints what one chip needs: memory, arithmetic, bytes moved and sent. From these and the
@@ -26,31 +26,30 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import jax
-import tyro
+from tyro.conf import OmitArgPrefixes
 
 import experiments
 from experiments.planning import ahead, chips, fit, report, stand_ins
 from experiments.planning.chips import Topology
 from jaxgan import parallel
 from jaxgan.checks import InputError
+from jaxgan.cli import TrainConfig, command
+from jaxgan.cli.config import resolve
 from jaxgan.gan import GAN
-from jaxgan.training import TrainConfig
-from jaxgan.training.config import resolve
-from jaxgan.training.main import EXIT_BAD_INPUT
 
 C = TypeVar("C", bound=TrainConfig)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments(Generic[C]):
-    """What follows the experiment's name."""
+    """The flags that follow the experiment's name."""
 
     # The slice to compile for, CHIP:SIDES, such as v5e:16x16, v6e:8x8 or v5p:4x4x8.
     topology: str
     # Also write the numbers to this file.
     json: Path | None = None
     # The experiment's own flags.
-    config: tyro.conf.OmitArgPrefixes[C]
+    config: OmitArgPrefixes[C]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -59,40 +58,38 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__, _usage(), sep="\n")
         return
-    try:
-        fits = run(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    name = arguments[0] if arguments else ""
+    config_class, make_gan = command.guarded(lambda: find_experiment(name))
+    flags = arguments[1:]
+    given = any(flag.startswith(("--batch-size", "--batch_size")) for flag in flags)
+    fits = command.main(
+        Arguments[config_class],
+        lambda parsed: run(name, make_gan, parsed, batch_given=given),
+        prog=f"python -m experiments.plan {name}",
+        description=f"Plans a TPU slice for experiments.{name}, on the CPU.",
+        arguments=flags,
+    )
     if not fits:
-        raise SystemExit(EXIT_BAD_INPUT)
+        raise SystemExit(command.EXIT_BAD_INPUT)
 
 
-def run(arguments: Sequence[str]) -> bool:
-    """Compiles, prints, and says whether the batch fits.
+def run(
+    name: str, make_gan: Callable[..., GAN], parsed: Arguments, *, batch_given: bool
+) -> bool:
+    """Compiles and prints; returns whether the batch fits.
 
     Args:
-        arguments: the command line: the experiment's name, then flags.
+        name: the experiment's.
+        make_gan: the experiment's.
+        parsed: the flags after the name.
+        batch_given: whether ``--batch-size`` is among them.
 
     Raises:
         InputError: if something asked for does not exist or does not go together.
     """
-    if not arguments or arguments[0].startswith("-"):
-        raise InputError(f"The experiment's name comes first. {_usage()}")
-    name, *flags = arguments
-    config_class, make_gan = find_experiment(name)
-    parsed = tyro.cli(
-        Arguments[config_class],
-        args=flags,
-        prog=f"python -m experiments.plan {name}",
-        description=f"Plans a TPU slice for experiments.{name}, on the CPU.",
-    )
     topology = chips.parse_topology(parsed.topology)
     _check_writable(parsed.json)
-    given = any(flag.startswith(("--batch-size", "--batch_size")) for flag in flags)
-    config = configure(parsed.config, topology, batch_given=given)
+    config = configure(parsed.config, topology, batch_given=batch_given)
     plan, error = make_plan(name, config, make_gan, topology)
     numbers = {}
     if error:
@@ -101,7 +98,7 @@ def run(arguments: Sequence[str]) -> bool:
         numbers["out_of_memory"] = {"batch_size": config.batch_size, **memory}
     if plan:
         print(report.as_text(plan))
-        if not given and not error:
+        if not batch_given and not error:
             print(f"Each chip has {name}'s own batch; --batch-size is that of all.")
         numbers |= report.as_json(plan)
     if parsed.json:
@@ -110,11 +107,13 @@ def run(arguments: Sequence[str]) -> bool:
 
 
 def find_experiment(name: str) -> tuple[type[TrainConfig], Callable[..., GAN]]:
-    """An experiment's ``Config`` and ``make_gan``.
+    """Returns an experiment's ``Config`` and ``make_gan``.
 
     Raises:
         InputError: if there is none of that name.
     """
+    if not name or name.startswith("-"):
+        raise InputError(f"The experiment's name comes first. {_usage()}")
     names = _names()
     if name not in names:
         near = difflib.get_close_matches(name, names)
@@ -133,7 +132,7 @@ def find_experiment(name: str) -> tuple[type[TrainConfig], Callable[..., GAN]]:
 def configure(
     config: TrainConfig, topology: Topology, *, batch_given: bool
 ) -> TrainConfig:
-    """The resolved config, its batch that of the whole slice.
+    """Returns the resolved config, its batch that of the whole slice.
 
     Raises:
         InputError: if the chips, or their microbatches, cannot share the batch
@@ -159,7 +158,7 @@ def make_plan(
     make_gan: Callable[..., GAN],
     topology: Topology,
 ) -> tuple[report.Plan | None, ahead.OutOfMemory | None]:
-    """The plan of the config's batch, or why not, with the plan of one that fits.
+    """Returns the plan of the config's batch, or why not, with one that fits.
 
     Args:
         name: the experiment's.
@@ -200,7 +199,7 @@ def refusal(
     topology: Topology,
     error: ahead.OutOfMemory,
 ) -> str:
-    """What to say of a batch that does not fit."""
+    """Returns a message about a batch that does not fit."""
     of = lambda size: f"a batch of {size:,} ({size // topology.chips:,} a chip)"
     gib = lambda size: f"{size / 2**30:.2f} GiB"
     advice = (
@@ -217,7 +216,7 @@ def refusal(
 
 
 def _check_writable(path: Path | None) -> None:
-    """Now rather than after minutes of compiling."""
+    """Refuses it before the minutes of compiling."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(
             f"--json {path} cannot be written: it is a folder, or in none. Name a file "

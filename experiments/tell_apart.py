@@ -12,23 +12,23 @@ are taken; where both name the same source, the part held out from training.
 """
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import tyro
 from jaxtyping import UInt8
 
-import jaxgan.data
 from jaxgan.checks import InputError
+from jaxgan.cli import TrainConfig, command
+from jaxgan.cli.experiment import load_data
 from jaxgan.environment import describe_environment
 from jaxgan.files import write_atomically, write_json
 from jaxgan.images import as_float
 from jaxgan.metrics import c2st
 from jaxgan.metrics.result import Result
-from jaxgan.report.pictures import grid, png
+from jaxgan.report.pictures import grid
+from jaxgan.show import png
 
 _FEWEST = 8
 _PLACES = ("data_dir", "manual_dir", "out")
@@ -37,7 +37,7 @@ Images = UInt8[np.ndarray, "n h w c"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """What to compare."""
+    """The two sets, and how they are compared."""
 
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     training: str
@@ -53,9 +53,9 @@ class Config:
     data_dir: Path = Path("~/.cache/jaxgan")
     # Where files lie that were downloaded by hand; for sets that need a download.
     manual_dir: Path | None = None
-    # Resize the images to this many pixels; by default they keep their size.
-    resolution: int | None = None
-    # Crop images that are not square to their centre, instead of refusing them.
+    # Resize the images to N or HEIGHTxWIDTH pixels; by default they keep their size.
+    resolution: int | str | None = None
+    # Crop images of another shape to their centre, instead of refusing them.
     crop: bool = False
     # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
     channels: int | None = None
@@ -64,13 +64,18 @@ class Config:
 
 
 def load(config: Config) -> tuple[Images, Images]:
-    """The images of both sets; an InputError if they cannot be compared."""
+    """Returns the images of both sets.
+
+    Raises:
+        InputError: if a set cannot be loaded, or they cannot be compared.
+    """
     names = ("data_dir", "manual_dir", "resolution", "crop", "channels")
     options = {name: getattr(config, name) for name in names}
-    source = jaxgan.data.load(config.training, **options)
+    read = lambda name: load_data(TrainConfig(dataset=name, **options))
+    source = read(config.training)
     training, deployed = source.train.images, source.test.images
     if config.deployed != config.training:
-        other = jaxgan.data.load(config.deployed, **options)
+        other = read(config.deployed)
         deployed = np.concatenate([other.train.images, other.test.images])
     shapes = ["x".join(map(str, images.shape[1:])) for images in (training, deployed)]
     if shapes[0] != shapes[1]:
@@ -90,7 +95,7 @@ def load(config: Config) -> tuple[Images, Images]:
 def compare(
     config: Config, training: Images, deployed: Images
 ) -> tuple[Result, list[dict[str, Any]]]:
-    """The test; the deployed images that tell best, as rows with a belief in each."""
+    """Returns the test, and the rows that tell best, with the belief in each."""
     random = np.random.default_rng(config.seed)
     some = lambda n: np.sort(random.permutation(n)[: config.examples])
     flat = lambda images: np.asarray(as_float(images)).reshape(len(images), -1)
@@ -103,7 +108,7 @@ def compare(
 
 
 def run(config: Config) -> Result:
-    """Compares, and writes result.json and telling.png."""
+    """Compares the sets and writes result.json and telling.png; returns the test."""
     for name, least in {"examples": _FEWEST, "shown": 1, "seed": 0}.items():
         value = getattr(config, name)
         if not least <= value < 2**32:
@@ -133,14 +138,13 @@ def run(config: Config) -> Result:
 
 
 def main() -> None:
-    """The command; exits with 2 for input that cannot be used."""
+    """Runs the command; see `jaxgan.cli.command.main`."""
     prog = "python -m experiments.tell_apart"
-    config = tyro.cli(Config, prog=prog, description=__doc__)
-    try:
-        print(run(config))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+    command.main(Config, _run_and_tell, prog=prog, description=__doc__)
+
+
+def _run_and_tell(config: Config) -> None:
+    print(run(config))
     print(f"{config.out / 'result.json'}, and what tells best in telling.png")
 
 

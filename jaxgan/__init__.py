@@ -1,5 +1,8 @@
 """jaxgan: the adversarial game as pure functions."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from jaxgan import (
     divergences,
     ema,
@@ -27,6 +30,47 @@ from jaxgan.view import Augment
 # Written here, so that a checkout knows its version without being installed.
 __version__ = "0.2.0"
 
+if TYPE_CHECKING:
+    from jaxgan import (
+        checkpoint,
+        cli,
+        data,
+        evaluation,
+        hooks,
+        metrics,
+        population,
+        sampling,
+        scan,
+        show,
+        simultaneous,
+        theory,
+        unrolled,
+    )
+    from jaxgan.cli import load_run
+    from jaxgan.loop import fit
+
+# What data, pictures, checkpoints and judges need takes seconds to import.
+_LAZY_MODULES = (
+    *("checkpoint", "cli", "data", "evaluation", "hooks", "metrics", "population"),
+    *("sampling", "scan", "show", "simultaneous", "theory", "unrolled"),
+)
+_LAZY_NAMES = {"fit": "jaxgan.loop", "load_run": "jaxgan.cli"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is only imported when it is used."""
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"jaxgan.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+    raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Returns the public names, those that are imported when used among them."""
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "EMA",
     "GAN",
@@ -44,21 +88,36 @@ __all__ = [
     "Turn",
     "__version__",
     "algorithm_1",
+    "checkpoint",
+    "cli",
+    "data",
     "divergences",
     "ema",
+    "evaluation",
+    "fit",
     "game",
+    "hooks",
     "init",
     "keys",
+    "load_run",
     "losses",
     "make_d_step",
     "make_g_step",
     "make_train_step",
     "make_update",
     "methods",
+    "metrics",
     "nets",
     "parallel",
     "penalties",
+    "population",
     "sample",
+    "sampling",
+    "scan",
     "schedules",
+    "show",
+    "simultaneous",
+    "theory",
+    "unrolled",
     "update",
 ]

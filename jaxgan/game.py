@@ -75,6 +75,11 @@ class Game:
         sample: ``(nets, keys [b], condition) -> [b ...]``: makes what a user looks at,
             of one key an example and, where the game needs one, a condition. For
             `jaxgan.sample`.
+        condition: the batch's entry that ``sample`` is conditional on, or the names of
+            several, which it takes as a dict; None for an unconditional game.
+        output: the batch's entry whose distribution ``sample`` imitates, by which
+            samples are judged; None where there is no such entry.
+        show: how samples are shown, see `jaxgan.show`; None: as their shape suggests.
     """
 
     players: Mapping[str, Player]
@@ -82,6 +87,9 @@ class Game:
     clock: str
     memory: Mapping[str, Memory] = dataclasses.field(default_factory=dict)
     sample: Sample | None = None
+    condition: str | tuple[str, ...] | None = None
+    output: str | None = "image"
+    show: Any = None
 
     def __post_init__(self):
         for name, each in self.players.items():

@@ -136,7 +136,7 @@ class GAN(Game):
         set_("clock", "g")
         remembered = self.augment and self.augment.memory
         set_("memory", {"augment": remembered} if remembered else {})
-        set_("sample", Sampler(self.prior, self.latent_dim, self.condition))
+        set_("sample", Generate(self.prior, self.latent_dim, self.condition))
         super().__post_init__()
 
     def check(self, state: GameState, batch: Batch) -> None:
@@ -268,7 +268,7 @@ def _check_conditioned(condition: str, batch: Batch) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sampler:
+class Generate:
     """The generator's images of latents of the prior: a GAN's `Game.sample`."""
 
     prior: Prior

@@ -19,9 +19,15 @@ def check_module(name: str, module: Any) -> None:
         )
 
 
-def takes_train(module: nn.Module) -> bool:
-    """Whether a network is called with ``train=``: in training it may act otherwise."""
-    parameters = inspect.signature(type(module).__call__).parameters.values()
+def takes_train(module: Any) -> bool:
+    """Returns whether a network's call has the argument ``train``.
+
+    A `flax.linen.Sequential` gives it to its first layer.
+    """
+    if isinstance(module, nn.Sequential):
+        return takes_train(module.layers[0])
+    call = type(module).__call__ if isinstance(module, nn.Module) else module
+    parameters = inspect.signature(call).parameters.values()
     return any(p.name == "train" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 

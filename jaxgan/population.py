@@ -15,6 +15,7 @@ from jax import lax
 from jaxtyping import Array, Shaped
 
 from jaxgan import keys as streams
+from jaxgan import scan
 from jaxgan.checks import InputError
 from jaxgan.game import GameState, init
 from jaxgan.rounds import make_train_step
@@ -99,20 +100,19 @@ def train(
         state = init(game, key, jax.tree.map(lambda x: x[0], draw(key, 0)))
 
         def period(state, number):
-            def step(i, carry):
-                state, total = carry
-                batch = draw(key, number * every + i)
-                state, metrics = train_step(state, batch, key)
-                return state, jax.tree.map(jnp.add, total, metrics)
-
-            shapes = jax.eval_shape(train_step, state, draw(key, 0), key)[1]
-            total = jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), shapes)
-            state, total = lax.fori_loop(0, every, step, (state, total))
+            state, metrics = scan.play(
+                train_step,
+                state,
+                lambda step: draw(key, step),
+                key,
+                steps=every,
+                first=number * every,
+            )
             measured = None
             if measure is not None:
                 at = streams.stream(key, "measure", (number + 1) * every)
                 measured = measure(game, state, at)
-            return state, (jax.tree.map(lambda x: x / every, total), measured)
+            return state, (metrics, measured)
 
         state, (metrics, measures) = lax.scan(period, state, jnp.arange(steps // every))
         # A state holds its optimizers, and these the traced rates: only its leaves may

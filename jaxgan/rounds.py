@@ -46,6 +46,16 @@ def algorithm_1(d_steps: int = 1) -> tuple[str | Move, ...]:
     return ("d",) * d_steps + (Move(objective="g", fresh=False),)
 
 
+def fresh_batches(schedule: Schedule) -> int:
+    """Returns the number of batches that a round takes.
+
+    Example:
+        >>> fresh_batches(algorithm_1(d_steps=3))
+        3
+    """
+    return sum(not isinstance(move, Move) or move.fresh for move in schedule)
+
+
 def make_train_step(
     game: Game,
     *,
@@ -88,7 +98,7 @@ def make_train_step(
     made = {name: make_update(game, name, **how) for name in names}
     made |= updates or {}
     steps = [_in_its_rounds(made[move.objective], move.every) for move, _ in runs]
-    fresh = sum(len(rows) for move, rows in runs if move.fresh)
+    fresh = fresh_batches(schedule)
 
     def train_step(state: GameState, batch: Batch, key: Key):
         check_leading(batch, fresh)

@@ -1,5 +1,6 @@
 """What a game's averaged networks make: images, pairs, whatever it plays for."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +22,23 @@ from jaxgan.turn import Nets, Turn, as_floats
 from jaxgan.typing import Key, Variables
 
 Networks = tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sampler:
+    """A game's samples as a function: what an evaluator judges.
+
+    Attributes:
+        game: the game.
+        state: where it stands.
+    """
+
+    game: Game
+    state: GameState
+
+    def __call__(self, key: Key, count: int, *, condition: Any = None) -> Any:
+        """Returns ``count`` samples, see `sample`."""
+        return sample(self.game, self.state, key, count, condition=condition)
 
 
 def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
@@ -104,7 +122,20 @@ def _checked(game: Game, condition: Any, count: int) -> Any:
 
 
 def _networks(game: Game) -> Networks:
-    """What sampling needs of a game's players: a population's hold traced numbers."""
+    """What sampling needs of a game's players: a population's hold traced numbers.
+
+    Raises:
+        InputError: if a module is not hashable, as a static argument must be.
+    """
+    for name, player in game.players.items():
+        try:
+            hash(player.module)
+        except TypeError as error:
+            raise InputError(
+                f"The module of {name!r} is not hashable: {type(player.module)} has a "
+                "list or a dict among its fields. Give tuples, as in "
+                "nn.Sequential((...)), or write a module with @nn.compact."
+            ) from error
     return tuple((n, p.module, p.streams) for n, p in game.players.items())
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.training.workdir import read_metrics
+from jaxgan.hooks import read_metrics
 from tests import launch
 
 # Small games of about a quarter of a minute, and a checkpoint each second or so. Logs

@@ -18,8 +18,8 @@ import jax
 import tyro
 
 from experiments import mlp
-from jaxgan.training import run
-from jaxgan.training.workdir import MetricsLog
+from jaxgan.cli import run
+from jaxgan.hooks import Log
 
 _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
@@ -50,13 +50,13 @@ def main(args: Args) -> int:
 
     jax.monitoring.register_event_duration_secs_listener(count)
     trail: dict[int, tuple[float, int]] = {}
-    write = MetricsLog.write
+    write = Log.line
 
-    def note(self, row):
-        write(self, row)
+    def note(self, run, row):
+        write(self, run, row)
         trail[row["step"]] = (resident_mib(), compiled)
 
-    MetricsLog.write = note
+    Log.line = note
     with tempfile.TemporaryDirectory() as folder:
         config = mlp.Config(
             steps=args.steps, data_dir=args.data_dir, workdir=Path(folder) / "run"

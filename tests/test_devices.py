@@ -14,8 +14,7 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import data, keys, parallel
-from jaxgan.training import TrainConfig, feed
+from jaxgan import data, feed, keys, parallel
 from tests import games, growth
 
 NARROW = [name for name in growth.GAMES if name != "bfloat16"]
@@ -112,8 +111,8 @@ def rows_and_images():
 def test_every_device_is_fed_its_share_in_order(rows_and_images, take):
     """Device i of eight holds places ``[2 i, 2 i + 2)`` of every batch."""
     rows, images = rows_and_images
-    config = TrainConfig(seed=5, steps=3, d_steps=3, batch_size=16)
-    table, taken = take(images, config, 1, 2)(2)
+    order = feed.Order(seed=5, batch_size=16, fresh=3, start=1, stop=3)
+    table, taken = take(images, order, 2)(2)
     # An image's pixel is its own row's number.
     fed = table["image"][..., 0, 0, 0] if taken is None else taken
     assert fed.shape == (8, 2, 3, 2)

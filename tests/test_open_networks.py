@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import jaxgan
-from jaxgan import InputError, images, losses, penalties
+from jaxgan import InputError, images, losses, networks, penalties
 from tests import games
 
 KEY = games.KEY
@@ -266,3 +266,21 @@ def test_nnx_module_trains_as_the_message_wraps_it():
     expected = np.asarray(z) @ kernel + bias
     made = jaxgan.sample(gan, state, KEY, 4)
     np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
+
+
+class Switched(nn.Module):
+    """Dropout, in training."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dropout(0.5, deterministic=not train)(x)
+
+
+def test_sequential_network_is_called_as_its_first_layer():
+    """Its own call takes any keyword, and hands it on."""
+    plain = nn.Sequential((nn.Dense(3), nn.tanh))
+    assert not networks.takes_train(plain)
+    assert networks.takes_train(nn.Sequential((Switched(), nn.Dense(3))))
+    gan = points(generator=plain)
+    state = jaxgan.init(gan, KEY, POINTS)
+    assert jaxgan.sample(gan, state, KEY, 5).shape == (5, 3)

@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 
 import jaxgan
-from experiments import mlp
-from jaxgan import processes
+from jaxgan import feed, processes
 from jaxgan.data import ImageSet
-from jaxgan.training import feed
 from tests import games, launch
 
 # What each process runs: one G-step on its half of the batch, its latents saved, and
@@ -38,9 +36,9 @@ print(float(metrics["g_fake_logit"]))
 def fed() -> tuple[np.ndarray, np.ndarray]:
     """Row numbers and streamed examples of four steps, ``[m k b]`` of this process."""
     images = ImageSet(np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1), None, ())
-    config = mlp.Config(steps=4, batch_size=16, d_steps=2).with_defaults()
-    _, rows = feed.resident(images, config, 0, 4)(4)
-    table, _ = feed.streamed(images, config, 0, 4)(4)
+    order = feed.Order(seed=0, batch_size=16, fresh=2, start=0, stop=4)
+    _, rows = feed.resident(images, order, 4)(4)
+    table, _ = feed.streamed(images, order, 4)(4)
     # On the devices they are [d m k b/d].
     whole = lambda shares: np.concatenate(list(np.asarray(shares)), axis=2)
     return whole(rows), whole(table["image"])[..., 0, 0, 0]

@@ -14,14 +14,17 @@ from experiments.studies import results
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_examples_run():
-    first, second = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(first.strip().splitlines()) <= 20
+def test_the_examples_run(tmp_path, monkeypatch):
+    examples = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(examples) == 3
+    assert len(examples[0].strip().splitlines()) <= 20
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for example in (first, second):
+    for example in examples:
         exec(compile(example, "README.md", "exec"), names)
     assert names["samples"].shape == (64, 28, 28, 1)
-    assert int(names["state"].updates["d"]) == 2
+    assert int(names["state"].step) == 200
+    assert (tmp_path / "runs" / "ring" / "samples.png").exists()
     assert np.isfinite(names["metrics"]["d_loss"])
 
 

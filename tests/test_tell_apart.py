@@ -65,6 +65,13 @@ def test_sets_of_one_distribution_are_not_told_apart(folders, tmp_path):
     assert p_value > 0.001  # calibrated, so one of 1,000 draws would fail
 
 
+def test_a_set_of_another_size_is_resized_to_height_and_width(folders):
+    root, (dark, _, _, large, _) = folders
+    how = {"resolution": "4x2", "crop": True, "data_dir": root / "data"}
+    training, deployed = tell_apart.load(Config(training=dark, deployed=large, **how))
+    assert training.shape[1:] == deployed.shape[1:] == (4, 2, 1)
+
+
 def test_one_source_gives_its_training_and_its_held_out_part(folders):
     root, (dark, *_) = folders
     config = Config(training=dark, deployed=dark, data_dir=root / "data")

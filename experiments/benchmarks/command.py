@@ -1,4 +1,4 @@
-"""What the benchmarks share: settings, command line, and the head of their JSON."""
+"""The common parts of the benchmarks: settings, command line, their JSON's head."""
 
 import dataclasses
 import importlib.metadata
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import jax
-import tyro
 
 from jaxgan.checks import InputError
+from jaxgan.cli import command
 from jaxgan.environment import describe_environment
 
 NO_TORCH = "PyTorch is not installed: its rows are left out (pip install -e '.[bench]')"
@@ -20,7 +20,7 @@ NO_TORCH = "PyTorch is not installed: its rows are left out (pip install -e '.[b
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RaceConfig:
-    """What every benchmark takes. Each adds its own fields."""
+    """The settings of every benchmark. Each adds its own fields."""
 
     benchmark: ClassVar[str] = "benchmark"
     """The benchmark's name; that of its module, and of its JSON file."""
@@ -65,14 +65,14 @@ def check_known(flag: str, given: Sequence[str], known: Sequence[str]) -> None:
 
 
 def folder(config: RaceConfig) -> Path:
-    """Where the files go, made if missing."""
+    """Returns the folder for the files, made if missing."""
     out = config.out.expanduser().absolute()
     out.mkdir(parents=True, exist_ok=True)
     return out
 
 
 def head(config: RaceConfig) -> dict[str, Any]:
-    """How a JSON file begins: what was run on what."""
+    """The head of a JSON file: what was run on what."""
     return {
         "benchmark": config.benchmark,
         "rounds": config.rounds,
@@ -85,14 +85,14 @@ def head(config: RaceConfig) -> dict[str, Any]:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def has_torch() -> bool:
-    """Whether PyTorch is installed; it is not imported here."""
+    """Returns whether PyTorch is installed; it is not imported here."""
     return importlib.util.find_spec("torch") is not None
 
 
@@ -112,15 +112,11 @@ def show_targets(targets: Sequence[Mapping[str, Any]]) -> None:
 
 def main(config_class: type[RaceConfig], run: Callable[[Any], Any]) -> None:
     """Runs a benchmark as its command line says."""
-    config = tyro.cli(
+    # The contestants compete on the CPU; so this process, which only asks, names it.
+    jax.config.update("jax_platforms", "cpu")
+    command.main(
         config_class,
+        run,
         prog=f"python -m experiments.benchmarks.{config_class.benchmark}",
         description=sys.modules[config_class.__module__].__doc__,
     )
-    # The contestants compete on the CPU; so this process, which only asks, names it.
-    jax.config.update("jax_platforms", "cpu")
-    try:
-        run(config)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxgan import feed
 from jaxgan.data import ImageSet
-from jaxgan.training import TrainConfig, feed
 
 CHUNK = 100
 """Steps in one call at most: as many as a run takes between two lines of metrics."""
@@ -23,8 +23,7 @@ Run = Callable[[int], None]
 
 def resident(spec: Mapping[str, Any]) -> Run:
     """The whole set on the device, which takes the rows of each step."""
-    images, config = _images(spec), _config(spec)
-    take = feed.resident(images, config, 0, CHUNK)
+    take = feed.resident(_images(spec), _order(spec), CHUNK)
 
     @jax.jit
     def consume(table, rows, count):
@@ -36,8 +35,7 @@ def resident(spec: Mapping[str, Any]) -> Run:
 
 def streamed(spec: Mapping[str, Any]) -> Run:
     """Read ahead from the disk's cache by threads, put on the device by the chunk."""
-    images, config = _images(spec), _config(spec)
-    take = feed.streamed(images, config, 0, CHUNK)
+    take = feed.streamed(_images(spec), _order(spec), CHUNK)
 
     @jax.jit
     def consume(table, rows, count):
@@ -74,6 +72,7 @@ def _images(spec: Mapping[str, Any]) -> ImageSet:
     return ImageSet(np.load(spec["file"], mmap_mode="r"), None, ())
 
 
-def _config(spec: Mapping[str, Any]) -> TrainConfig:
+def _order(spec: Mapping[str, Any]) -> feed.Order:
     # The stream ends with the run, which here is none.
-    return TrainConfig(batch_size=spec["batch_size"], steps=2**31 - 1)
+    size, endless = spec["batch_size"], 2**31 - 1
+    return feed.Order(seed=0, batch_size=size, fresh=1, start=0, stop=endless)

@@ -12,12 +12,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 
 from experiments.benchmarks import works
 from experiments.benchmarks.works import Work
-from jaxgan import GAN, compiled, data, init, losses, nets, parallel, penalties, sample
-from jaxgan import keys as streams
+from jaxgan import (
+    GAN,
+    compiled,
+    data,
+    init,
+    losses,
+    nets,
+    parallel,
+    penalties,
+    sample,
+    scan,
+)
 from jaxgan.chunks import make_chunk
 from jaxgan.rounds import make_train_step
 
@@ -77,7 +86,7 @@ def _training(work: Work) -> Callable[[int], None]:
     key = jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
     state, key, table = parallel.put_shared((state, key, {"image": images}))
-    # By several devices a batch is shared out, as in `jaxgan.training.feed`.
+    # By several devices a batch is shared out, as in `jaxgan.feed`.
     several = jax.device_count() > 1
     put = lambda rows: (
         parallel.put_split(rows, batch_axis=2) if several else parallel.put_shared(rows)
@@ -116,19 +125,8 @@ def population(work: Work) -> Callable[[int], None]:
     shape = (work.d_steps, work.batch_size)
 
     def play(state, key, first, count, table):
-        def draw(i):
-            rows_key = streams.stream(key, "data", i)
-            rows = jax.random.randint(rows_key, shape, 0, len(table))
-            return {"image": table[rows]}
-
-        def step(i, carry):
-            state, total = carry
-            state, metrics = train_step(state, draw(i), key)
-            return state, jax.tree.map(jnp.add, total, metrics)
-
-        shapes = jax.eval_shape(train_step, state, draw(first), key)[1]
-        total = jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), shapes)
-        return lax.fori_loop(first, first + count, step, (state, total))
+        draw = lambda i: {"image": table[scan.rows(key, i, shape, len(table))]}
+        return scan.play(train_step, state, draw, key, steps=count, first=first)
 
     axes = (0, 0, None, None, None)
     many = jax.jit(jax.vmap(play, axes), donate_argnums=0)
@@ -136,8 +134,8 @@ def population(work: Work) -> Callable[[int], None]:
 
     def run(count: int) -> None:
         nonlocal states, place
-        states, total = many(states, keys, np.int32(place), np.int32(count), table)
-        jax.device_get(total)
+        states, metrics = many(states, keys, np.int32(place), np.int32(count), table)
+        jax.device_get(metrics)
         place += count
 
     return run

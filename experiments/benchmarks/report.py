@@ -6,11 +6,12 @@
     python -m experiments.benchmarks.report
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
-import tyro
+from jaxgan.cli import command
 
 RESULT = Path(__file__).parent / "results" / "throughput.json"
 HEADER = ["work", "steps/s", "against PyTorch's best", "against plain Flax"]
@@ -59,7 +60,7 @@ def _rate(rate: float) -> str:
 
 
 def _times(lines: dict[str, Any], rival: str | None) -> str:
-    """How many times as fast jaxgan is: median, lowest and highest of the rounds."""
+    """The speed as a multiple of the rival's: median, lowest and highest round."""
     if rival not in lines or "failure" in lines[rival]:
         return "not run"
     ratio = lines[rival]["jaxgan_ratio"]
@@ -71,14 +72,19 @@ def _spoken(rival: str) -> str:
     return names.get(rival, rival.removeprefix("torch_").replace("_", " "))
 
 
-def show(result: Path = RESULT) -> None:
-    """Prints the table.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The file to read."""
 
-    Args:
-        result: a throughput.json.
-    """
-    print(table(json.loads(result.read_text())))
+    # A throughput.json.
+    result: Path = RESULT
+
+
+def show(config: Config) -> None:
+    """Prints the table."""
+    print(table(json.loads(config.result.read_text())))
 
 
 if __name__ == "__main__":
-    tyro.cli(show)
+    prog = "python -m experiments.benchmarks.report"
+    command.main(Config, show, prog=prog, description=__doc__)

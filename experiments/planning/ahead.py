@@ -73,7 +73,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """What the compiler says of one chip's part of a train step.
+    """The compiler's account of one chip's part of a train step.
 
     Attributes:
         memory: of the whole train step, its discriminator steps in one loop.

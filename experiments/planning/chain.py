@@ -1,4 +1,4 @@
-"""How many all-reduces of a step wait for one another, read from its jaxpr.
+"""The all-reduces of a step that wait for one another, read from its jaxpr.
 
 XLA merges all-reduces of which none waits for another. Batch norm's cannot be merged
 so: a layer's statistics wait for those of the layer before, and its gradients for those

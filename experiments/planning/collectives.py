@@ -1,4 +1,4 @@
-"""What a compiled program sends between chips, and why, read from XLA's text of it.
+"""The traffic between a program's chips and its reasons, read from XLA's text of it.
 
 XLA merges all-reduces that do not wait for one another, those of both players' updates
 too. Each part of a merged one keeps the name of the operation that asked for it, in
@@ -46,7 +46,7 @@ class AllReduces:
     payload: int
 
     def of(self, update: str) -> bool:
-        """Whether `D_UPDATE`, or `G_UPDATE`, is among the reasons."""
+        """Returns whether `D_UPDATE`, or `G_UPDATE`, is among the reasons."""
         return any(reason.startswith(update) for reason in self.reasons)
 
     def times(self, count: int) -> "AllReduces":

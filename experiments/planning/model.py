@@ -1,4 +1,4 @@
-"""How long a train step takes: a roofline, and what it becomes on more chips.
+"""The time of a train step: a roofline, and what it becomes on more chips.
 
 A model, not a measurement. With each chip's floating-point operations F, bytes moved
 M, and all-reduced bytes S in c calls::
@@ -36,7 +36,7 @@ SCALE = (1, 4, 16, 64, 256, 1024, 4096)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one chip does in one train step.
+    """The work of one chip in one train step.
 
     Attributes:
         flops: floating-point operations.

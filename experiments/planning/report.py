@@ -15,9 +15,8 @@ from experiments.planning.model import (
     step_time,
     weak_scaling,
 )
+from jaxgan.cli.config import TrainConfig, identity
 from jaxgan.data import ImageSet
-from jaxgan.training import TrainConfig, feed
-from jaxgan.training.config import identity
 
 _BOUND = {
     "compute": "arithmetic",
@@ -62,7 +61,7 @@ class Plan:
     @property
     def data_bytes(self) -> int:
         """The data set on each chip; 0 if it is streamed."""
-        if not feed.fits(self.data, self.config):
+        if self.data.nbytes > self.config.device_cache_mib * 2**20:
             return 0
         labels = self.data.labels
         return self.data.images.nbytes + (0 if labels is None else labels.nbytes)

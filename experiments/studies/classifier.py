@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 from jaxtyping import Array, Float, Int
 
+from jaxgan import scan
 from jaxgan.images import as_float
 from jaxgan.nets.conv import Conv
 from jaxgan.typing import Key
@@ -104,11 +104,8 @@ def _descend(network, key, images, labels, steps: int, batch: int, rate: float):
         each = optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows])
         return each.mean()
 
-    def step(i, carry):
-        params, state = carry
+    def draw(i):
         at = jax.random.fold_in(batch_key, i)
-        rows = jax.random.randint(at, (batch,), 0, len(images))
-        updates, state = optimizer.update(jax.grad(loss)(params, rows), state, params)
-        return optax.apply_updates(params, updates), state
+        return jax.random.randint(at, (batch,), 0, len(images))
 
-    return lax.fori_loop(0, steps, step, (params, optimizer.init(params)))[0]
+    return scan.descend(loss, params, optimizer, draw, steps=steps)

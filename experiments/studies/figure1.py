@@ -22,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 from jaxtyping import Array, Float
 from scipy import special, stats
 
@@ -38,7 +37,7 @@ from experiments.studies.study import (
     seeds,
     spread,
 )
-from jaxgan import keys, losses, population, sampling
+from jaxgan import keys, losses, population, sampling, scan
 from jaxgan.theory import densities
 from jaxgan.update import with_params
 
@@ -174,8 +173,7 @@ def train_alone(config: Config, updates: int, params: Any, key: Any) -> Array:
     state = jaxgan.init(gan, key, data(0))
     state = with_params(state, params)
     d_step = jaxgan.make_d_step(gan)
-    step = lambda i, state: d_step(state, data(i), key)[0]
-    return _judge(gan, lax.fori_loop(0, updates, step, state))
+    return _judge(gan, scan.play(d_step, state, data, key, steps=updates)[0])
 
 
 def play(config: Config) -> dict[str, Any]:

@@ -17,11 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 from jaxtyping import Array, Float
 
 from jaxgan import keys as streams
-from jaxgan import nets
+from jaxgan import nets, scan
 from jaxgan.typing import Key
 
 Objective = Callable[[Any, dict[str, Array], Key], Array]
@@ -145,16 +144,13 @@ def descend(
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
     count = len(jax.tree.leaves(data)[0])
 
-    def one(i, carry):
-        params, memory = carry
-        index = jax.random.randint(streams.stream(key, "data", i), (batch,), 0, count)
+    def draw(i):
+        index = scan.rows(key, i, (batch,), count)
         rows = jax.tree.map(lambda leaf: leaf[index], data)
-        at = streams.stream(key, "noise", i)
-        slope = jax.grad(lambda p: objective(p, rows, at).mean())(params)
-        change, memory = adam.update(slope, memory, params)
-        return optax.apply_updates(params, change), memory
+        return rows, streams.stream(key, "noise", i)
 
-    return lax.fori_loop(0, steps, one, (params, adam.init(params)))[0]
+    loss = lambda params, drawn: objective(params, *drawn).mean()
+    return scan.descend(loss, params, adam, draw, steps=steps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,12 +12,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float, Shaped, UInt8
 
 from experiments.studies.study import StudyConfig
-from jaxgan import GAN, init, make_train_step
-from jaxgan import keys as streams
+from jaxgan import GAN, init, make_train_step, scan
 from jaxgan.data import load
 from jaxgan.game import GameState
 from jaxgan.typing import Key
@@ -126,15 +124,10 @@ def trained(
     gan: GAN, images: Shaped[Array, "n ..."], key: Key, steps: int, batch: int
 ) -> GameState:
     """The game after ``steps`` updates on batches drawn with replacement."""
-    step = make_train_step(gan)
-
-    def one(i, state):
-        at = streams.stream(key, "data", i)
-        rows = jax.random.randint(at, (batch,), 0, len(images))
-        return step(state, {"image": images[rows][None]}, key)[0]
-
+    rows = lambda i: scan.rows(key, i, (1, batch), len(images))
+    draw = lambda i: {"image": images[rows(i)]}
     state = init(gan, key, {"image": images[:1]})
-    return lax.fori_loop(0, steps, one, state)
+    return scan.play(make_train_step(gan), state, draw, key, steps=steps)[0]
 
 
 def part_name(title: str) -> str:

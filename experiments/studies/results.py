@@ -6,11 +6,12 @@ reads ``experiments/studies/results/*/result.json`` and writes ``RESULTS.md``. A
 gets there by ``--out experiments/studies/results/NAME``.
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
-import tyro
+from jaxgan.cli import command
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[2] / "RESULTS.md"
@@ -60,16 +61,22 @@ def _row(entries: list[str]) -> str:
     return "| " + " | ".join(entries) + " |"
 
 
-def write(results: Path = RESULTS, out: Path = PAGE) -> None:
-    """Writes the page.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The places to read from and write to."""
 
-    Args:
-        results: the studies' folders.
-        out: the file.
-    """
-    out.write_text(page(results, out.parent))
-    print(f"written: {out}")
+    # The studies' folders.
+    results: Path = RESULTS
+    # The page.
+    out: Path = PAGE
+
+
+def write(config: Config) -> None:
+    """Writes the page."""
+    config.out.write_text(page(config.results, config.out.parent))
+    print(f"written: {config.out}")
 
 
 if __name__ == "__main__":
-    tyro.cli(write)
+    prog = "python -m experiments.studies.results"
+    command.main(Config, write, prog=prog, description=__doc__)

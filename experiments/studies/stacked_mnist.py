@@ -22,15 +22,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 
 from experiments.studies import classifier, study
 from experiments.studies import stacked_tables as tables
 from experiments.studies.plots import stacked_mnist as plots
 from experiments.studies.stacked_tables import FULL, MODES
 from experiments.studies.study import Outcome, Parts, StudyConfig
-from jaxgan import GAN, init, losses, make_train_step, metrics, nets, penalties, sample
-from jaxgan import keys as streams
+from jaxgan import (
+    GAN,
+    init,
+    losses,
+    make_train_step,
+    metrics,
+    nets,
+    penalties,
+    sample,
+    scan,
+)
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.data import load
 from jaxgan.images import as_uint8
@@ -134,20 +142,15 @@ def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
 
 def draw(digits: Any, key: Key, step: Any, batch: int) -> Batch:
     """One step's batch: each channel any digit."""
-    at = streams.stream(key, "data", step)
-    return {"image": stack(digits, jax.random.randint(at, (batch, 3), 0, len(digits)))}
+    return {"image": stack(digits, scan.rows(key, step, (batch, 3), len(digits)))}
 
 
 @partial(jax.jit, static_argnums=(0, 4, 5), donate_argnums=1)
 def advance(gan: GAN, state, digits, key: Key, steps: int, batch: int):
     """The game ``steps`` updates later."""
-    step = make_train_step(gan)
-
-    def one(i, state):
-        more = draw(digits, key, state.step, batch)
-        return step(state, jax.tree.map(lambda x: x[None], more), key)[0]
-
-    return lax.fori_loop(0, steps, one, state)
+    train_step = make_train_step(gan)
+    more = lambda i: jax.tree.map(lambda x: x[None], draw(digits, key, i, batch))
+    return scan.play(train_step, state, more, key, steps=steps, first=state.step)[0]
 
 
 def judge(images: Any, eyes: classifier.Classifier) -> dict[str, float]:

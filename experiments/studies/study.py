@@ -1,4 +1,4 @@
-"""What every study shares: its config, its files, its claims, its intervals.
+"""The common parts of all studies: config, files, claims, intervals.
 
 A study is a function from its config to an `Outcome`. Run as a program it leaves, in
 ``--out``, ``result.json`` (numbers, claims, versions, seconds) and ``NAME.png``;
@@ -10,18 +10,17 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
 import numpy as np
-import tyro
 from matplotlib.figure import Figure
 
 from experiments.studies.tables import text_table
-from jaxgan.checks import InputError
+from jaxgan.cli import command
 from jaxgan.environment import describe_environment
 from jaxgan.files import write_atomically, write_json
 
@@ -30,7 +29,7 @@ _PLACES = ("out", "data_dir", "manual_dir")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StudyConfig:
-    """What all studies take. Each adds its own fields and defaults."""
+    """The settings of all studies. Each adds its own fields and defaults."""
 
     study: ClassVar[str] = "study"
     """The study's name; that of its module."""
@@ -45,7 +44,7 @@ class StudyConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What the study must show, and what it showed.
+    """A claim that the study must show to hold, and the number it showed.
 
     Attributes:
         text: the claim, with its threshold.
@@ -68,7 +67,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a study found.
+    """The findings of a study.
 
     Attributes:
         protocol: one paragraph: what was trained on what, how often, how it was judged.
@@ -145,13 +144,13 @@ class Parts:
 
     @property
     def seconds(self) -> float:
-        """What all parts took, over all sessions."""
+        """The time that all parts took, over all sessions."""
         parts = self.folder.glob("*.json")
         return sum(json.loads(part.read_text())["seconds"] for part in parts)
 
 
 def identity(config: StudyConfig) -> dict[str, Any]:
-    """What makes a study the study it is, as JSON values."""
+    """Returns what makes a study the study it is, as JSON values."""
     fields = dataclasses.asdict(config)
     return {
         k: str(v) if isinstance(v, Path) else v
@@ -167,16 +166,15 @@ def seeds(config: StudyConfig, count: int) -> jax.Array:
 
 def main(config_class: type[StudyConfig], run: Callable[[Any, Parts], Outcome]) -> None:
     """Runs a study as its command line says, prints its tables and its claims."""
-    config = tyro.cli(
+    command.main(
         config_class,
+        lambda config: _show(conduct(config, run)),
         prog=f"python -m experiments.studies.{config_class.study}",
         description=sys.modules[config_class.__module__].__doc__,
     )
-    try:
-        record = conduct(config, run)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+
+
+def _show(record: Mapping[str, Any]) -> None:
     for table in record["tables"]:
         print("\n" + text_table(table["header"], table["rows"]))
     print()

@@ -3,7 +3,7 @@
 from jaxgan.checkpoint.errors import CheckpointError, CheckpointWarning
 from jaxgan.checkpoint.leaves import digest, is_finite
 from jaxgan.checkpoint.manager import Checkpoints
-from jaxgan.checkpoint.reading import Restored
+from jaxgan.checkpoint.reading import Restored, read_one
 
 __all__ = [
     "CheckpointError",
@@ -12,4 +12,5 @@ __all__ = [
     "Restored",
     "digest",
     "is_finite",
+    "read_one",
 ]

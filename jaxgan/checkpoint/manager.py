@@ -24,7 +24,7 @@ from jaxgan.game import GameState
 
 
 class Checkpoints:
-    """The checkpoints of one run, by the number of finished G-updates.
+    """The checkpoints of one run, by its finished steps.
 
     A context manager; leaving it waits until all is on disk. With several processes
     all call the same methods, and ``directory`` is one that all of them see.
@@ -81,15 +81,22 @@ class Checkpoints:
         names = [path.name for path in self.directory.glob("*") if path.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def save(self, state: GameState, notes: dict[str, Any] | None = None) -> None:
+    def save(
+        self,
+        state: GameState,
+        notes: dict[str, Any] | None = None,
+        *,
+        step: int | None = None,
+    ) -> None:
         """Starts writing; the state may be donated at once, it has been copied.
 
         A step that is already on disk is not written again.
 
         Args:
-            state: the state, which names the step.
+            state: the state.
             notes: JSON values by name, kept in the same checkpoint. They come back as
                 JSON has them: a tuple as a list.
+            step: names the checkpoint; by default the state's step.
 
         Raises:
             FloatingPointError: if the state is not finite. Nothing is written then,
@@ -99,7 +106,7 @@ class Checkpoints:
         """
         leaves.check_finite(state)
         self.wait()
-        step = int(state.step)
+        step = int(state.step) if step is None else step
         if step in self._steps():
             return
         host = leaves.on_host(state)

@@ -11,9 +11,11 @@ from etils import epath  # Orbax's own paths
 from jaxgan import processes
 from jaxgan.checkpoint import leaves, record
 from jaxgan.checkpoint.errors import Damaged, reason_of
+from jaxgan.checks import InputError
 from jaxgan.game import GameState
 
 T = TypeVar("T")
+_TRIES = 3  # of reading while the run writes and removes checkpoints
 
 
 class Restored(NamedTuple):
@@ -75,3 +77,41 @@ def _read_arrays(path: Path, like: GameState, found: dict[str, Any]) -> Any:
         state = handler.restore(epath.Path(path), args=args)
     record.check_same(found, state)
     return state
+
+
+def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Restored:
+    """Returns a good checkpoint of a directory that another process may be writing.
+
+    Nothing there is changed: a damaged checkpoint stays where it is.
+
+    Args:
+        directory: of the checkpoints.
+        like: a state of the same game, or its shapes.
+        step: which checkpoint; by default the newest good one.
+
+    Raises:
+        InputError: if there is none; if it is of another network or of a newer jaxgan.
+    """
+    for _ in range(_TRIES):
+        steps = _steps(directory) if step is None else [step]
+        reasons = []
+        for number in reversed(steps):
+            path = directory / str(number)
+            if not path.is_dir():
+                continue  # the run has replaced it by a newer one meanwhile
+            try:
+                return read(path, like)[0]
+            except Damaged as error:
+                reasons.append(f"Step {number}: {error}.")
+        if step is not None or set(steps) == set(_steps(directory)):
+            break
+    wanted = "a good checkpoint" if step is None else f"a checkpoint of step {step}"
+    there = ", ".join(map(str, _steps(directory))) or "none"
+    raise InputError(
+        f"{directory} has not {wanted}; there are: {there}. {' '.join(reasons)}".strip()
+    )
+
+
+def _steps(directory: Path) -> list[int]:
+    names = [path.name for path in directory.glob("*") if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal())

@@ -1,20 +1,29 @@
-"""Images as uint8 arrays, and the order in which a run sees them.
+"""Data sets, and the order in which a run sees their examples.
 
-:func:`load` finds a set by name, decodes it once and maps the result into memory;
+:func:`load` finds a set of images by name, decodes it once to uint8 and maps the result
+into memory; :func:`from_arrays` makes a set of arrays of any shape;
 :func:`batch_indices` says which examples each step holds; :func:`batches` reads them
 ahead for sets that do not fit on the device. Importing this package imports no tfds,
 no grain and no Pillow: they come when first needed.
 """
 
+from jaxgan.data.arrays import Examples
+from jaxgan.data.dataset import DataSet, ImageDataSet, ImageSet
+from jaxgan.data.in_memory import from_arrays
 from jaxgan.data.order import batch_indices, epoch_order
-from jaxgan.data.sets import DataSet, ImageSet, load
+from jaxgan.data.sets import load
+from jaxgan.data.size import parse_size
 from jaxgan.data.stream import batches
 
 __all__ = [
     "DataSet",
+    "Examples",
+    "ImageDataSet",
     "ImageSet",
     "batch_indices",
     "batches",
     "epoch_order",
+    "from_arrays",
     "load",
+    "parse_size",
 ]

@@ -166,7 +166,7 @@ def _check_shape(
 ) -> None:
     if shape != expected:
         raise InputError(
-            f"{name} is {shape[1]}x{shape[0]} pixels, but {first} is "
-            f"{expected[1]}x{expected[0]}; pass --resolution N to bring all images to "
-            "NxN."
+            f"{name} is {shape[0]}x{shape[1]} pixels (height x width), but {first} is "
+            f"{expected[0]}x{expected[1]}; pass --resolution HxW to bring all images "
+            "to one size, with --crop where their shapes differ."
         )

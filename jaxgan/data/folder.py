@@ -18,17 +18,14 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from jaxgan.checks import InputError
-from jaxgan.data.images import is_gray
+from jaxgan.data.hashes import content_hashes, unreadable
 from jaxgan.data.source import Example, Source, Split
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp")
 
 
 def _refuse(error: OSError) -> NoReturn:
-    raise InputError(
-        f"{error.filename} cannot be read: {error.strerror}. Repair it or take it out "
-        "of the folder of images."
-    ) from error
+    raise unreadable(error) from error
 
 
 def list_images(root: Path) -> list[PurePosixPath]:
@@ -58,23 +55,36 @@ def list_images(root: Path) -> list[PurePosixPath]:
     return sorted(found)
 
 
-def fingerprint(root: Path) -> str:
-    """A hash of the folder's path and of its images' names, sizes and times of change.
+def fingerprint(root: Path, store: Path) -> str:
+    """A hash of the images' contents and of their names relative to ``root``.
 
-    Any change of the images changes it; the images are not read.
+    A copy of the folder, under any path, has the same one; any change of an image, a
+    name or the layout makes another.
+
+    Args:
+        root: the folder.
+        store: a folder that remembers each file's hash, see `content_hashes`.
     """
-    digest = hashlib.sha256(os.fsencode(root.resolve()))
-    for path in list_images(root):
-        try:
-            stat = (root / path).stat()
-        except OSError as error:  # a link to nowhere
-            _refuse(error)
-        digest.update(f"\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+    paths = list_images(root)
+    digest = hashlib.sha256(b"splits" if _has_splits(root, paths) else b"one set")
+    for path, content in zip(paths, content_hashes(root, paths, store), strict=True):
+        # No name holds a zero byte, and all hashes have one length.
+        digest.update(b"\0" + os.fsencode(path) + b"\0" + content.encode())
     return digest.hexdigest()
 
 
+def _has_splits(root: Path, paths: Sequence[PurePosixPath]) -> bool:
+    """True if the folder's sub-folders are train/ and test/, with all images there."""
+    folders = {
+        child.name
+        for child in root.iterdir()
+        if child.is_dir() and not child.name.startswith(".")
+    }
+    return folders == {"train", "test"} and all(len(path.parts) > 1 for path in paths)
+
+
 def _digest(path: PurePosixPath) -> int:
-    return int.from_bytes(hashlib.sha256(str(path).encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:8], "big")
 
 
 def _hold_out(
@@ -156,13 +166,10 @@ def read(root: Path) -> Source:
         InputError: no folder, too few images, a layout that could mean two things, or
             a file whose header is no image's; the message names it.
     """
+    from jaxgan.data.images import is_gray  # Pillow; a start with a cache needs none
+
     paths = list_images(root)
-    folders = {
-        child.name
-        for child in root.iterdir()
-        if child.is_dir() and not child.name.startswith(".")
-    }
-    given = folders == {"train", "test"} and all(len(path.parts) > 1 for path in paths)
+    given = _has_splits(root, paths)
     train, test = (_given_splits if given else _hold_out)(root, paths)
     depth = 1 if given else 0
     classes = _classes(root, paths, depth)

@@ -9,6 +9,8 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from jaxgan.checks import InputError
+from jaxgan.data.size import Size, as_pair
+from jaxgan.data.size import parse_size as parse_size
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 
@@ -54,19 +56,25 @@ def _plain(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _square(image: Image.Image, name: str, crop: bool) -> Image.Image:
-    """The centre of a non-square image, or a refusal."""
-    width, height = image.size
-    if width == height:
+def _cut(
+    image: Image.Image, name: str, shape: tuple[int, int], crop: bool
+) -> Image.Image:
+    """The centre of an image, as large as fits, with the aspect ratio of ``shape``.
+
+    Without ``crop`` an image of another aspect ratio is refused.
+    """
+    (width, height), (rows, columns) = image.size, shape
+    if height * columns == width * rows:
         return image
     if not crop:
         raise InputError(
-            f"{name} is {width}x{height} pixels (width x height), and square images "
-            "are expected; pass --crop to take the centre of each."
+            f"{name} is {height}x{width} pixels (height x width), of another shape "
+            f"than {rows}x{columns}; pass --crop to take the centre of each image."
         )
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+    wide = min(width, max(1, round(height * columns / rows)))
+    high = min(height, max(1, round(width * rows / columns)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image.crop((left, top, left + wide, top + high))
 
 
 def decode(
@@ -74,10 +82,10 @@ def decode(
     name: str,
     *,
     channels: int,
-    resolution: int | None = None,
+    resolution: Size | None = None,
     crop: bool = False,
 ) -> UInt8[np.ndarray, "h w c"]:
-    """Reads one image, upright and square.
+    """Reads one image, upright.
 
     The image is turned as its EXIF orientation says, put on white where transparent,
     cropped, and resized by a Lanczos filter whose support grows with the reduction, so
@@ -87,14 +95,18 @@ def decode(
         file: a PNG, JPEG or WebP file, by path or in memory.
         name: what to call it in an error.
         channels: 1 for grayscale or 3 for RGB.
-        resolution: side of the result in pixels; None keeps the image's own.
-        crop: take the centre of a non-square image instead of refusing it.
+        resolution: the result's size in pixels, N for N x N or (height, width); None
+            keeps the image's own.
+        crop: take the centre of an image whose aspect ratio is not that of
+            ``resolution``, instead of refusing it; without ``resolution``, the largest
+            square.
 
     Returns:
-        uint8 array [h w c], with h = w and c = channels.
+        uint8 array [h w c], with c = channels.
 
     Raises:
-        InputError: the file is damaged, no image, or not square without ``crop``.
+        InputError: the file is damaged, no image, or of another aspect ratio without
+            ``crop``.
 
     Example:
         >>> file = io.BytesIO()
@@ -107,7 +119,9 @@ def decode(
             image = _plain(ImageOps.exif_transpose(image), channels)
     except (*_DAMAGE, *_BOMB) as error:
         raise _unreadable(name, error) from error
-    image = _square(image, name, crop)
-    if resolution is not None and image.size != (resolution, resolution):
-        image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    size = None if resolution is None else as_pair(resolution)
+    if size or crop:
+        image = _cut(image, name, size or (1, 1), crop)
+    if size and image.size != size[::-1]:
+        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(*image.size[::-1], channels)

@@ -8,77 +8,18 @@ import hashlib
 import importlib.metadata
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Int32, UInt8
+from jaxtyping import UInt8
 
 from jaxgan.checks import InputError
+from jaxgan.data.dataset import ImageDataSet, ImageSet
+from jaxgan.data.size import Size, simplest
 from jaxgan.data.source import OWN_SETS, Example, Source
 
 _DECODER = 1  # raise it when the same file decodes to other values
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Images, and their labels where there are any.
-
-    Attributes:
-        images: [n h w c] uint8, usually a read-only memory map.
-        labels: [n] int32 positions in ``classes``, or None.
-        classes: the names of the classes; empty without labels.
-    """
-
-    images: UInt8[np.ndarray, "n h w c"]
-    labels: Int32[np.ndarray, " n"] | None
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def batch(self, indices: Int[np.ndarray, "*b"]) -> dict[str, np.ndarray]:
-        """The examples at ``indices``, copied: "image", and "label" if labelled.
-
-        Example:
-            >>> images = ImageSet(np.zeros((6, 2, 2, 1), np.uint8), None, ())
-            >>> images.batch(np.array([[4, 1]]))["image"].shape
-            (1, 2, 2, 2, 1)
-        """
-        batch = {"image": np.asarray(self.images[indices])}
-        if self.labels is not None:
-            batch["label"] = self.labels[indices]
-        return batch
-
-
-@dataclass(frozen=True, eq=False)
-class DataSet:
-    """A set to train on, and images of the same kind held out from training.
-
-    Attributes:
-        name: as given to `load`.
-        train: what to train on.
-        test: what is held out.
-        fingerprint: equal for equal images: of the set's version and of how it was
-            decoded; of a folder's path and its files' names, sizes and times.
-    """
-
-    name: str
-    train: ImageSet
-    test: ImageSet
-    fingerprint: str = ""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of one image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes; 0 where nothing is labelled."""
-        return len(self.train.classes)
 
 
 def load(
@@ -86,10 +27,10 @@ def load(
     *,
     data_dir: str | Path,
     manual_dir: str | Path | None = None,
-    resolution: int | None = None,
+    resolution: Size | None = None,
     crop: bool = False,
     channels: int | None = None,
-) -> DataSet:
+) -> ImageDataSet:
     """Loads a set by name, decoding it on the first call only.
 
     What is held out: the last 382 of ``digits``, in scikit-learn's order, which
@@ -102,14 +43,17 @@ def load(
             a stock image set of tfds, which needs the extra ``tf``.
         data_dir: where downloads, prepared records and the cache live.
         manual_dir: a folder that holds the original files, in place of a download.
-        resolution: side of the images in pixels, by a Lanczos filter; None keeps the
-            set's own, which must then be the same for all images.
-        crop: take the centre of images that are not square, instead of refusing them.
+        resolution: the images' size in pixels, N for N x N or (height, width), by a
+            Lanczos filter; None keeps the set's own, which must then be the same for
+            all images.
+        crop: take the centre of images whose aspect ratio is not that of
+            ``resolution``, instead of refusing them; without ``resolution``, the
+            largest square.
         channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
             RGB where they are mixed.
 
     Returns:
-        The set; its images are uint8 [n h w c] with h = w, mapped read-only.
+        The set; its images are uint8 [n h w c], mapped read-only.
 
     Raises:
         InputError: the set is unknown, cannot be fetched, holds a file that cannot be
@@ -122,16 +66,16 @@ def load(
         >>> data.image_shape, data.num_classes, len(data.train), len(data.test)
         ((8, 8, 1), 10, 1415, 382)
     """
-    if resolution is not None and resolution < 1:
-        raise InputError(f"--resolution must be at least 1 pixel, got {resolution}.")
+    if resolution is not None:
+        resolution = simplest(resolution)
     if channels not in (None, 1, 3):
         raise InputError(f"channels must be 1 (gray), 3 (RGB) or None, got {channels}.")
     root = Path(data_dir).expanduser()
     manual = None if manual_dir is None else Path(manual_dir).expanduser()
     options = {"resolution": resolution, "crop": crop, "channels": channels}
     try:
-        version, read = _locate(name, root / "tfds", manual)
-        return _cached(root / "cache", name, version, read, options)
+        found = _locate(name, root, manual)
+        return _cached(root / "cache", name, found, options)
     except OSError as error:
         raise InputError(
             f"--data-dir {root} cannot be used: {error}. Pass a folder that can be "
@@ -139,47 +83,56 @@ def load(
         ) from error
 
 
-def _locate(
-    name: str, prepared: Path, manual_dir: Path | None
-) -> tuple[str, Callable[[], Source]]:
-    """The version of a set, cheap to find, and how to read it, which is not."""
+class _Located(NamedTuple):
+    """A set that is not read yet.
+
+    ``identity`` names its cache, and ``version`` says if what lies there is it. Both
+    are the same wherever the set comes from, and cheap to find, unlike ``read()``.
+    """
+
+    identity: str
+    version: str
+    read: Callable[[], Source]
+
+
+def _locate(name: str, root: Path, manual_dir: Path | None) -> _Located:
     if name.startswith("folder:"):
         from jaxgan.data import folder
 
         path = Path(name.removeprefix("folder:")).expanduser()
-        return folder.fingerprint(path), lambda: folder.read(path)
+        content = folder.fingerprint(path, root / "hashes")
+        return _Located(f"folder:{content[:16]}", content, lambda: folder.read(path))
 
     def read() -> Source:
         from jaxgan.data import prepare  # imports tfds
 
         reader = prepare.read_own if name in OWN_SETS else prepare.read_stock
-        return reader(name, prepared, manual_dir)
+        return reader(name, root / "tfds", manual_dir)
 
     # A stock set's version is part of tfds, and so follows from that of tfds.
     tfds_version = importlib.metadata.version("tensorflow-datasets")
-    return OWN_SETS.get(name, f"tfds {tfds_version}"), read
+    return _Located(name, OWN_SETS.get(name, f"tfds {tfds_version}"), read)
 
 
 def _cached(
-    root: Path,
-    name: str,
-    version: str,
-    read: Callable[[], Source],
-    options: dict[str, Any],
-) -> DataSet:
+    root: Path, name: str, located: _Located, options: dict[str, Any]
+) -> ImageDataSet:
     """Opens the cache, after writing it if it is not there or not good."""
     from jaxgan.data import cache
 
-    where = {"name": name, **options}
-    key = {**where, "version": version, "decoder": _DECODER}
+    size = options["resolution"]
+    size = list(size) if isinstance(size, tuple) else size  # as JSON gives it back
+    where = {"name": located.identity, **options, "resolution": size}
+    key = {**where, "version": located.version, "decoder": _DECODER}
     mark = hashlib.sha256(repr(sorted(where.items())).encode()).hexdigest()[:12]
-    folder = root / f"{re.sub(r'[^A-Za-z0-9_]+', '-', name)[-40:]}-{mark}"
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", located.identity)[-40:]
+    folder = root / f"{stem}-{mark}"
     for _ in range(3):  # another process may replace an outdated cache meanwhile
         found = cache.read(folder, key)
         if found is not None:
             fingerprint = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()
             return _data_set(name, found.arrays, found.classes, fingerprint[:16])
-        source = read()
+        source = located.read()
         cache.write(folder, key, source, _decoder(source, options), name)
     raise InputError(f"The cache {folder} keeps changing; remove it and start again.")
 
@@ -200,9 +153,9 @@ def _decoder(
 
 def _data_set(
     name: str, arrays: dict[str, np.ndarray], classes: tuple[str, ...], fingerprint: str
-) -> DataSet:
+) -> ImageDataSet:
     train, test = (
         ImageSet(arrays[f"{split}_images"], arrays.get(f"{split}_labels"), classes)
         for split in ("train", "test")
     )
-    return DataSet(name, train, test, fingerprint)
+    return ImageDataSet(name, train, test, fingerprint)

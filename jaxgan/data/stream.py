@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from jaxgan.checks import InputError
 from jaxgan.data.order import batch_indices
-from jaxgan.data.sets import ImageSet
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class _Steps:
     Random access is all that grain needs, and the order contract gives it.
     """
 
-    images: ImageSet
+    examples: Any
     seed: int
     start: int
     stop: int
@@ -29,20 +29,20 @@ class _Steps:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    def __getitem__(self, index: int) -> Any:
         indices = batch_indices(
             self.seed,
             start=self.start + index,
             steps=1,
             d_steps=self.d_steps,
             batch_size=self.batch_size,
-            n=len(self.images),
+            n=len(self.examples),
         )
-        return self.images.batch(indices[0][:, self.rows])
+        return self.examples.batch(indices[0][:, self.rows])
 
 
 def batches(
-    images: ImageSet,
+    examples: Any,
     seed: int,
     *,
     start: int,
@@ -52,7 +52,7 @@ def batches(
     rows: slice | Int[np.ndarray, " r"] = slice(None),
     threads: int = 4,
     prefetch: int = 8,
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Any]:
     """The batches of steps ``start`` to ``stop``, one step at a time, read ahead.
 
     Step t holds exactly the examples ``batch_indices(seed, start=t, steps=1, ...)``,
@@ -60,7 +60,8 @@ def batches(
     of steps for a scan over them.
 
     Args:
-        images: the set; its memory map is read only where a batch needs it.
+        examples: an `ImageSet`, `Examples`, or what has their ``batch`` and length; a
+            memory map is read only where a batch needs it.
         seed: the run's seed.
         start: the first step.
         stop: the step after the last.
@@ -71,14 +72,15 @@ def batches(
         prefetch: how many steps may wait in memory, at most.
 
     Returns:
-        An iterator of {"image": uint8 [d_steps b h w c]} and, where the set has
-        labels, "label": int32 [d_steps b], with b the length of ``rows``.
+        An iterator of what the set's ``batch`` returns, with b the length of ``rows``:
+        of images, {"image": uint8 [d_steps b h w c]} and, where the set has labels,
+        "label": int32 [d_steps b].
 
     Raises:
         InputError: at the call, if ``batch_size`` exceeds the set or stop < start.
 
     Example:
-        >>> import numpy as np
+        >>> from jaxgan.data import ImageSet
         >>> images = ImageSet(np.zeros((6, 2, 2, 1), np.uint8), None, ())
         >>> steps = batches(images, 0, start=3, stop=5, d_steps=2, batch_size=4)
         >>> [step["image"].shape for step in steps]
@@ -93,10 +95,10 @@ def batches(
         steps=0,
         d_steps=d_steps,
         batch_size=batch_size,
-        n=len(images),
+        n=len(examples),
     )
     import grain  # seconds of import that sets living on the device never need
 
-    steps = _Steps(images, seed, start, stop, d_steps, batch_size, rows)
+    steps = _Steps(examples, seed, start, stop, d_steps, batch_size, rows)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
     return iter(grain.MapDataset.source(steps).to_iter_dataset(options))

@@ -122,6 +122,8 @@ def cyclegan(
         clock="g",
         memory={f"pool_{s}": _memory(s, shapes[s], pool) for s in shapes if pool},
         sample=translate,
+        condition=("a", "b"),
+        output=None,
     )
 
 

@@ -65,6 +65,9 @@ def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
         clock=gan.clock,
         memory=gan.memory,
         sample=gan.sample,
+        condition=gan.condition,
+        output=gan.output,
+        show=gan.show,
     )
 
 

@@ -84,6 +84,8 @@ def pix2pix(
         },
         clock="g",
         sample=translate,
+        condition="input",
+        output="target",
     )
 
 

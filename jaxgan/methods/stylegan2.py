@@ -177,6 +177,7 @@ def stylegan2(
         memory={"path_length": running_mean(how.path_decay)}
         | ({"augment": augment} if augment else {}),
         sample=bind(sample),
+        condition=how.condition,
     )
 
 

@@ -1,9 +1,44 @@
-"""Judges: pure maths on samples, features or labels.
+"""Judges: pure functions of samples, features or labels.
 
-A judge that can be quoted returns a `Result`: its value, how sure it is, and its
-protocol. Judges of features and of classes take what a network made of the images, and
-no network comes with them: a distance is as good as the features, so its protocol names
-them.
+=======================  ========================================================
+`frechet_distance`       Fréchet distance of features; FID if they are
+                         Inception's (`frechet.distance`)
+`frechet_infinity`       the same for infinitely many samples; FID∞
+                         (`frechet.extrapolated`)
+`kid`                    kernel distance of features
+                         (`kernel_distance.distance`)
+`inception_score`        Inception score of class probabilities
+                         (`inception.score`)
+`precision_recall`       precision, recall, density and coverage of
+                         features (`prdc.measure`)
+`sliced_wasserstein`     sliced Wasserstein distance (`sliced.distance`)
+`two_sample_1nn`         leave-one-out 1-NN test, with a p-value
+                         (`leave_one_out.two_sample`)
+`two_sample_mmd`         MMD² test, with a p-value (`mmd.two_sample`)
+`two_sample_classifier`  classifier test, with a p-value
+                         (`c2st.two_sample`)
+`parzen_log_likelihood`  Parzen-window log-likelihood
+                         (`parzen.log_likelihood`)
+=======================  ========================================================
+
+The modules have more: `modes` for mode coverage, `birthday` for the size of a support,
+`collapse` for signs of collapse, `neighbours` for judges that run under ``jit``.
+
+A set is an array ``[n ...]`` of images or features; each example is flattened to a row
+and its numbers are taken as they are, so both sets must have one scale. A `Result` has
+a value, its uncertainty, and a protocol to print beside it. Random draws follow
+``key``; without one it is ``jax.random.key(0)``, and the protocol says so. No network
+is included: compute the features yourself and give their name.
+
+Example:
+    >>> import numpy as np
+    >>> from jaxgan import metrics
+    >>> real, fake = np.random.default_rng(0).normal(size=(2, 100, 4, 4, 1))
+    >>> result = metrics.frechet_distance(real, fake, features="pixels")
+    >>> result.protocol
+    'pixels, 100 real vs 100 fake, 16 features, key 0:0'
+    >>> bool(metrics.two_sample_1nn(real, fake).p_value > 0.05)
+    True
 """
 
 from jaxgan.metrics import (
@@ -12,7 +47,7 @@ from jaxgan.metrics import (
     c2st,
     collapse,
     frechet,
-    inception_score,
+    inception,
     kernel_distance,
     leave_one_out,
     mmd,
@@ -23,7 +58,17 @@ from jaxgan.metrics import (
     prdc,
     sliced,
 )
+from jaxgan.metrics.c2st import two_sample as two_sample_classifier
+from jaxgan.metrics.frechet import distance as frechet_distance
+from jaxgan.metrics.frechet import extrapolated as frechet_infinity
+from jaxgan.metrics.inception import score as inception_score
+from jaxgan.metrics.kernel_distance import distance as kid
+from jaxgan.metrics.leave_one_out import two_sample as two_sample_1nn
+from jaxgan.metrics.mmd import two_sample as two_sample_mmd
+from jaxgan.metrics.parzen import log_likelihood as parzen_log_likelihood
+from jaxgan.metrics.prdc import measure as precision_recall
 from jaxgan.metrics.result import Interval, Result
+from jaxgan.metrics.sliced import distance as sliced_wasserstein
 
 __all__ = [
     "Interval",
@@ -33,14 +78,24 @@ __all__ = [
     "c2st",
     "collapse",
     "frechet",
+    "frechet_distance",
+    "frechet_infinity",
+    "inception",
     "inception_score",
     "kernel_distance",
+    "kid",
     "leave_one_out",
     "mmd",
     "modes",
     "neighbours",
     "parzen",
+    "parzen_log_likelihood",
     "permutation",
     "prdc",
+    "precision_recall",
     "sliced",
+    "sliced_wasserstein",
+    "two_sample_1nn",
+    "two_sample_classifier",
+    "two_sample_mmd",
 ]

@@ -1,29 +1,31 @@
 """The birthday-paradox test: how many different samples can a generator make?
 
-Among n draws from N equally likely things the n(n-1)/2 pairs coincide with probability
-1/N each, so coincidences appear once n is about √N. Where the things are not equally
-likely, 1 / P(two draws coincide) is below their number: it counts those that matter.
+Of n draws from N equally likely values each of the n(n-1)/2 pairs is equal with
+probability 1/N, so the first equal pairs appear at n of about √N. If the values are not
+equally likely, 1 / P(two draws are equal) is below N: rare values hardly count.
 
-What a coincidence is, the judge has to say. Arora & Zhang list the closest pairs and
-look at them: `closest_pairs`, then `support_size` with what you saw. `count_collisions`
-takes a distance instead, and `collisions_of_labels` discrete things.
+You decide which samples count as equal. Arora & Zhang look at the closest pairs: take
+`closest_pairs`, count the duplicates you see, and pass their number to `support_size`.
+`count_collisions` takes a distance instead; `collisions_of_labels` takes labels.
 """
 
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from scipy.special import gammaincinv
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import distances
-from jaxgan.metrics.result import AnyArray, Interval, Result, as_float64
+from jaxgan.metrics.inputs import AnyArray, as_rows
+from jaxgan.metrics.result import Interval, Result
 
 
 def closest_pairs(
-    samples: Float[AnyArray, "n d"], *, count: int = 20
+    samples: Real[AnyArray, "n ..."], *, count: int = 20
 ) -> tuple[Int[np.ndarray, "p 2"], Float[np.ndarray, " p"]]:
-    """The closest pairs of samples, to look at: their rows, and their distances."""
-    samples = as_float64("samples", samples)
+    """Returns the closest pairs of samples, to look at: their indices and distances."""
+    (samples,) = as_rows(samples=samples)
     rows, found = np.empty((0, 2), int), np.empty(0)
     for block_rows, block in distances.others(samples):
         first = np.arange(block_rows.start, block_rows.stop)
@@ -39,14 +41,14 @@ def closest_pairs(
     return rows[real], found[real]
 
 
-def count_collisions(samples: Float[AnyArray, "n d"], *, closer_than: float) -> int:
-    """How many pairs of samples are closer than a distance, which must be positive."""
+def count_collisions(samples: Real[AnyArray, "n ..."], *, closer_than: float) -> int:
+    """Returns the number of pairs closer than a distance, which must be positive."""
     if closer_than <= 0:
-        raise ValueError(
-            f"closer_than must be positive, got {closer_than}; distances are exact to "
-            "about 1e-7 of the samples' own size, so that also finds exact copies."
+        raise InputError(
+            f"closer_than must be positive, got {closer_than}; for exact copies take "
+            "1e-6 of the samples' norm, as distances are rounded to about 1e-7 of it."
         )
-    samples = as_float64("samples", samples)
+    (samples,) = as_rows(samples=samples)
     near = sum(
         int((block < closer_than**2).sum()) for _, block in distances.others(samples)
     )
@@ -54,28 +56,28 @@ def count_collisions(samples: Float[AnyArray, "n d"], *, closer_than: float) -> 
 
 
 def collisions_of_labels(labels: Int[AnyArray, " n"]) -> int:
-    """How many pairs of discrete samples are equal."""
+    """Returns the number of pairs of equal labels."""
     _, counts = np.unique(np.asarray(labels), return_counts=True)
     return int((counts * (counts - 1) // 2).sum())
 
 
 def support_size(collisions: int, samples: int, *, level: float = 0.95) -> Result:
-    """The size of a support, from the pairs that coincide among the samples.
+    """Estimates the size of a support from the number of equal pairs of samples.
 
-    The value is the unbiased estimate of P(two draws coincide), collisions over pairs;
+    The value is the unbiased estimate of P(two draws are equal), collisions over pairs;
     the details turn it into sizes. Its interval takes the number of collisions as
     Poisson (exact, Garwood), which holds while they are rare among the pairs.
 
     Args:
-        collisions: pairs that coincide.
-        samples: how many samples were compared, each with each.
+        collisions: number of equal pairs.
+        samples: number of samples that were compared, all with one another.
         level: of the interval.
 
     Returns:
-        In the details: ``support_size``, None where nothing coincided;
+        In the details: ``support_size``, None without collisions;
         ``support_at_least`` and ``support_at_most`` at the interval's level (None:
         unbounded); and ``samples_for_even_odds``, the least number of draws of which
-        two coincide with probability 1/2 under that size.
+        two are equal with probability 1/2 under that size.
 
     References:
         Arora & Zhang 2018, Do GANs learn the distribution?, arXiv:1706.08224.
@@ -87,9 +89,9 @@ def support_size(collisions: int, samples: int, *, level: float = 0.95) -> Resul
     """
     pairs = samples * (samples - 1) // 2
     if samples < 2 or not 0 <= collisions <= pairs:
-        raise ValueError(
+        raise InputError(
             f"{samples} samples have {pairs} pairs, so there cannot be {collisions} "
-            "collisions."
+            "collisions; pass the number of equal pairs."
         )
     tail = (1 - level) / 2
     low = float(gammaincinv(collisions, tail)) if collisions else 0.0
@@ -111,7 +113,7 @@ def support_size(collisions: int, samples: int, *, level: float = 0.95) -> Resul
 
 
 def _even_odds(size: float) -> int:
-    """The least s with Π_{i<s} (1 - i/N) <= 1/2."""
+    """Returns the least s with Π_{i<s} (1 - i/N) <= 1/2."""
     log_apart, draws = 0.0, 1
     while log_apart > -math.log(2) and draws < size:
         log_apart += math.log1p(-draws / size)

@@ -1,23 +1,25 @@
 """The bootstrap over examples, with a resample written as a vector of counts.
 
-A statistic here is a function of weights: how often each example occurs. With all
-weights one it is the metric itself; with the counts of n draws with replacement it is
-one replicate. Nothing is gathered, and a block of replicates is one matrix product.
+A statistic here is a function of weights: the number of times each example occurs. With
+all weights one it is the metric itself; with the counts of n draws with replacement it
+is one replicate. No rows are copied, and a block of replicates is one matrix product.
 
-The percentile interval is right for what is nearly a mean over examples. It is not for
-a distance between distributions: its estimate is too large by a bias of order 1/n, a
-resample adds that bias once more, and the whole interval can lie above the value. Those
-metrics (Fréchet, Inception score, sliced Wasserstein, the KL of mode counts) use the
-*centred* interval instead: the replicates are moved so that their mean is the value.
-It says how much the value, at this number of examples, would vary with other examples;
-it does not say where the distance between the distributions themselves lies.
+The percentile interval suits a statistic that is nearly a mean over examples. It does
+not suit a distance between distributions: its estimate is too large by a bias of order
+1/n, a resample adds that bias again, and the whole interval can lie above the value.
+Those metrics (Fréchet, Inception score, sliced Wasserstein, the KL of mode counts) use
+the *centred* interval: the replicates are shifted so that their mean is the value. It
+covers the variation of the value, at this number of examples, over other examples; it
+does not cover the distance between the distributions themselves.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from jaxgan.metrics.result import AnyArray, Interval, generator
+from jaxgan.checks import InputError
+from jaxgan.metrics.inputs import AnyArray, generator
+from jaxgan.metrics.result import Interval
 from jaxgan.typing import Key
 
 Statistic = Callable[..., np.ndarray]
@@ -35,19 +37,19 @@ def interval(
     level: float = 0.95,
     value: float | None = None,
 ) -> Interval:
-    """The bootstrap interval of a statistic of one or several independent sets.
+    """Returns the bootstrap interval of a statistic of one or more independent sets.
 
     Args:
         statistic: see `Statistic`.
-        sizes: how many examples each set has; every set is resampled by itself.
-        key: which resamples are drawn.
-        resamples: how many; the ends of a 95 % interval need about 1000.
-        level: the probability that the interval should hold.
+        sizes: number of examples of each set; every set is resampled by itself.
+        key: of the resamples.
+        resamples: their number; the ends of a 95 % interval need about 1000.
+        level: the probability with which the interval should cover the expectation.
         value: None for the percentile interval; the metric's value for the centred
             one.
 
     Raises:
-        ValueError: for a level outside (0, 1), or fewer than two resamples.
+        InputError: for a level outside (0, 1), or fewer than two resamples.
 
     References:
         Efron & Tibshirani 1993, An Introduction to the Bootstrap.
@@ -67,7 +69,7 @@ def interval(
 def replicates(
     statistic: Statistic, sizes: Sequence[int], *, key: Key, resamples: int = 1000
 ) -> np.ndarray:
-    """The statistic of each resample, ``[resamples]``; see `interval`."""
+    """Returns the statistic of each resample, ``[resamples]``; see `interval`."""
     blocks = resample(key, sizes, resamples)
     return np.concatenate([statistic(*weights) for weights in blocks])
 
@@ -75,9 +77,9 @@ def replicates(
 def from_replicates(
     drawn: np.ndarray, *, level: float = 0.95, value: float | None = None
 ) -> Interval:
-    """The interval of replicates that are there already; see `interval`."""
+    """Returns the interval of given replicates; see `interval`."""
     if not 0 < level < 1 or len(drawn) < 2:
-        raise ValueError(
+        raise InputError(
             "An interval needs a level in (0, 1) and two or more resamples, got "
             f"level={level} and {len(drawn)} resamples."
         )
@@ -93,7 +95,7 @@ def from_replicates(
 def interval_of_mean(
     values: AnyArray, *, key: Key, resamples: int = 1000, level: float = 0.95
 ) -> Interval:
-    """The percentile interval of the mean of one number an example, ``[n]``."""
+    """Returns the percentile interval of a mean of one number per example, ``[n]``."""
     values = np.asarray(values, np.float64)
     mean = lambda weights: weights @ values / len(values)
     return interval(mean, [len(values)], key=key, resamples=resamples, level=level)
@@ -102,7 +104,7 @@ def interval_of_mean(
 def resample(
     key: Key, sizes: Sequence[int], resamples: int
 ) -> Iterator[list[np.ndarray]]:
-    """Blocks of counts, ``[r n]`` for each set; each row sums to its set's size."""
+    """Yields blocks of counts, ``[r n]`` for each set; a row sums to its set's size."""
     random = generator(key)
     for start in range(0, resamples, _BLOCK):
         rows = min(_BLOCK, resamples - start)
@@ -111,7 +113,7 @@ def resample(
 
 def _counts(random: np.random.Generator, rows: int, size: int) -> np.ndarray:
     drawn = random.integers(0, size, (rows, size))
-    # One count over all rows, each of which has numbers of its own.
+    # One count over all rows: an offset keeps their numbers apart.
     flat = (drawn + size * np.arange(rows)[:, None]).ravel()
     counts = np.bincount(flat, minlength=rows * size)
     return counts.reshape(rows, size).astype(np.float64)

@@ -1,8 +1,8 @@
 """The classifier two-sample test: can a classifier tell the two sets apart?
 
-Half of each set trains a classifier, the other half tests it. Where both sets come from
-one distribution its held-out accuracy is near 1/2; what it has learnt to tell apart
-shows as more. The same test says whether deployed data still look like a training set.
+Half of each set trains a classifier, the other half tests it. If both sets come from
+one distribution its held-out accuracy is near 1/2; a difference that it has learnt
+raises it. The same test says whether deployed data still look like a training set.
 """
 
 import dataclasses
@@ -14,32 +14,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Real
 from scipy.special import bdtrc, betaincinv
 
 from jaxgan.metrics import neighbours, permutation
-from jaxgan.metrics.result import (
-    AnyArray,
-    Interval,
-    Result,
-    as_float64,
-    check_same_features,
-    describe_key,
-    generator,
-)
+from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, generator
+from jaxgan.metrics.result import Interval, Result
 from jaxgan.typing import Key
 
 Classifier = Callable[[Key, Array, Array, Array], Array]
 """``(key, rows [n d], labels [n] of 0 and 1, queries [m d]) -> scores [m]``.
 
-A score in [0, 1] says how surely a query belongs to class 1; above 1/2 it is called so.
-Its repr goes into the protocol.
+A score in [0, 1] is the confidence that a query belongs to class 1; above 1/2 that is
+the answer. The classifier's repr goes into the protocol.
 """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLP:
-    """One hidden layer of rectifiers, trained by Adam on standardised columns."""
+    """One hidden layer of ReLUs, trained by Adam on standardised columns."""
 
     width: int = 64
     steps: int = 500
@@ -56,7 +49,7 @@ class MLP:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KNN:
-    """The majority among the nearest neighbours; an odd number, so that none ties."""
+    """The majority of the nearest neighbours; an odd number of them avoids ties."""
 
     neighbours: int = 5
 
@@ -68,7 +61,7 @@ class KNN:
 
 
 class Difference(NamedTuple):
-    """The test, and the held-out deployed rows, the most unlike training first."""
+    """The test, and the held-out deployed examples, the least like training first."""
 
     result: Result
     rows: Int[np.ndarray, " m"]
@@ -76,29 +69,29 @@ class Difference(NamedTuple):
 
 
 def two_sample(
-    x: Float[AnyArray, "n d"],
-    y: Float[AnyArray, "m d"],
+    x: Real[AnyArray, "n ..."],
+    y: Real[AnyArray, "m ..."],
     *,
     key: Key,
     classifier: Classifier = MLP(),
     permutations: int = 0,
 ) -> Result:
-    """The test's held-out accuracy, with a calibrated p-value.
+    """Returns the test's held-out accuracy, with a calibrated p-value.
 
     Under the null the count of right answers has mean N/2 and, the held-out examples
     being independent of each other and of training, a tail no heavier than that of
     Binomial(N, 1/2) (Hoeffding 1956: a sum of independent indicators with that mean).
     So the binomial p-value is exact for a classifier that calls half of all examples
-    "second", and conservative for any other. It asks for independent examples: frames
-    of one film, or samples that share a batch's statistics, are not.
+    "second", and conservative for any other. It needs independent examples: frames
+    of one film, or samples that share a batch's statistics, are not independent.
 
     Args:
-        x: the first set.
-        y: the second set; of the larger set only as many are used as of the smaller.
+        x: the first set, of any shape; each example is flattened to a row.
+        y: the second set; the larger set is cut, at random, to the smaller one's size.
         key: of the split and of the training.
         classifier: `MLP` or `KNN` of this module, or any `Classifier`.
-        permutations: 0 for the binomial p-value; else this many random relabellings
-            of the held-out examples give it.
+        permutations: 0 for the binomial p-value; otherwise the number of random
+            relabellings of the held-out examples that give it.
 
     Returns:
         The accuracy, with its exact (Clopper-Pearson) interval.
@@ -110,21 +103,21 @@ def two_sample(
 
 
 def tell_apart(
-    training: Float[AnyArray, "n d"],
-    deployed: Float[AnyArray, "m d"],
+    training: Real[AnyArray, "n ..."],
+    deployed: Real[AnyArray, "m ..."],
     *,
     key: Key,
     classifier: Classifier = MLP(),
     permutations: int = 0,
 ) -> Difference:
-    """Whether deployed data differ from a training set, and which rows show it best.
+    """Tests whether deployed data differ from a training set, and ranks the examples.
 
     Args and errors are those of `two_sample`.
 
     Returns:
-        The test; the rows of ``deployed`` that were held out, sorted by the
-        classifier's belief that they are deployed data, and that belief. Half of the
-        rows train the classifier and are not ranked.
+        The test; the indices of the held-out examples of ``deployed``, sorted by the
+        classifier's score for "deployed", and those scores. Half of the examples train
+        the classifier and are not ranked.
     """
     result, rows, scores = _judge(training, deployed, key, classifier, permutations)
     order = np.argsort(-scores, kind="stable")
@@ -132,8 +125,7 @@ def tell_apart(
 
 
 def _judge(x, y, key: Key, classifier: Classifier, permutations: int):
-    x, y = as_float64("x", x), as_float64("y", y)
-    check_same_features(x=x, y=y)
+    x, y = as_rows(x=x, y=y)
     split_key, train_key, permute_key = jax.random.split(key, 3)
     (x_train, x_test), (y_train, y_test) = _split(split_key, len(x), len(y))
     rows = np.concatenate([x[x_train], y[y_train]]).astype(np.float32)
@@ -171,7 +163,7 @@ def _result(right, truth, p_value: float, protocol: str) -> Result:
 
 
 def _split(key: Key, n: int, m: int):
-    """Training and test rows of each set, all four halves of one size."""
+    """Returns training and test indices of each set, all four of one length."""
     random, half = generator(key), min(n, m) // 2
     orders = random.permutation(n), random.permutation(m)
     return [(rows[:half], rows[half : 2 * half]) for rows in orders]

@@ -1,13 +1,13 @@
 """The collapse alarm: signs of mode collapse, cheap enough for every log line.
 
-Three signs, each of which can be there without the others:
+Three signs, each of which can appear without the others:
 
 - the samples lie closer together than the data (`Signs.distance_ratio`);
 - samples repeat one another (`Signs.duplicates`);
-- the discriminator has won, and the generator learns nothing any more (`Signs.gap`).
+- the discriminator has won, and the generator no longer learns (`Signs.gap`).
 
-Samples that are all fine but leave out a class show in none of them: for that see
-`modes`, `prdc` and `birthday`.
+None of them notices good samples that leave out a class: for that see `modes`, `prdc`
+and `birthday`.
 """
 
 import dataclasses
@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
+from jaxgan.checks import InputError
+from jaxgan.metrics.inputs import as_floats
 from jaxgan.metrics.neighbours import squared_distances
 
 _QUANTILE = 0.01
@@ -25,13 +27,13 @@ _RESOLUTION = 1e-3
 
 
 class Signs(NamedTuple):
-    """What the alarm looks at, float32 scalars.
+    """Signs of collapse, float32 scalars.
 
     Attributes:
         distance_ratio: mean distance of two samples over that of two examples; about 1
-            for a perfect generator, 0 where all samples are one.
-        duplicates: share of samples whose nearest other sample is nearer than that of
-            all but 1 % of the examples; about 0.01 for a perfect generator.
+            for a perfect generator, 0 if all samples are equal.
+        duplicates: share of samples nearer to another sample than 99 % of the examples
+            are to another example; about 0.01 for a perfect generator.
         gap: mean logit of real minus mean logit of fake examples.
     """
 
@@ -42,13 +44,13 @@ class Signs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Where the alarm goes off.
+    """Thresholds of the alarm.
 
     Attributes:
-        distance_ratio: below it.
-        duplicates: above it.
-        gap: above it; None for a critic whose scores are no log odds (Wasserstein,
-            least squares), where no gap is too large by itself.
+        distance_ratio: alarm below it.
+        duplicates: alarm above it.
+        gap: alarm above it; None for a critic whose scores are not log odds
+            (Wasserstein, least squares), for which no gap is too large in itself.
     """
 
     distance_ratio: float = 0.5
@@ -58,27 +60,28 @@ class Thresholds:
 
 @jax.jit
 def signs(
-    samples: Float[Array, "n d"],
-    data: Float[Array, "m d"],
+    samples: Real[Array, "n ..."],
+    data: Real[Array, "m ..."],
     real_logits: Float[Array, " b"],
     fake_logits: Float[Array, " b"],
 ) -> Signs:
-    """The three signs; a few hundred examples of each do.
+    """Returns the three signs; a few hundred examples of each are enough.
 
     Args:
-        samples: generated examples as rows.
-        data: as many training examples: the nearest of more examples is nearer.
-        real_logits: the discriminator's on real examples.
-        fake_logits: its on samples.
+        samples: generated examples, of any shape; each is flattened to a row.
+        data: as many training examples: with more, the nearest one is nearer.
+        real_logits: the discriminator's logits of real examples.
+        fake_logits: its logits of samples.
 
     Raises:
-        ValueError: if the sets differ in shape, or hold fewer than two examples.
+        InputError: if the sets differ in shape, or hold fewer than two examples.
     """
     if samples.shape != data.shape or len(samples) < 2:
-        raise ValueError(
-            "samples and data must be of one shape, two rows or more, got "
+        raise InputError(
+            "samples and data must have one shape, with two examples or more, got "
             f"{samples.shape} and {data.shape}."
         )
+    samples, data = as_floats(samples=samples, data=data)
     sample_mean, sample_nearest = _distances(samples)
     data_mean, data_nearest = _distances(data)
     near = jnp.maximum(jnp.quantile(data_nearest, _QUANTILE), _RESOLUTION * data_mean)
@@ -90,10 +93,9 @@ def signs(
 
 
 def alarms(signs: Signs, thresholds: Thresholds = Thresholds()) -> list[str]:
-    """One sentence for each sign that is beyond its threshold: what, and what to try.
+    """Returns one message for each sign beyond its threshold, with what to try.
 
-    Early samples are noise of their own and may raise the first two; look at what
-    persists.
+    Samples of the first steps may raise the first two; look at those that persist.
 
     Example:
         >>> for line in alarms(Signs(0.9, 0.7, 2.0)):
@@ -126,7 +128,7 @@ Raise the batch size, add instance noise, or weight R1 higher.
 
 
 def _distances(rows):
-    """The mean distance of two rows, and each row's to its nearest other."""
+    """Returns the mean distance of two rows, and each row's to its nearest other."""
     distances = jnp.sqrt(squared_distances(rows, rows))
     itself = jnp.eye(len(rows), dtype=bool)
     mean = jnp.where(itself, 0, distances).sum() / (len(rows) * (len(rows) - 1))

@@ -8,9 +8,9 @@ BLOCK = 500  # rows: 500 x 50,000 distances are 200 MB
 
 
 def blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """``(rows of x, [r m] squared distances to all of y)``; memory stays bounded.
+    """Yields ``(rows of x, [r m] squared distances to all of y)`` in bounded memory.
 
-    ||x||^2 - 2 x·y + ||y||^2 is one matrix product, and loses half of the digits where
+    ||x||^2 - 2 x·y + ||y||^2 is one matrix product, and loses half of the digits if
     the distance is small beside the norms; float64 leaves eight.
     """
     centre = x.mean(axis=0)
@@ -24,12 +24,12 @@ def blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """All squared distances at once, ``[n m]``."""
+    """Returns all squared distances at once, ``[n m]``."""
     return np.concatenate([block for _, block in blocks(x, y)])
 
 
 def others(x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """`blocks` of a set with itself, where an example is infinitely far from itself."""
+    """Yields `blocks` of a set with itself; each example is at infinity from itself."""
     for rows, block in blocks(x, x):
         block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = np.inf
         yield rows, block

@@ -1,17 +1,18 @@
 """The Fréchet distance of two sets of features, taken as Gaussians; in float64."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import bootstrap
-from jaxgan.metrics.result import (
+from jaxgan.metrics.inputs import (
     AnyArray,
-    Result,
-    as_float64,
-    check_same_features,
+    as_rows,
     describe_key,
     generator,
+    key_or_default,
 )
+from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
 
@@ -21,7 +22,7 @@ def between_gaussians(
     mean2: Float[AnyArray, " d"],
     covariance2: Float[AnyArray, "d d"],
 ) -> float:
-    """||m1 - m2||² + tr(C1 + C2 - 2 (C1^½ C2 C1^½)^½): the squared W2 distance.
+    """Returns ||m1 - m2||² + tr(C1 + C2 - 2 (C1^½ C2 C1^½)^½), the squared W2 distance.
 
     References:
         Dowson & Landau 1982; Heusel et al. 2017, arXiv:1706.08500.
@@ -33,38 +34,39 @@ def between_gaussians(
     """
     m1, m2 = np.asarray(mean1, np.float64), np.asarray(mean2, np.float64)
     c1, c2 = np.asarray(covariance1, np.float64), np.asarray(covariance2, np.float64)
-    # tr (C1^½ C2 C1^½)^½ is the sum of the singular values of C1^½ C2^½: no square
-    # root is taken of what rounding left of a zero.
+    # tr (C1^½ C2 C1^½)^½ is the sum of the singular values of C1^½ C2^½: this takes no
+    # square root of a rounded zero.
     cross = np.linalg.svd(_root(c1) @ _root(c2), compute_uv=False).sum()
     value = ((m1 - m2) ** 2).sum() + np.trace(c1) + np.trace(c2) - 2 * cross
     return max(float(value), 0.0)
 
 
 def distance(
-    real: Float[AnyArray, "n d"],
-    fake: Float[AnyArray, "m d"],
+    real: Real[AnyArray, "n ..."],
+    fake: Real[AnyArray, "m ..."],
     *,
     features: str,
-    key: Key,
+    key: Key | None = None,
     resamples: int = 200,
 ) -> Result:
-    """The Fréchet distance as everyone reports it: biased, by about 1/n.
+    """Returns the Fréchet distance as usually reported: with a bias of order 1/n.
 
-    Compare values at equal numbers of examples only; the protocol says which. The
+    Compare values at equal numbers of examples only; the protocol states them. The
     interval is the centred bootstrap: a percentile interval would add the bias a second
     time and lie above the value. `extrapolated` removes the bias over samples.
 
     Args:
-        real: features of data.
-        fake: features of samples.
-        features: what they are, such as "Inception pool3"; numbers from different
-            features cannot be compared, so the protocol has to say.
-        key: of the bootstrap.
-        resamples: of the bootstrap; each costs as much as the value, seconds at 2048
+        real: features of data, or the data themselves; each example, of any shape, is
+            flattened to a row.
+        fake: the same of samples.
+        features: their name, such as "Inception pool3", for the protocol: distances
+            in different features cannot be compared.
+        key: of the bootstrap; None is ``jax.random.key(0)``.
+        resamples: of the bootstrap; each takes as long as the value, seconds at 2048
             features. 0: no interval.
     """
-    real, fake = as_float64("real", real), as_float64("fake", fake)
-    check_same_features(real=real, fake=fake)
+    real, fake = as_rows(real=real, fake=fake)
+    key = key_or_default(key)
     value = between_gaussians(*_moments(real), *_moments(fake))
     interval = None
     if resamples:
@@ -79,37 +81,37 @@ def distance(
 
 
 def extrapolated(
-    real: Float[AnyArray, "n d"],
-    fake: Float[AnyArray, "m d"],
+    real: Real[AnyArray, "n ..."],
+    fake: Real[AnyArray, "m ..."],
     *,
     features: str,
-    key: Key,
+    key: Key | None = None,
     points: int = 15,
 ) -> Result:
-    """The distance for infinitely many samples, by a line through d(1/m) at 1/m = 0.
+    """Returns the distance for infinitely many samples: a line in 1/m, read at 0.
 
     Random subsets of m/10 to m samples, evenly spaced in size, are each compared with
-    all real examples, whose own bias stays.
+    all real examples; the bias of those remains.
 
     Args:
-        real: features of data.
-        fake: features of samples; m/10 should be well above d, as the distance is no
-            line in 1/m below.
-        features: what they are.
-        key: of the subsets.
-        points: how many sizes.
+        real: as for `distance`.
+        fake: as for `distance`; m/10 should be well above d, as the distance is not
+            linear in 1/m below.
+        features: as for `distance`.
+        key: of the subsets; None is ``jax.random.key(0)``.
+        points: number of subset sizes.
 
     References:
         Chong & Forsyth 2020, Effectively Unbiased FID and Inception Score,
         arXiv:1911.07023.
     """
-    real, fake = as_float64("real", real), as_float64("fake", fake)
-    check_same_features(real=real, fake=fake)
+    real, fake = as_rows(real=real, fake=fake)
     if len(fake) < 20 or points < 2:
-        raise ValueError(
-            "A line needs two sizes or more of at least 20 samples, got "
+        raise InputError(
+            "Extrapolation needs points >= 2 and at least 20 samples, got "
             f"points={points} and {len(fake)} samples."
         )
+    key = key_or_default(key)
     of_real = _moments(real)
     random = generator(key)
     sizes = np.linspace(len(fake) // 10, len(fake), points).astype(int)
@@ -134,7 +136,7 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _weighted_moments(rows, weights) -> tuple[np.ndarray, np.ndarray]:
-    """The moments of a resample, from how often it holds each row."""
+    """Returns the moments of a resample, from its count of each row."""
     total = weights.sum()
     mean = weights @ rows / total
     centred = rows - mean
@@ -155,7 +157,7 @@ def _replicates(real, fake, key: Key, resamples: int) -> np.ndarray:
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """The symmetric square root; eigenvalues within rounding of zero are zero."""
+    """Returns the symmetric square root; eigenvalues within rounding of 0 are 0."""
     values, vectors = np.linalg.eigh(covariance)
     floor = len(values) * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
     roots = np.sqrt(np.where(values > floor, values, 0))

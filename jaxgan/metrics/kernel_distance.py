@@ -4,56 +4,58 @@ import math
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import bootstrap, mmd
-from jaxgan.metrics.result import (
+from jaxgan.metrics.inputs import (
     AnyArray,
-    Result,
-    as_float64,
-    check_same_features,
+    as_rows,
     describe_key,
     generator,
+    key_or_default,
 )
+from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
 
 def distance(
-    real: Float[AnyArray, "n d"],
-    fake: Float[AnyArray, "m d"],
+    real: Real[AnyArray, "n ..."],
+    fake: Real[AnyArray, "m ..."],
     *,
     features: str,
-    key: Key,
+    key: Key | None = None,
     subsets: int = 100,
     subset_size: int = 1000,
     resamples: int = 200,
 ) -> Result:
-    """The mean of the unbiased MMD² of random subsets, kernel (x·y/d + 1)³.
+    """Returns the mean unbiased MMD² of random subsets, under kernel (x·y/d + 1)³.
 
     Unlike the Fréchet distance it is unbiased: values at different numbers of examples
     can be compared. The interval is the percentile bootstrap over examples; as no
     example is paired with a copy of itself, its replicates are unbiased too.
 
     Args:
-        real: features of data.
-        fake: features of samples.
-        features: what they are, such as "Inception pool3"; numbers from different
-            features cannot be compared, so the protocol has to say.
-        key: of the subsets and the bootstrap.
-        subsets: how many; 1 with all examples in it is the complete estimate.
+        real: features of data, or the data themselves; each example, of any shape, is
+            flattened to a row.
+        fake: the same of samples.
+        features: their name, such as "Inception pool3", for the protocol: distances
+            in different features cannot be compared.
+        key: of the subsets and the bootstrap; None is ``jax.random.key(0)``.
+        subsets: their number; one subset of all examples is the complete estimate.
         subset_size: examples of each set in a subset, drawn without replacement.
         resamples: of the bootstrap.
 
     References:
         Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401.
     """
-    real, fake = as_float64("real", real), as_float64("fake", fake)
-    check_same_features(real=real, fake=fake)
+    real, fake = as_rows(real=real, fake=fake)
     if not 2 <= subset_size <= min(len(real), len(fake)) or subsets < 1:
-        raise ValueError(
+        raise InputError(
             f"Cannot draw {subsets} subsets of {subset_size} from {len(real)} real and "
             f"{len(fake)} fake examples; choose a subset_size that fits."
         )
+    key = key_or_default(key)
     subset_key, bootstrap_key = jax.random.split(key)
     # The first row is the value itself, each of the others one resample.
     w_real, w_fake = _weights(bootstrap_key, [len(real), len(fake)], resamples)
@@ -73,8 +75,8 @@ def distance(
             f"MMD^2 unbiased, cubic, {features}, {len(real)} real vs {len(fake)} fake, "
             f"{subsets} subsets of {subset_size}, {describe_key(key)}"
         ),
-        # What other tools print behind their value; no standard error of the mean, as
-        # subsets overlap.
+        # Other tools print this after their value. It is not the standard error of the
+        # mean, as subsets overlap.
         details={"standard_deviation_over_subsets": float(np.std(values))},
     )
 

@@ -1,40 +1,46 @@
 """The leave-one-out 1-nearest-neighbour two-sample test, with a p-value."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import distances, permutation
-from jaxgan.metrics.result import AnyArray, Result, as_float64, describe_key
+from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, key_or_default
+from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
 
 def two_sample(
-    x: Float[AnyArray, "n d"],
-    y: Float[AnyArray, "m d"],
+    x: Real[AnyArray, "n ..."],
+    y: Real[AnyArray, "m ..."],
     *,
-    key: Key,
+    key: Key | None = None,
     permutations: int = 999,
 ) -> Result:
-    """The share of examples whose nearest other example is of their own set.
+    """Returns the share of examples whose nearest other example is of their own set.
 
     The value is that of `neighbours.two_sample`, in float64. The answers depend on each
-    other, as examples share neighbours, so the binomial would be wrong here; the
-    p-value comes from relabelling all examples at random, over fixed neighbours. It is
-    one-sided: small where the sets are told apart. Copies are the other side: an
-    accuracy well below 1/2, and a p-value near 1.
+    other, as examples share neighbours, so a binomial p-value would be wrong; this one
+    comes from random relabellings of all examples, over fixed neighbours. It is
+    one-sided: small if the sets differ. Copies give an accuracy well below 1/2, and a
+    p-value near 1.
 
     Args:
-        x: the first set.
-        y: the second set, just as large: otherwise chance is not 1/2.
-        key: of the relabellings.
-        permutations: how many.
+        x: the first set, of any shape; each example is flattened to a row.
+        y: the second set, of the same size: otherwise chance is not 1/2.
+        key: of the relabellings; None is ``jax.random.key(0)``.
+        permutations: number of relabellings.
 
     References:
         Lopez-Paz & Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
-    x, y = as_float64("x", x), as_float64("y", y)
     if x.shape != y.shape:
-        raise ValueError(f"The sets must be of one shape, got {x.shape} and {y.shape}.")
+        raise InputError(
+            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
+            "examples of each."
+        )
+    x, y = as_rows(x=x, y=y)
+    key = key_or_default(key)
     nearest = _nearest(np.concatenate([x, y]))
     labels = np.repeat([False, True], len(x))
     right = labels[nearest] == labels

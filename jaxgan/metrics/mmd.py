@@ -5,17 +5,12 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import bootstrap, distances, permutation
-from jaxgan.metrics.result import (
-    AnyArray,
-    Interval,
-    Result,
-    as_float64,
-    check_same_features,
-    describe_key,
-)
+from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, key_or_default
+from jaxgan.metrics.result import Interval, Result
 from jaxgan.typing import Key
 
 Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -43,26 +38,26 @@ class Polynomial:
         return (x @ y.T / x.shape[1] + self.offset) ** self.degree
 
 
-def median_bandwidth(x: Float[AnyArray, "n d"], y: Float[AnyArray, "m d"]) -> float:
-    """The median distance between any two of all the examples of both sets.
+def median_bandwidth(x: Real[AnyArray, "n ..."], y: Real[AnyArray, "m ..."]) -> float:
+    """Returns the median distance of two examples, of all examples of both sets.
 
-    It does not know which set an example is of, so a permutation test stays exact.
+    It ignores which set an example is of, so a permutation test stays exact.
     """
-    pooled = np.concatenate([as_float64("x", x), as_float64("y", y)])
+    pooled = np.concatenate(as_rows(x=x, y=y))
     pairs = distances.squared(pooled, pooled)[np.triu_indices(len(pooled), 1)]
     median = float(np.sqrt(np.median(pairs)))
     if median == 0:
-        raise ValueError(
+        raise InputError(
             "Half of all pairs of examples are copies, so the median distance is 0; "
-            "pass a kernel with a bandwidth of your own."
+            "pass a kernel with a bandwidth, such as kernel=RBF(1.0)."
         )
     return median
 
 
 def squared(
-    x: Float[AnyArray, "n d"], y: Float[AnyArray, "m d"], *, kernel: Kernel
+    x: Real[AnyArray, "n ..."], y: Real[AnyArray, "m ..."], *, kernel: Kernel
 ) -> float:
-    """The unbiased estimate of MMD², which can be negative.
+    """Returns the unbiased estimate of MMD², which can be negative.
 
     1/(n(n-1)) Σ_{i≠j} k(x_i, x_j) + 1/(m(m-1)) Σ_{i≠j} k(y_i, y_j)
     - 2/(nm) Σ_{ij} k(x_i, y_j).
@@ -75,36 +70,35 @@ def squared(
         >>> squared(x, y, kernel=lambda a, b: a @ b.T)  # 0 + 1 - 2 · 1
         -1.0
     """
-    x, y = as_float64("x", x), as_float64("y", y)
-    check_same_features(x=x, y=y)
+    x, y = as_rows(x=x, y=y)
     return float(_u_statistic(kernel, x, y, *_ones(x, y))[0])
 
 
 def two_sample(
-    x: Float[AnyArray, "n d"],
-    y: Float[AnyArray, "m d"],
+    x: Real[AnyArray, "n ..."],
+    y: Real[AnyArray, "m ..."],
     *,
-    key: Key,
+    key: Key | None = None,
     kernel: Kernel | None = None,
     permutations: int = 999,
     resamples: int = 1000,
 ) -> Result:
-    """Unbiased MMD² with a permutation p-value and a bootstrap interval.
+    """Returns unbiased MMD² with a permutation p-value and a bootstrap interval.
 
     The bootstrap never pairs an example with a copy of itself, which keeps its
-    replicates unbiased. Where the distributions agree, the estimate is no longer nearly
-    a mean (its first-order term vanishes): there trust the p-value, not the interval.
+    replicates unbiased. If the distributions agree, the estimate is no longer nearly a
+    mean (its first-order term vanishes): then trust the p-value, not the interval.
 
     Args:
-        x: the first set.
+        x: the first set, of any shape; each example is flattened to a row.
         y: the second set. Memory is ``8 (n + m)²`` bytes.
-        key: of the relabellings and the bootstrap.
+        key: of the relabellings and the bootstrap; None is ``jax.random.key(0)``.
         kernel: None for the Gaussian kernel with the median distance as bandwidth.
-        permutations: how many relabellings.
+        permutations: number of relabellings.
         resamples: of the bootstrap.
     """
-    x, y = as_float64("x", x), as_float64("y", y)
-    check_same_features(x=x, y=y)
+    x, y = as_rows(x=x, y=y)
+    key = key_or_default(key)
     how = repr(kernel) if kernel is not None else "RBF median heuristic"
     kernel = RBF(median_bandwidth(x, y)) if kernel is None else kernel
     permute_key, bootstrap_key = jax.random.split(key)
@@ -125,7 +119,7 @@ def two_sample(
 def sums(
     kernel: Kernel, x: np.ndarray, y: np.ndarray, w_x: np.ndarray, w_y: np.ndarray
 ) -> np.ndarray:
-    """Weighted sums of the kernel and of the weights, ``[3 2 r]``: xx, yy, xy.
+    """Returns weighted sums of the kernel and of the weights, ``[3 2 r]``: xx, yy, xy.
 
     Pairs of an example with itself, copies in a resample included, are left out.
     """
@@ -141,7 +135,7 @@ def sums(
 
 
 def from_sums(totals: np.ndarray) -> np.ndarray:
-    """MMD² from `sums`, ``[r]``."""
+    """Returns MMD² from `sums`, ``[r]``."""
     xx, yy, xy = totals[:, 0] / totals[:, 1]
     return xx + yy - 2 * xy
 
@@ -172,5 +166,5 @@ def _permuted(kernel, x, y, key: Key, permutations: int, value: float) -> float:
     xy = (products * (1 - second)).sum(axis=1)
     xx = k.sum() - yy - 2 * xy
     permuted = xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
-    # Sums in another order: what is equal may differ in the last digits.
+    # The sums run in another order, so equal values may differ in their last digits.
     return permutation.p_value(permuted, value - 1e-12 * float(np.abs(k).max()))

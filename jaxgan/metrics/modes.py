@@ -1,6 +1,6 @@
-"""Mode coverage: how many modes of a known target the samples reach, and how evenly.
+"""Mode coverage: the modes of a known target that the samples reach, and how evenly.
 
-Papers differ in what they count. The definitions here, which every result prints:
+Papers count differently. The definitions here, which every result prints:
 
 - a sample belongs to its nearest centre (points) or to the class that a classifier
   gives it (images);
@@ -10,8 +10,8 @@ Papers differ in what they count. The definitions here, which every result print
 - KL is KL(model || target) in nats, of the frequencies of all samples over the modes,
   of high quality or not.
 
-A perfect generator misses modes and has a KL above zero too, as its samples are few:
-both expectations stand in the details.
+With finitely many samples a perfect generator misses modes and has a KL above zero
+too: the details hold both expectations.
 """
 
 from typing import NamedTuple
@@ -19,13 +19,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from scipy.special import xlogy
 
-from jaxgan.checks import check_rank
+from jaxgan.checks import InputError, check_rank
 from jaxgan.metrics import bootstrap
+from jaxgan.metrics.inputs import AnyArray, as_floats, describe_key, key_or_default
 from jaxgan.metrics.neighbours import squared_distances
-from jaxgan.metrics.result import AnyArray, Interval, Result, describe_key
+from jaxgan.metrics.result import Interval, Result
 from jaxgan.typing import Key
 
 
@@ -38,36 +39,39 @@ class ModeCoverage(NamedTuple):
 
 
 def of_points(
-    samples: Float[AnyArray, "n d"],
-    centres: Float[AnyArray, "k d"],
+    samples: Real[AnyArray, "n ..."],
+    centres: Real[AnyArray, "k ..."],
     *,
     standard_deviation: float,
-    key: Key,
+    key: Key | None = None,
     target: Float[AnyArray, " k"] | None = None,
     within: float = 3.0,
     resamples: int = 1000,
 ) -> ModeCoverage:
-    """Coverage of a mixture of Gaussians whose centres are known.
+    """Returns the coverage of a mixture of Gaussians whose centres are known.
+
+    Samples that hold NaN, of a game that diverged, are near no mode.
 
     Args:
-        samples: points.
-        centres: the modes.
+        samples: points, of any shape; each is flattened to a row.
+        centres: of the modes, of the same shape.
         standard_deviation: of each mode, along each axis.
-        key: of the bootstrap.
-        target: the modes' probabilities; None: all alike.
-        within: how many standard deviations, Euclidean, still are of high quality. In
-            two dimensions 98.9 % of a perfect generator's samples lie within 3.
+        key: of the bootstrap; None is ``jax.random.key(0)``.
+        target: probabilities of the modes; None: all equal.
+        within: radius of high quality, in standard deviations, Euclidean. In two
+            dimensions 98.9 % of a perfect generator's samples lie within 3.
         resamples: of the bootstrap.
 
     References:
         Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761; Lin et al. 2018 (PacGAN),
         arXiv:1712.04086.
     """
-    check_rank("samples", samples, 2)
-    check_rank("centres", centres, 2)
     if standard_deviation <= 0:
-        raise ValueError(f"standard_deviation must be positive: {standard_deviation}.")
-    nearest, distance = _nearest(jnp.asarray(samples), jnp.asarray(centres))
+        raise InputError(
+            f"standard_deviation must be positive, got {standard_deviation}."
+        )
+    key = key_or_default(key)
+    nearest, distance = _nearest(*as_floats(samples=samples, centres=centres))
     good = np.asarray(distance) <= within * standard_deviation
     how = f"within {within:g} standard deviations of {standard_deviation:g}"
     quality = Result(
@@ -88,36 +92,35 @@ def of_points(
 def of_labels(
     labels: Int[AnyArray, " n"],
     *,
-    key: Key,
     num_modes: int,
+    key: Key | None = None,
     target: Float[AnyArray, " k"] | None = None,
     resamples: int = 1000,
 ) -> ModeCoverage:
-    """Coverage of classes, from the class that a classifier gave to each sample.
+    """Returns the coverage of classes, from a classifier's label of each sample.
 
     Args:
         labels: in ``[0, num_modes)``; for StackedMNIST see `stacked`.
-        key: of the bootstrap.
-        num_modes: how many classes there are.
-        target: the classes' probabilities; None: all alike.
+        num_modes: number of classes.
+        key: of the bootstrap; None is ``jax.random.key(0)``.
+        target: probabilities of the classes; None: all equal.
         resamples: of the bootstrap.
 
     Raises:
-        ValueError: for labels out of range, or in a class of probability zero, where
+        InputError: for labels out of range, or in a class of probability zero, where
             KL is infinite.
 
     Example:
-        >>> labels = jnp.array([0, 0, 1, 1])
-        >>> coverage = of_labels(labels, key=jax.random.key(0), num_modes=4)
+        >>> coverage = of_labels(np.array([0, 0, 1, 1]), num_modes=4)
         >>> coverage.modes.value, round(coverage.kl.value, 3)
         (2.0, 0.693)
     """
     check_rank("labels", labels, 1)
-    labels = np.asarray(labels)
+    labels, key = np.asarray(labels), key_or_default(key)
     if labels.min() < 0 or labels.max() >= num_modes:
-        raise ValueError(
-            f"Labels must lie in [0, {num_modes}), got {labels.min()} to "
-            f"{labels.max()}."
+        raise InputError(
+            f"labels must lie in [0, {num_modes}), got {labels.min()} to "
+            f"{labels.max()}; is num_modes right?"
         )
     p = _target(target, num_modes)
     counts = np.bincount(labels, minlength=num_modes)
@@ -126,7 +129,7 @@ def of_labels(
 
 
 def stacked(digits: Int[AnyArray, "n c"]) -> Int[np.ndarray, " n"]:
-    """The class of an image whose channels are digits: ``[2, 0, 7]`` is 207."""
+    """Returns the class of an image whose channels are digits: ``[2, 0, 7]`` is 207."""
     digits = np.asarray(digits)
     return digits @ 10 ** np.arange(digits.shape[1])[::-1]
 
@@ -142,7 +145,7 @@ def _target(target, num_modes: int) -> np.ndarray:
         return np.full(num_modes, 1 / num_modes)
     p = np.asarray(target, np.float64)
     if p.shape != (num_modes,) or (p < 0).any() or not np.isclose(p.sum(), 1, 1e-4):
-        raise ValueError(
+        raise InputError(
             f"target must be {num_modes} probabilities that sum to 1, got shape "
             f"{p.shape} and sum {p.sum():.6g}."
         )
@@ -150,7 +153,7 @@ def _target(target, num_modes: int) -> np.ndarray:
 
 
 def _covered(counts, p, samples: int, how: str) -> Result:
-    """No interval: a resample never finds a mode that the samples missed."""
+    """Counts modes; no interval, as a resample never finds a mode that was missed."""
     return Result(
         name="modes covered",
         value=float((counts > 0).sum()),
@@ -165,9 +168,10 @@ def _expected(p, samples: int):
 
 def _kl(counts, p, key: Key, resamples: int) -> Result:
     if (counts[p == 0] > 0).any():
-        raise ValueError(
+        raise InputError(
             "KL(model || target) is infinite: there are samples in modes "
-            f"{np.flatnonzero((p == 0) & (counts > 0))[:10]}, whose target is zero."
+            f"{np.flatnonzero((p == 0) & (counts > 0))[:10]}, whose target is zero; "
+            "give every mode a probability."
         )
     n = int(counts.sum())
     value = float(_divergence(counts[None] / n, p)[0])
@@ -186,7 +190,7 @@ def _divergence(q, p):
 
 
 def _kl_interval(counts, p, key: Key, resamples: int, value: float) -> Interval:
-    """Resampling examples is resampling their modes; a resample is a sum per mode."""
+    """Bootstraps KL by mode: the weights of a resample are summed over each mode."""
     n = int(counts.sum())
     first = np.concatenate([[0], counts.cumsum()])
 

@@ -1,6 +1,6 @@
-"""Judges by nearest neighbours: the two-sample test, and a classifier.
+"""Judges by nearest neighbours that run under ``jit``: a two-sample test, a classifier.
 
-Both take examples as rows; for images these are the pixels, all on one scale.
+Both compare examples by their raw numbers: bring the sets to one scale first.
 """
 
 from functools import partial
@@ -9,9 +9,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Real
 
-from jaxgan.checks import check_rank
+from jaxgan.checks import InputError
+from jaxgan.metrics.inputs import as_floats
 
 
 class TwoSample(NamedTuple):
@@ -25,36 +26,38 @@ class TwoSample(NamedTuple):
 def squared_distances(
     x: Float[Array, "n d"], y: Float[Array, "m d"]
 ) -> Float[Array, "n m"]:
-    """||x_i - y_j||^2, as ||x||^2 - 2 x·y + ||y||^2, never below zero."""
+    """Returns ||x_i - y_j||^2, as ||x||^2 - 2 x·y + ||y||^2, never below zero."""
     x2, y2 = (x**2).sum(axis=1), (y**2).sum(axis=1)
-    # In full float32 on every platform: the terms cancel where it matters, nearby.
+    # In full float32 on every platform: the terms cancel at small distances.
     products = jnp.matmul(x, y.T, precision=lax.Precision.HIGHEST)
     return jnp.maximum(x2[:, None] - 2 * products + y2[None, :], 0)
 
 
 @jax.jit
-def two_sample(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> TwoSample:
-    """The 1-nearest-neighbour two-sample test (Lopez-Paz & Oquab 2017, section 2).
+def two_sample(x: Real[Array, "n ..."], y: Real[Array, "m ..."]) -> TwoSample:
+    """Returns the 1-NN two-sample test (Lopez-Paz & Oquab 2017, section 2).
 
     Each example is given the label, first or second, of its nearest neighbour among all
-    the others. Where both sets come from one distribution, about half the labels are
-    right; 1 means that they are told apart; below 1/2 that the sets lie closer to each
-    other than to themselves, as copies do.
+    the others. If both sets come from one distribution, about half the labels are
+    right; 1 means that the sets are separate; below 1/2 that they lie closer to each
+    other than to themselves, as copies do. `leave_one_out` adds a p-value.
 
     Args:
-        x: the first set.
-        y: the second set, just as large: otherwise chance is not 1/2.
+        x: the first set, of any shape; each example is flattened to a row.
+        y: the second set, of the same size: otherwise chance is not 1/2.
 
     Raises:
-        ValueError: if the sets differ in size.
+        InputError: if the sets differ in shape.
 
     References:
         Lopez-Paz & Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
-    check_rank("x", x, 2)
-    check_rank("y", y, 2)
     if x.shape != y.shape:
-        raise ValueError(f"The sets must be of one shape, got {x.shape} and {y.shape}.")
+        raise InputError(
+            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
+            "examples of each."
+        )
+    x, y = as_floats(x=x, y=y)
     examples = jnp.concatenate([x, y])
     is_second = jnp.arange(2 * len(x)) >= len(x)
     distances = squared_distances(examples, examples)
@@ -65,26 +68,27 @@ def two_sample(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> TwoSample:
 
 
 def classify(
-    examples: Float[Array, "n d"],
+    examples: Real[Array, "n ..."],
     labels: Int[Array, " n"],
-    queries: Float[Array, "m d"],
+    queries: Real[Array, "m ..."],
     *,
     num_classes: int,
     neighbours: int = 5,
     block: int = 500,
 ) -> Int[Array, " m"]:
-    """The majority class among each query's nearest examples; a tie to the lowest.
+    """Returns the majority class of each query's nearest examples; of a tie the lowest.
 
     Args:
-        examples: what the classifier has seen.
+        examples: training examples, of any shape; each is flattened to a row.
         labels: their classes.
-        queries: what to classify.
-        num_classes: how many classes there are.
-        neighbours: how many examples vote.
+        queries: examples to classify, of the same shape.
+        num_classes: number of classes.
+        neighbours: number of nearest examples that vote.
         block: queries classified at a time; memory is ``n x block`` floats.
     """
+    examples, queries = as_floats(examples=examples, queries=queries)
     neighbours = min(neighbours, len(examples))
-    # The last block is filled up, so that one program serves all of them.
+    # The last block is padded, so that one program serves all of them.
     padded = jnp.pad(queries, ((0, -len(queries) % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
     votes = [_vote(examples, labels, b, num_classes, neighbours) for b in blocks]

@@ -1,8 +1,8 @@
 """The Parzen-window log-likelihood of the 2014 paper.
 
 The samples x_1 ... x_n become the density p(x) = 1/n Σ_i N(x; x_i, σ² I), under which
-test examples are scored. It was the first number of the field, and ranks models badly
-in high dimensions (arXiv:1511.01844): quote it to compare with those tables only.
+test examples are scored. It was the first metric of GANs, and ranks models badly in
+high dimensions (arXiv:1511.01844): report it only beside results of that time.
 """
 
 import math
@@ -14,11 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
-from jaxgan.checks import check_rank
+from jaxgan.checks import InputError
+from jaxgan.metrics.inputs import AnyArray, flatten
 from jaxgan.metrics.neighbours import squared_distances
-from jaxgan.metrics.result import AnyArray, Result
+from jaxgan.metrics.result import Result
 
 SIGMAS = tuple(float(sigma) for sigma in np.logspace(-1, 0, 10))
 """Ten bandwidths from 0.1 to 1, evenly spaced in the logarithm."""
@@ -27,7 +28,7 @@ _LOWEST, _HIGHEST = -1e-6, 1 + 1e-6
 
 
 class Bandwidth(NamedTuple):
-    """The bandwidth, its mean log-likelihood, and whether the grid ended there."""
+    """A bandwidth, its mean log-likelihood, and whether it is an end of the grid."""
 
     sigma: float
     log_likelihood: float
@@ -35,33 +36,32 @@ class Bandwidth(NamedTuple):
 
 
 def log_densities(
-    samples: Float[AnyArray, "n d"],
-    queries: Float[AnyArray, "m d"],
+    samples: Real[AnyArray, "n ..."],
+    queries: Real[AnyArray, "m ..."],
     sigmas: Sequence[float],
     *,
     block: int = 500,
 ) -> Float[np.ndarray, "s m"]:
-    """Log p(x) of each query under each bandwidth, in nats.
+    """Returns log p(x) of each query under each bandwidth, in nats.
 
     log p(x) = logsumexp_i(-||x - x_i||² / 2σ²) - log n - d/2 log(2πσ²).
 
     The distances of a block are computed once, for all bandwidths; memory is
     ``block x n`` floats. They are float32, of relative error 1e-7 of the squared
-    norms: a bandwidth far below 1 % of the norms asks for more.
+    norms: too coarse for a bandwidth far below 1 % of the norms.
 
     Args:
-        samples: the centres.
-        queries: what to score.
+        samples: the centres, of any shape; each is flattened to a row.
+        queries: examples to score, of the same shape.
         sigmas: bandwidths, positive.
         block: queries scored at a time.
     """
-    check_rank("samples", samples, 2)
-    check_rank("queries", queries, 2)
+    samples, queries = flatten(samples=samples, queries=queries)
     if min(sigmas) <= 0:
-        raise ValueError(f"Bandwidths must be positive, got {list(sigmas)}.")
+        raise InputError(f"Bandwidths must be positive, got {list(sigmas)}.")
     samples = jnp.asarray(samples, jnp.float32)
     precisions = jnp.asarray([0.5 / sigma**2 for sigma in sigmas], jnp.float32)
-    # Filled up, so that one program serves all blocks.
+    # Padded, so that one program serves all blocks.
     padded = np.pad(
         np.asarray(queries, np.float32), ((0, -len(queries) % block), (0, 0))
     )
@@ -77,13 +77,13 @@ def log_densities(
 
 
 def choose_bandwidth(
-    samples: Float[AnyArray, "n d"],
-    validation: Float[AnyArray, "v d"],
+    samples: Real[AnyArray, "n ..."],
+    validation: Real[AnyArray, "v ..."],
     *,
     sigmas: Sequence[float] = SIGMAS,
     block: int = 500,
 ) -> Bandwidth:
-    """The bandwidth under which the validation set is likeliest."""
+    """Returns the bandwidth under which the validation set is most likely."""
     means = log_densities(samples, validation, sigmas, block=block).mean(axis=1)
     best = int(means.argmax())
     at_edge = len(sigmas) > 1 and sigmas[best] in (min(sigmas), max(sigmas))
@@ -91,29 +91,30 @@ def choose_bandwidth(
 
 
 def log_likelihood(
-    samples: Float[AnyArray, "n d"],
-    validation: Float[AnyArray, "v d"],
-    test: Float[AnyArray, "m d"],
+    samples: Real[AnyArray, "n ..."],
+    validation: Real[AnyArray, "v ..."],
+    test: Real[AnyArray, "m ..."],
     *,
     sigmas: Sequence[float] = SIGMAS,
     block: int = 500,
 ) -> Result:
-    """The mean log-likelihood of the test set, by the protocol of 2014.
+    """Returns the mean log-likelihood of the test set, by the protocol of 2014.
 
     Args:
-        samples: generated images as rows of pixels in [0, 1]; the paper takes 10,000.
-        validation: images that the bandwidth is chosen on: not the test set.
+        samples: generated images, pixels in [0, 1], of any shape; the paper takes
+            10,000.
+        validation: images, other than the test set, that choose the bandwidth.
         test: images to score.
         sigmas: the bandwidths to choose from.
         block: queries scored at a time.
 
     Returns:
-        Nats an image. The standard error is over test examples, as in the paper; it
-        leaves out which samples were drawn. ``sigma_at_edge_of_grid`` among the details
-        asks for a wider grid.
+        Nats per image. The standard error is over test examples, as in the paper, for
+        the given samples. If ``sigma_at_edge_of_grid`` in the details is true, take a
+        wider grid.
 
     Raises:
-        ValueError: for pixels outside [0, 1]; on another scale the number differs by
+        InputError: for pixels outside [0, 1]; on another scale the number differs by
             hundreds of nats.
 
     References:
@@ -156,7 +157,7 @@ def _log_sum(squared, precision):
 def _check_pixels(name: str, rows) -> None:
     low, high = float(rows.min()), float(rows.max())
     if not (low >= _LOWEST and high <= _HIGHEST):
-        raise ValueError(
-            f"{name} must hold pixels in [0, 1], got {low:.4g} to {high:.4g}; "
-            "images in [-1, 1] are moved by (x + 1) / 2."
+        raise InputError(
+            f"{name} must hold pixels in [0, 1], got {low:.4g} to {high:.4g}; rescale "
+            "[-1, 1] by (x + 1) / 2 and uint8 by x / 255."
         )

@@ -1,26 +1,22 @@
 """Precision, recall, density and coverage of features, by k nearest neighbours.
 
-Each real example carries a ball that reaches to its k-th nearest other real example;
-the balls together stand for the data. Likewise for the samples.
+Around each real example lies a ball that reaches to its k-th nearest other real
+example; the union of the balls stands for the data. Likewise for the samples.
 """
 
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import bootstrap, distances
-from jaxgan.metrics.result import (
-    AnyArray,
-    Result,
-    as_float64,
-    check_same_features,
-    describe_key,
-)
+from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, key_or_default
+from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
-# A ball is closed, whatever the order in which rounding summed two equal distances.
+# Keeps the balls closed even if rounding differs between two equal distances.
 _TIES = 1 + 1e-9
 
 
@@ -34,15 +30,15 @@ class PRDC(NamedTuple):
 
 
 def measure(
-    real: Float[AnyArray, "n d"],
-    fake: Float[AnyArray, "m d"],
+    real: Real[AnyArray, "n ..."],
+    fake: Real[AnyArray, "m ..."],
     *,
     features: str,
-    key: Key,
+    key: Key | None = None,
     neighbours: int = 5,
     resamples: int = 1000,
 ) -> PRDC:
-    """All four, with intervals.
+    """Returns all four, with intervals.
 
     - precision: the share of fakes that lie in at least one real ball;
     - recall: the share of reals that lie in at least one fake ball;
@@ -50,19 +46,19 @@ def measure(
     - coverage: the share of reals whose ball holds at least one fake.
 
     Precision and density are means over fakes, recall and coverage over reals: the
-    percentile bootstrap resamples these and leaves the balls, and the other set, as
-    they are, as a resample's copies would shrink every ball. So an interval leaves out
-    what other balls would change.
+    percentile bootstrap resamples these. The balls and the other set stay fixed, as the
+    copies in a resample would shrink every ball, so an interval does not cover their
+    variation.
 
-    Balls are closed; the authors' package of Naeem et al. takes open ones, which
-    differs where distances are equal.
+    Balls are closed; those of the package by Naeem et al. are open, which matters only
+    for equal distances.
 
     Args:
-        real: features of data.
-        fake: features of samples; as many as reals, or the balls differ in size for
-            that reason alone.
-        features: what they are.
-        key: of the bootstrap.
+        real: features of data, or the data themselves; each example, of any shape, is
+            flattened to a row.
+        fake: the same of samples; take as many, as the balls shrink with their number.
+        features: their name, such as "Inception pool3", for the protocol.
+        key: of the bootstrap; None is ``jax.random.key(0)``.
         neighbours: k; 3 in the first paper, 5 in the second.
         resamples: of the bootstrap.
 
@@ -70,13 +66,13 @@ def measure(
         Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020,
         arXiv:2002.09797.
     """
-    real, fake = as_float64("real", real), as_float64("fake", fake)
-    check_same_features(real=real, fake=fake)
+    real, fake = as_rows(real=real, fake=fake)
     if not 1 <= neighbours < min(len(real), len(fake)):
-        raise ValueError(
+        raise InputError(
             f"neighbours must lie in [1, {min(len(real), len(fake)) - 1}], one less "
             f"than the examples of the smaller set, got {neighbours}."
         )
+    key = key_or_default(key)
     values = per_example(real, fake, neighbours)
     protocol = (
         f"k = {neighbours}, {features}, {len(real)} real vs {len(fake)} fake, "
@@ -98,7 +94,7 @@ def measure(
 def per_example(
     real: np.ndarray, fake: np.ndarray, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The four, before the mean: ``[m], [n], [m], [n]``."""
+    """Returns the four before the mean: ``[m], [n], [m], [n]``."""
     real_radii, fake_radii = _radii(real, neighbours), _radii(fake, neighbours)
     around_fake = np.concatenate(
         [(block <= real_radii).sum(axis=1) for _, block in distances.blocks(fake, real)]
@@ -111,7 +107,7 @@ def per_example(
 
 
 def _radii(rows: np.ndarray, neighbours: int) -> np.ndarray:
-    """The squared distance of each example to its k-th nearest other one."""
+    """Returns the squared distance of each example to its k-th nearest other one."""
     kth = [
         np.partition(block, neighbours - 1, axis=1)[:, neighbours - 1]
         for _, block in distances.others(rows)

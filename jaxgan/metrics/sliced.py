@@ -2,44 +2,56 @@
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
+from jaxgan.checks import InputError
 from jaxgan.metrics import bootstrap
-from jaxgan.metrics.result import AnyArray, Result, as_float64, describe_key, generator
+from jaxgan.metrics.inputs import (
+    AnyArray,
+    as_rows,
+    describe_key,
+    generator,
+    key_or_default,
+)
+from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
 
 def distance(
-    x: Float[AnyArray, "n d"],
-    y: Float[AnyArray, "m d"],
+    x: Real[AnyArray, "n ..."],
+    y: Real[AnyArray, "m ..."],
     *,
-    key: Key,
+    key: Key | None = None,
     projections: int = 256,
     order: float = 2.0,
     resamples: int = 100,
 ) -> Result:
-    """SW_p = (mean over unit vectors u of W_p^p(u·x, u·y))^(1/p).
+    """Returns SW_p = (mean over unit vectors u of W_p^p(u·x, u·y))^(1/p).
 
     On a line the optimal transport of n examples to n pairs them in order. The
     distance of two finite sets from one distribution is above zero, by about 1/√n: the
     interval is centred (see `bootstrap`).
 
     Args:
-        x: the first set.
-        y: the second set, just as large.
-        key: of the directions and the bootstrap.
-        projections: how many directions; the same key gives the same.
+        x: the first set, of any shape; each example is flattened to a row.
+        y: the second set, of the same size.
+        key: of the directions and the bootstrap; None is ``jax.random.key(0)``.
+        projections: number of directions; the same key gives the same ones.
         order: p, at least 1.
         resamples: of the bootstrap.
 
     References:
         Bonneel et al. 2015, Sliced and Radon Wasserstein Barycenters of Measures.
     """
-    x, y = as_float64("x", x), as_float64("y", y)
     if x.shape != y.shape:
-        raise ValueError(f"The sets must be of one shape, got {x.shape} and {y.shape}.")
+        raise InputError(
+            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
+            "examples of each."
+        )
+    x, y = as_rows(x=x, y=y)
+    key = key_or_default(key)
     if order < 1:
-        raise ValueError(f"order must be at least 1, got {order}.")
+        raise InputError(f"order must be at least 1, got {order}.")
     direction_key, bootstrap_key = jax.random.split(key)
     u = generator(direction_key).normal(size=(x.shape[1], projections))
     u /= np.linalg.norm(u, axis=0)
@@ -67,7 +79,7 @@ def distance(
 
 
 def _transport(on_x: np.ndarray, on_y: np.ndarray, order: float) -> float:
-    """From the sets' coordinates along each direction, ``[n projections]``."""
+    """Returns W_p from coordinates along each direction, ``[n projections]``."""
     apart = np.abs(np.sort(on_x, axis=0) - np.sort(on_y, axis=0))
     return float((apart**order).mean() ** (1 / order))
 

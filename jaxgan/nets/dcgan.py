@@ -3,8 +3,9 @@
 A fractionally-strided generator and a strided discriminator, no pooling and no hidden
 dense layers, batch norm, N(0, 0.02) initialisation, ReLU and LeakyReLU 0.2. Kernels are
 4x4, a multiple of the stride, so that every pixel of the generator's output sums the
-same number of products. One class makes every resolution: a 4x4 (or, for 28, 7x7) map
-is doubled until it is large enough, and channels halve with every doubling.
+same number of products. One class makes every size: a 4x4 (or, for 28x28, 7x7) map is
+doubled until it is large enough, and channels halve with every doubling. An image that
+is not square grows from a map of its own shape: 256x64 from 16x4.
 
 Conditional on a label, the generator concatenates it, one-hot, to the latent, and the
 discriminator an embedding of it, one plane, to the image.
@@ -24,32 +25,46 @@ _BASES = (4, 7)
 _kernel_init = nn.initializers.normal(0.02)
 
 
-def doublings(resolution: int) -> tuple[int, int]:
-    """The base map's size, and how often it is doubled to make ``resolution``.
+def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
+    """The base map's height and width, and how often it is doubled to make ``size``.
+
+    The smaller side grows from 4 or 7 pixels, the larger one from as many as it takes.
+
+    Args:
+        size: the image's height and width in pixels; a number makes it square.
 
     Raises:
-        InputError: unless the resolution is 4 or 7 times a power of two.
+        InputError: unless each side is 4 or 7 times a power of two, and at least 8.
 
     Example:
-        >>> doublings(28), doublings(64)
-        ((7, 2), (4, 4))
+        >>> doublings(28), doublings((256, 64))
+        (((7, 7), 2), ((16, 4), 4))
     """
+    height, width = (size, size) if isinstance(size, int) else size
+    times = min(_times(height), _times(width))
+    if times < 1:
+        raise InputError(
+            "DCGAN makes images with sides of 8, 14, 16, 28, 32, 56, 64, 112, 128, ... "
+            f"pixels (4 or 7 times a power of two), not {height}x{width} (height x "
+            "width). Choose such sides with --resolution."
+        )
+    return (height >> times, width >> times), times
+
+
+def _times(side: int) -> int:
+    """How often 4 or 7 pixels are doubled to make ``side``; 0 if they never do."""
     for base in _BASES:
-        times = (resolution // base).bit_length() - 1
-        if times >= 1 and base << times == resolution:
-            return base, times
-    raise InputError(
-        f"DCGAN makes square images of 8, 14, 16, 28, 32, 56, 64, 112, 128, ... "
-        f"pixels (4 or 7 times a power of two), not {resolution}. Choose one of these "
-        "with --resolution."
-    )
+        times = (side // base).bit_length() - 1
+        if times >= 1 and base << times == side:
+            return times
+    return 0
 
 
 class Generator(nn.Module):
-    """``z [b z] -> image [b r r c]`` in [-1, 1].
+    """``z [b z] -> image [b h w c]`` in [-1, 1].
 
     Attributes:
-        resolution: the image's height and width ``r``.
+        resolution: the image's ``(h, w)``, or one number for both.
         channels: the image's channels ``c``.
         width: channels of the last hidden map; twice as many at each coarser one.
         num_classes: classes to be conditional on; 0 for none.
@@ -57,7 +72,7 @@ class Generator(nn.Module):
         axis_name: the devices over which batch norm takes its statistics.
     """
 
-    resolution: int
+    resolution: int | tuple[int, int]
     channels: int
     width: int = 64
     num_classes: int = 0
@@ -67,15 +82,15 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(
         self, z: Float[Array, "b z"], condition=None, *, train: bool
-    ) -> Float[Array, "b r r c"]:
-        base, times = doublings(self.resolution)
+    ) -> Float[Array, "b h w c"]:
+        (height, width), times = doublings(self.resolution)
         label = one_hot(condition, self.num_classes)
         x = z if label is None else jnp.concatenate([z, label], axis=-1)
         features = self.width << (times - 1)
 
-        shape = (base, base, features)
+        shape = (height, width, features)
         x = nn.Dense(
-            base * base * features,
+            height * width * features,
             use_bias=False,
             kernel_init=_kernel_init,
             dtype=self.dtype,
@@ -94,7 +109,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """``image [b r r c] -> logits [b]``.
+    """``image [b h w c] -> logits [b]``.
 
     Attributes:
         width: channels of the first map; twice as many at each coarser one.
@@ -115,14 +130,14 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b r r c"], condition=None, *, train: bool
+        self, x: Float[Array, "b h w c"], condition=None, *, train: bool
     ) -> Float[Array, " b"]:
-        resolution = x.shape[1]
-        _, times = doublings(resolution)
+        _, height, width, _ = x.shape
+        _, times = doublings((height, width))
         label = one_hot(condition, self.num_classes)
         if label is not None:
-            plane = nn.Dense(resolution * resolution, name="label_plane")(label)
-            plane = plane.reshape(-1, resolution, resolution, 1)
+            plane = nn.Dense(height * width, name="label_plane")(label)
+            plane = plane.reshape(-1, height, width, 1)
             x = jnp.concatenate([x, plane], axis=-1)
 
         for i in range(times):

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,15 @@ import jinja2
 
 _PICTURES_OVER_TIME = 8
 _GROUPS = (
-    ("Losses", ("d_loss", "g_loss", "d_penalty")),
-    ("Mean logits", ("d_real_logit", "d_fake_logit", "g_real_logit", "g_fake_logit")),
-    ("Gradient norms", ("d_grad_norm", "g_grad_norm")),
-    ("Images per second", ("images_per_second",)),
-    ("Signs of collapse", ("distance_ratio", "duplicates")),
-    ("Judged on the way", ("two_sample_accuracy", "share_of_class_asked_for")),
+    ("Losses", r".*_(loss|penalty)"),
+    ("Mean logits", r".*_logit"),
+    ("Gradient norms", r".*_grad_norm"),
+    ("Images per second", r"images_per_second"),
+    ("Signs of collapse", r"distance_ratio|duplicates"),
 )
+"""Panels of curves: a title, and the names of the metrics in it."""
+
+_NO_CURVES = ("step", "images", "seconds")
 
 
 def write(workdir: Path) -> Path:
@@ -38,7 +42,8 @@ def write(workdir: Path) -> Path:
     page = environment.get_template("report.html").render(
         record=record,
         result=result,
-        evaluation=flatten(result["evaluation"]),
+        evaluation=result["evaluation"],
+        flatten=flatten,
         curves=curves(rows),
         samples=[(p.stem.lstrip("0") or "0", _embed(p)) for p in _chosen(workdir)],
         final=_embed(workdir / "samples.png"),
@@ -53,11 +58,7 @@ def curves(rows: list[dict[str, float]]) -> str:
     # matplotlib takes half a second to import and is needed only here.
     from matplotlib.figure import Figure
 
-    groups = [
-        (title, [name for name in names if any(name in row for row in rows)])
-        for title, names in _GROUPS
-    ]
-    groups = [(title, names) for title, names in groups if names]
+    groups = panels({name: None for row in rows for name in row})
     lines = -(-len(groups) // 2)
     figure = Figure(figsize=(10, 2.75 * lines), layout="constrained")
     places = list(figure.subplots(lines, 2, squeeze=False).flat)
@@ -75,6 +76,22 @@ def curves(rows: list[dict[str, float]]) -> str:
     figure.savefig(svg, format="svg", metadata={"Date": None})
     text = svg.getvalue()
     return text[text.index("<svg") :]
+
+
+def panels(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Returns titles with the metrics of each panel; what fits none has its own.
+
+    Example:
+        >>> panels(["step", "d_loss", "g_loss", "two_sample"])
+        [('Losses', ['d_loss', 'g_loss']), ('two_sample', ['two_sample'])]
+    """
+    left = [name for name in names if name not in _NO_CURVES]
+    groups = []
+    for title, pattern in _GROUPS:
+        found = [name for name in left if re.fullmatch(pattern, name)]
+        left = [name for name in left if name not in found]
+        groups += [(title, found)] if found else []
+    return groups + [(name, [name]) for name in left]
 
 
 def flatten(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

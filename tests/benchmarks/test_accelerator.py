@@ -56,6 +56,7 @@ def test_nothing_heavy_is_on_its_path():
 import importlib, pkgutil, sys
 sys.modules.update(dict.fromkeys({heavy!r}))
 from experiments.benchmarks import accelerator, child, ours, plain
+from jaxgan.cli import command
 for module in pkgutil.iter_modules(accelerator.__path__, accelerator.__name__ + "."):
     importlib.import_module(module.name)
 """
@@ -243,7 +244,9 @@ def test_what_is_left_over_goes_to_later_checks(tmp_path, monkeypatch):
     np.testing.assert_allclose(seconds["input"], 100, atol=2)
 
 
-def test_the_same_command_continues_what_was_not_finished(tmp_path, monkeypatch):
+def test_the_same_command_continues_what_was_not_finished(
+    tmp_path, monkeypatch, capsys
+):
     played, earlier = [], {}
 
     def run(name, plan):
@@ -266,8 +269,10 @@ def test_the_same_command_continues_what_was_not_finished(tmp_path, monkeypatch)
     found = json.loads(file.read_text())["checks"]["race"]["parts"]
     assert found == {"mlp": {"first": True}, "ring": {"first": False}}
     facts = {**FACTS, "driver": "another"}
-    with pytest.raises(ValueError, match="driver"):
+    with pytest.raises(SystemExit) as refusal:
         command.main(flags)
+    assert refusal.value.code == 2
+    assert "driver" in capsys.readouterr().err
 
 
 def test_parts_that_are_known_are_not_measured_again():

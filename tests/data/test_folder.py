@@ -1,6 +1,5 @@
 """Folders of images: layouts, splits, and what is refused."""
 
-import os
 import shutil
 
 import numpy as np
@@ -9,7 +8,7 @@ from PIL import Image
 
 from jaxgan.checks import InputError
 from jaxgan.data import load
-from jaxgan.data.folder import fingerprint, list_images, read
+from jaxgan.data.folder import list_images, read
 
 
 def fill(root, names, size=(4, 4), mode="RGB"):
@@ -207,7 +206,7 @@ def test_differing_sizes_name_two_and_the_flag(root, open_folder):
         shutil.move(root / name, root / "train" / name)
     shutil.move(root / "c.png", root / "test" / "c.png")
     with pytest.raises(
-        InputError, match=r"odd\.png is 6x6 pixels, but .*a\.png is 4x4; pass --resol"
+        InputError, match=r"odd\.png is 6x6 pixels .*a\.png is 4x4; pass --resol"
     ):
         open_folder()
     assert open_folder(resolution=5).image_shape == (5, 5, 3)
@@ -216,34 +215,5 @@ def test_differing_sizes_name_two_and_the_flag(root, open_folder):
 def test_splits_of_differing_sizes_are_refused(root, open_folder):
     fill(root, ["train/a.png", "train/b.png"])
     fill(root, ["test/c.png"], size=(6, 6))
-    with pytest.raises(InputError, match=r"c\.png is 6x6 pixels, but .*a\.png is 4x4"):
+    with pytest.raises(InputError, match=r"c\.png is 6x6 pixels .*a\.png is 4x4"):
         open_folder()
-
-
-def test_non_square_is_refused_or_cropped(root, open_folder):
-    fill(root, ["a.png", "b.png", "c.png"], size=(6, 4))
-    with pytest.raises(InputError, match=r"\.png is 6x4 pixels .* --crop"):
-        open_folder(resolution=4)
-    assert open_folder(crop=True).image_shape == (4, 4, 3)
-
-
-def test_fingerprint_follows_the_files(root):
-    fill(root, ["a.png", "b.png"])
-    prints = [fingerprint(root), fingerprint(root)]
-    os.utime(root / "a.png", ns=(1, 1))
-    prints.append(fingerprint(root))
-    (root / "b.png").rename(root / "c.png")
-    prints.append(fingerprint(root))
-    fill(root, ["d.png"])
-    prints.append(fingerprint(root))
-    assert prints[0] == prints[1]
-    assert len(set(prints)) == 4
-
-
-def test_changed_folder_is_decoded_anew(root, open_folder, tmp_path):
-    fill(root, ["train/a.png", "test/b.png"])
-    assert open_folder().train.images.max() == 0
-    Image.new("RGB", (4, 4), (9, 9, 9)).save(root / "train" / "a.png")
-    os.utime(root / "train" / "a.png", ns=(1, 1))
-    assert open_folder().train.images.min() == 9
-    assert len(list((tmp_path / "data" / "cache").iterdir())) == 1  # the old is gone

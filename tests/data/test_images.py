@@ -90,10 +90,46 @@ def test_decode_turns_upright():
     np.testing.assert_array_equal(got, np.rot90(pixels, k=-1))
 
 
-def test_decode_refuses_non_square():
+def test_decode_keeps_the_shape():
+    pixels = rgb((6, 4))
+    got = decode(encoded(Image.fromarray(pixels)), "x", channels=3)
+    np.testing.assert_array_equal(got, pixels)
+
+
+@pytest.mark.parametrize("resolution", [4, (2, 4)], ids=["square", "wide"])
+def test_decode_refuses_another_aspect_ratio(resolution):
     file = encoded(Image.fromarray(rgb((6, 4))))
-    with pytest.raises(InputError, match=r"cat\.png is 6x4 pixels .* pass --crop"):
-        decode(file, "cat.png", channels=3)
+    with pytest.raises(InputError, match=r"cat\.png is 4x6 .* --crop"):
+        decode(file, "cat.png", channels=3, resolution=resolution)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "columns"),
+    [((30, 12), slice(0, 12), slice(3, 27)), ((20, 19), slice(4, 14), slice(0, 20))],
+    ids=["too-wide", "too-high"],
+)
+def test_decode_crops_to_the_aspect_ratio(size, rows, columns):
+    """8x16 needs twice the height as width, out of the middle."""
+    pixels = rgb(size)
+    got = decode(
+        encoded(Image.fromarray(pixels)), "x", channels=3, resolution=(8, 16), crop=True
+    )
+    middle = Image.fromarray(np.ascontiguousarray(pixels[rows, columns]))
+    expected = middle.resize((16, 8), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(got, np.asarray(expected))
+
+
+def test_decode_resizes_the_same_aspect_ratio_uncropped():
+    pixels = rgb((20, 12))
+    got = decode(encoded(Image.fromarray(pixels)), "x", channels=3, resolution=(6, 10))
+    expected = Image.fromarray(pixels).resize((10, 6), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(got, np.asarray(expected))
+
+
+def test_decode_crops_a_line_to_at_least_one_pixel():
+    file = encoded(Image.fromarray(rgb((1, 50))))
+    got = decode(file, "x", channels=3, resolution=(1, 900), crop=True)
+    assert got.shape == (1, 900, 3)
 
 
 @pytest.mark.parametrize("size", [(7, 4), (4, 7)], ids=["wide", "tall"])

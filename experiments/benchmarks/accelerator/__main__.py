@@ -18,7 +18,8 @@ with the same versions did not finish::
     population  many games in one vmap
     input       what resident and streamed data cost of a step
 
-Exit code 1 if a check failed, or found that something is wrong.
+Exit code 1 if a check failed, or found that something is wrong; 2 for input that cannot
+be used.
 """
 
 import argparse
@@ -34,14 +35,15 @@ from typing import Any
 
 from experiments.benchmarks.accelerator import checks, machine, table, targets
 from experiments.benchmarks.accelerator.checks import SHARES, Outcome
+from jaxgan.checks import InputError
+from jaxgan.cli import command
 from jaxgan.files import write_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the command line asks for; returns the exit code."""
     options = _parse(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    record = run(options)
+    record = command.guarded(lambda: run(options))
     print("\n" + table.screen(record))
     wrong = [
         name
@@ -52,8 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Runs the checks and writes accelerator-CARD.json; returns what it holds."""
+    """Runs the checks and writes accelerator-CARD.json; returns what it holds.
+
+    Raises:
+        InputError: for no budget, or if an earlier record was made otherwise.
+    """
+    if not options.budget > 0:
+        raise InputError(
+            f"--budget must be more than 0 seconds, got {options.budget:g}."
+        )
     begin = time.monotonic()
+    options.out.mkdir(parents=True, exist_ok=True)
     names = [name for name in SHARES if not options.only or name in options.only]
     with tempfile.TemporaryDirectory() as cache:
         plan: dict[str, Any] = {
@@ -87,24 +98,35 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             for name in names
             if record["checks"].get(name, {}).get("status") != "done"
         ]
-        whole = sum(SHARES[name] for name in names)
-        due = 0.0
-        for name in names:
-            due += options.budget * SHARES[name] / whole
-            plan["seconds"] = due - (time.monotonic() - begin)
-            print(f"{name}: {max(0.0, plan['seconds']):.0f} s", flush=True)
-            since = time.monotonic()
-            outcome = checks.run(name, plan)
-            outcome.seconds = time.monotonic() - since
-            outcome.parts = {**plan["earlier"].get(name, {}), **outcome.parts}
-            plan["earlier"] = {**plan["earlier"], name: outcome.parts}
-            record["checks"][name] = _as_json(outcome)
-            if plan["platform"] != "cpu" and not options.quick:
-                record["targets"] = targets.judge(plan["earlier"])
-            write_json(file, record)
-            print("\n".join(table.of_check(name, record["checks"][name])), flush=True)
+        _play(names, plan, record, file, options.budget - (time.monotonic() - begin))
     print(f"written: {file}")
     return record
+
+
+def _play(
+    names: Sequence[str],
+    plan: dict[str, Any],
+    record: dict[str, Any],
+    file: Path,
+    seconds: float,
+) -> None:
+    """Runs the checks one after another, and writes the record after each."""
+    begin, due = time.monotonic(), 0.0
+    whole = sum(SHARES[name] for name in names)
+    for name in names:
+        due += seconds * SHARES[name] / whole
+        plan["seconds"] = due - (time.monotonic() - begin)
+        print(f"{name}: {max(0.0, plan['seconds']):.0f} s", flush=True)
+        since = time.monotonic()
+        outcome = checks.run(name, plan)
+        outcome.seconds = time.monotonic() - since
+        outcome.parts = {**plan["earlier"].get(name, {}), **outcome.parts}
+        plan["earlier"] = {**plan["earlier"], name: outcome.parts}
+        record["checks"][name] = _as_json(outcome)
+        if plan["platform"] != "cpu" and not record["quick"]:
+            record["targets"] = targets.judge(plan["earlier"])
+        write_json(file, record)
+        print("\n".join(table.of_check(name, record["checks"][name])), flush=True)
 
 
 def _continued(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +142,7 @@ def _continued(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     apart = [name for name in now if before[name] != now[name]]
     if apart:
         told = "; ".join(f"{name}: {before[name]}, now {now[name]}" for name in apart)
-        raise ValueError(
+        raise InputError(
             f"The record that is there was made otherwise: {told}. Give another --out."
         )
     return old["checks"]
@@ -154,10 +176,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="small sizes that show that it works"
     )
-    options = parser.parse_args(arguments)
-    if not options.budget > 0:
-        parser.error(f"--budget must be more than 0 seconds, got {options.budget:g}")
-    return options
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""The one `main` of all commands: from flags to exit codes, without tracebacks."""
+
+import errno
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from jaxgan import processes
+from jaxgan.checkpoint.errors import CheckpointError
+from jaxgan.checks import InputError
+from jaxgan.loop import NonFiniteError
+from jaxgan.signals import Stopped
+
+EXIT_BAD_INPUT = 2
+EXIT_NON_FINITE = 3
+EXIT_NOT_WRITTEN = 4
+EXIT_PEER_LOST = 5
+EXIT_SIGNAL = 128  # plus the signal's number, as shells do: 130 SIGINT, 143 SIGTERM
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+C = TypeVar("C")
+
+
+def main(
+    config_class: Callable[..., C],
+    run: Callable[[C], Any],
+    *,
+    prog: str,
+    description: str | None = None,
+    arguments: Sequence[str] | None = None,
+) -> Any:
+    """Parses a command line into a config, runs it, and turns errors into exit codes.
+
+    Exits with 2 for input that cannot be used; 3 when a metric became non-finite; 4
+    when files could not be written; 5 when another process of the run was lost; 130 and
+    143 when stopped by SIGINT and SIGTERM. The message says what to do.
+
+    Args:
+        config_class: a frozen dataclass, whose comments are the help.
+        run: what to do with the config.
+        prog: the command's name in its help, such as "python -m experiments.mlp".
+        description: the help's first part.
+        arguments: the command line; by default this process's.
+
+    Returns:
+        What ``run`` returned.
+    """
+    import tyro
+
+    config = tyro.cli(config_class, prog=prog, description=description, args=arguments)
+    return guarded(lambda: run(config))
+
+
+def guarded(action: Callable[[], Any]) -> Any:
+    """Returns what ``action`` returns; ends the process where it raises, see `main`."""
+    warnings.showwarning = _show_warning
+    try:
+        with processes.losing_peers():
+            return action()
+    except InputError as error:
+        _exit(f"error: {error}", EXIT_BAD_INPUT)
+    except NonFiniteError as error:
+        notes = getattr(error, "__notes__", [])
+        _exit(" ".join([f"stopped: {error}", *notes]), EXIT_NON_FINITE)
+    except CheckpointError as error:
+        _exit(f"stopped: {error}", EXIT_NOT_WRITTEN)
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        _exit(
+            f"stopped: {error.filename or 'a file'} could not be written: "
+            f"{error.strerror}. Checkpoints are kept; make room, and the same command "
+            "continues from the last one.",
+            EXIT_NOT_WRITTEN,
+        )
+    except processes.PeerLostError as error:
+        _exit(f"stopped: {error}", EXIT_PEER_LOST)
+    except Stopped as stop:
+        _exit(f"\n{stop}", EXIT_SIGNAL + stop.signal)
+    except KeyboardInterrupt:
+        _exit(
+            "\ninterrupted; the same command continues from the last checkpoint.",
+            EXIT_SIGNAL + signal.SIGINT,
+        )
+
+
+def _exit(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    processes.leave(code)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Without the place in the code, which says nothing to who runs a command."""
+    print(f"warning: {message}", file=file or sys.stderr)

@@ -1,0 +1,153 @@
+"""The settings that every experiment shares. Their comments are the command's help."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import jax
+import tyro
+
+from jaxgan import parallel
+from jaxgan.checks import InputError
+from jaxgan.data import DataSet
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The settings of a run. Every experiment adds its own fields and defaults."""
+
+    experiment: ClassVar[str] = "train"
+    """The experiment's name; its default workdir is named after it."""
+
+    # The run's seed: of the networks, of all noise, and of the data's order.
+    seed: int = 0
+    # Generator updates.
+    steps: int = 10_000
+    # Examples of one update, over all devices.
+    batch_size: int = 64
+    # Parts of a batch that are played one after another, to need less memory.
+    microbatches: int = 1
+    # Discriminator updates for each generator update (the paper's k).
+    d_steps: int = 1
+    # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
+    dataset: str = "digits"
+    # Where prepared data sets and their decoded caches are kept.
+    data_dir: Path = Path("~/.cache/jaxgan")
+    # Where files lie that were downloaded by hand; for sets that need a download.
+    manual_dir: Path | None = None
+    # Resize the images to N or HEIGHTxWIDTH pixels; by default they keep their size.
+    resolution: int | str | None = None
+    # Crop images of another shape to their centre, instead of refusing them.
+    crop: bool = False
+    # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
+    channels: int | None = None
+    # Where the run's files go, and where the same command resumes it; by default
+    # runs/EXPERIMENT-DATASET-SEED.
+    workdir: Path | None = None
+    # Begin a new run from the state of another: RUN, or RUN:STEP of a checkpoint. Its
+    # steps count.
+    from_run: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    # Write metrics every so many steps.
+    log_every: int = 100
+    # Write a picture of samples every so many steps.
+    sample_every: int = 1_000
+    # Save a checkpoint every so many steps.
+    checkpoint_every: int = 1_000
+    # Judge the samples every so many steps and keep the best checkpoint; by default
+    # they are judged at the end only.
+    evaluate_every: int | None = None
+    # Sets larger than this many MiB are streamed instead of kept on the device.
+    device_cache_mib: int = 2_048
+    # One of several processes of a cluster that JAX detects: Slurm, GKE, Cloud TPU.
+    distributed: bool = False
+    # Else the first process's HOST:PORT, given to all of them,
+    coordinator: str | None = None
+    # with how many there are,
+    processes: int | None = None
+    # and which one this is, from 0.
+    process: int | None = None
+    # Print the config, the parameters, and one step's FLOPs and bytes; then exit.
+    dry_run: bool = False
+
+    def with_defaults(self) -> "TrainConfig":
+        """Returns the config with what depends on other fields filled in."""
+        return self
+
+
+_MAY_BE_ZERO = ("seed", "device_cache_mib", "process")
+_FEWEST = 8
+# Where things lie and who runs it is no part of what is run.
+PLACES = ("data_dir", "manual_dir", "workdir")
+_WHO = ("distributed", "coordinator", "processes", "process", "dry_run")
+MAY_CHANGE = (
+    *("steps", "log_every", "sample_every", "checkpoint_every", "evaluate_every"),
+    *("device_cache_mib", "microbatches"),
+)
+"""What may differ between the sessions of one run."""
+
+
+def identity(config: TrainConfig) -> dict:
+    """Returns what makes a run the run it is, as JSON values."""
+    fields = dataclasses.asdict(config)
+    return {k: _jsonable(v) for k, v in fields.items() if k not in PLACES + _WHO}
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Returns the config with its paths made explicit.
+
+    Raises:
+        InputError: for a value that no run can have.
+    """
+    for field in dataclasses.fields(config):
+        _check_number(field.name, getattr(config, field.name))
+    parallel.check_divisible(config.batch_size, jax.device_count())
+    share = config.batch_size // jax.device_count()
+    if share % config.microbatches:
+        raise InputError(
+            f"--microbatches must divide the {share} examples of one device, got "
+            f"{config.microbatches}."
+        )
+    return dataclasses.replace(
+        config,
+        data_dir=config.data_dir.expanduser().absolute(),
+        manual_dir=config.manual_dir and config.manual_dir.expanduser().absolute(),
+        workdir=(config.workdir or default_workdir(config)).expanduser().absolute(),
+        from_run=config.from_run and str(Path(config.from_run).expanduser().absolute()),
+    )
+
+
+def default_workdir(config: TrainConfig) -> Path:
+    """Returns runs/EXPERIMENT-DATASET-SEED; a folder of images gives its last name."""
+    dataset = Path(config.dataset.removeprefix("folder:")).name or "folder"
+    return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
+
+
+def check_data(config: TrainConfig, data: DataSet) -> None:
+    """Raises InputError for a set that is too small to train on, or to judge by."""
+    examples = len(data.train)
+    if examples < _FEWEST:
+        raise InputError(
+            f"{data.name} has {examples} training images; at least {_FEWEST} are "
+            "needed."
+        )
+    if config.batch_size > examples:
+        raise InputError(
+            f"--batch-size {config.batch_size} is larger than the data set: "
+            f"{data.name} has {examples} training images. Choose at most {examples}."
+        )
+
+
+def _check_number(name: str, value) -> None:
+    """Counts are at least 1, weights and rates at least 0, a seed has 32 bits."""
+    flag = "--" + name.replace("_", "-")
+    if name == "seed" and not 0 <= value < 2**32:
+        raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    least = 1 if isinstance(value, int) and name not in _MAY_BE_ZERO else 0
+    if not value >= least:
+        raise InputError(f"{flag} must be at least {least}, got {value}.")
+
+
+def _jsonable(value):
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,166 @@
+"""A run's directory: who may write there, and what is written."""
+
+import fcntl
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan import processes
+from jaxgan.checks import InputError
+from jaxgan.cli.config import MAY_CHANGE, TrainConfig, identity
+from jaxgan.data import DataSet
+from jaxgan.environment import FLAGS, describe_environment
+from jaxgan.files import write_json
+
+
+@contextmanager
+def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Makes the workdir this run's own, for as long as the context lasts.
+
+    What may change between a run's sessions (`config.MAY_CHANGE`) is written anew.
+
+    Args:
+        workdir: where.
+        record: what runs, see `describe`.
+
+    Raises:
+        InputError: if it cannot be written, holds a run of another config, holds files
+            that are no run's, or another process is writing there.
+    """
+    path = workdir / "config.json"
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        _check_not_foreign(workdir)
+        lock = (workdir / ".lock").open("a")
+    except OSError as error:
+        raise InputError(
+            f"The workdir {workdir} cannot be written: {error.strerror}. Choose "
+            "another with --workdir."
+        ) from error
+    with lock:
+        try:
+            # Released by the system when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another process is running in {workdir}. Wait for it, or choose "
+                "another --workdir."
+            ) from error
+        if path.exists():
+            _check_same(record, path)
+        _write(path, record)
+        yield
+
+
+def check_shared(workdir: Path) -> None:
+    """Raises InputError unless all processes see what the first one wrote."""
+    if processes.any_process(not (workdir / "config.json").exists()):
+        raise InputError(
+            f"Not all processes find the first one's files in the workdir {workdir}. "
+            "Put --workdir on a file system that all processes share, under one path."
+        )
+
+
+def read_result(workdir: Path) -> dict[str, Any] | None:
+    """result.json, or None if the run is not finished."""
+    path = workdir / "result.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def is_finished(result: dict[str, Any] | None, config: TrainConfig) -> bool:
+    """Returns whether a run has a result of at least the steps that are asked for."""
+    return result is not None and result["steps"] >= config.steps
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    """Writes config.json, unless it says the same already."""
+    old = json.loads(path.read_text()) if path.exists() else None
+    if old is None:
+        write_json(path, record)
+    elif any(old["config"].get(k) != record["config"][k] for k in MAY_CHANGE):
+        # The rest stays as it was when the run began.
+        changed = {name: record["config"][name] for name in MAY_CHANGE}
+        changed["steps"] = max(changed["steps"], old["config"]["steps"])
+        write_json(path, {**old, "config": {**old["config"], **changed}})
+
+
+def _check_not_foreign(workdir: Path) -> None:
+    ours = {".lock", "config.json", "config.json.part"}
+    found = {path.name for path in workdir.iterdir()}
+    if "config.json" not in found and found - ours:
+        raise InputError(
+            f"The workdir {workdir} is not empty and holds no run (there is "
+            f"{min(found - ours)}, but no config.json). Choose another --workdir."
+        )
+
+
+def _check_same(ours: dict[str, Any], path: Path) -> None:
+    try:
+        here, there = _comparable(ours), _comparable(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is not a run's config: {error!r}. Choose another --workdir."
+        ) from error
+    different = [
+        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in sorted({*here, *there})
+        if here.get(name) != there.get(name)
+    ]
+    if different:
+        raise InputError(
+            f"{path.parent} holds a run of another config. What differs: "
+            f"{'; '.join(different)}. Choose another --workdir, or give the same "
+            "values to continue that run."
+        )
+
+
+def _comparable(record: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for one run to continue another."""
+    names = ("experiment", "data_fingerprint")
+    flags = {**FLAGS, **record.get("flags", {})}
+    config = {k: v for k, v in record["config"].items() if k not in MAY_CHANGE}
+    if config["dataset"].startswith("folder:"):
+        config["dataset"] = "folder"  # wherever it lies: its content is the fingerprint
+    return {**{name: record[name] for name in names}, **flags, **config}
+
+
+def describe(
+    config: TrainConfig, data: DataSet, make_game: Callable[..., Any]
+) -> dict[str, Any]:
+    """Returns what config.json holds: enough to run the same again, and to load it."""
+    example = data.train.batch(np.arange(1))
+    return {
+        "experiment": config.experiment,
+        "config": identity(config),
+        "made_by": {
+            "module": _module_of(type(config)),
+            "config_class": type(config).__qualname__,
+            "make_game": make_game.__qualname__,
+        },
+        "data_fingerprint": data.fingerprint,
+        "data": {
+            "name": data.name,
+            "classes": list(data.train.classes),
+            "columns": {
+                name: [str(column.dtype), list(column.shape[1:])]
+                for name, column in example.items()
+            },
+        },
+        "data_dir": str(config.data_dir),
+        **describe_environment(),
+    }
+
+
+def _module_of(config_class: type) -> str:
+    """The name by which a class's module can be imported; also that of a program."""
+    name = config_class.__module__
+    if name != "__main__":
+        return name
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    return spec.name if spec is not None else Path(str(main.__file__)).stem

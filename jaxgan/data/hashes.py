@@ -1,0 +1,111 @@
+"""Hashes of files' contents, remembered so that only changed files are read again.
+
+The memory of a folder is one text file: the SHA-256 of what follows on the first line,
+then a JSON object from each file's relative name to its size, its time of change and
+its hash. A file that does not fit its first line is damaged, and counts as empty.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from jaxgan.checks import InputError
+
+
+def unreadable(error: OSError) -> InputError:
+    """The error to raise where a file or folder of images cannot be read."""
+    return InputError(
+        f"{error.filename} cannot be read: {error.strerror}. Repair it or take it out "
+        "of the folder of images."
+    )
+
+
+def content_hashes(
+    root: Path, paths: Sequence[PurePosixPath], store: Path
+) -> list[str]:
+    """The SHA-256 of each file's bytes, in hexadecimal digits.
+
+    A file is read if its size or time of change is not the remembered one. The memory
+    is replaced whole, so two writers at once both leave a good one.
+
+    Args:
+        root: the folder of the files.
+        paths: the files, relative to ``root``.
+        store: a folder for what is remembered; made if need be.
+
+    Raises:
+        InputError: a file cannot be read; the message names it.
+        OSError: ``store`` cannot be written.
+    """
+    root = root.resolve()
+    memory = store / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.txt"
+    known = _recall(memory)
+    stamps = [_stamp(root / path) for path in paths]
+    stale = [
+        path
+        for path, stamp in zip(paths, stamps, strict=True)
+        if known.get(str(path), [])[:2] != stamp
+    ]
+    fresh = dict(zip(stale, _hash_all(root, stale), strict=True))
+    hashes = [fresh.get(path) or known[str(path)][2] for path in paths]
+    entries = {
+        str(path): [*stamp, digest]
+        for path, stamp, digest in zip(paths, stamps, hashes, strict=True)
+    }
+    if entries != known:
+        _remember(memory, entries)
+    return hashes
+
+
+def read_hash(file: Path) -> str:
+    """The SHA-256 of a file's bytes; reads it whole, in blocks."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def _stamp(file: Path) -> list[int]:
+    try:
+        stat = file.stat()
+    except OSError as error:  # a link to nowhere
+        raise unreadable(error) from error
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _hash_all(root: Path, paths: Sequence[PurePosixPath]) -> list[str]:
+    if not paths:
+        return []
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(read_hash, [root / path for path in paths])
+        # disable=None: the bar shows on a terminal only.
+        bar = tqdm(hashes, desc=f"hashing {root.name}", total=len(paths), disable=None)
+        return list(bar)
+
+
+def _recall(memory: Path) -> dict[str, list]:
+    with contextlib.suppress(FileNotFoundError):
+        head, _, body = memory.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() == head:
+            return json.loads(body)
+    return {}
+
+
+def _remember(memory: Path, entries: dict[str, list]) -> None:
+    # JSON escapes what is not ASCII, and so keeps names that are not UTF-8.
+    body = json.dumps(entries, indent=0).encode()
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    draft = memory.with_name(f".{memory.name}-{uuid.uuid4().hex}")
+    try:
+        draft.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        os.replace(draft, memory)
+    finally:
+        draft.unlink(missing_ok=True)

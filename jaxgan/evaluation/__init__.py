@@ -1,0 +1,18 @@
+"""Evaluators: values that judge a game's samples by data.
+
+An evaluator is any function ``(sampler, data, key) -> {name: Result}``: a
+`jaxgan.sampling.Sampler`, a `jaxgan.data.DataSet` and the run's key. A run, its report
+and its best checkpoint print whatever it returns, so a new metric is one function::
+
+    def brightness(sampler, data, key):
+        samples = np.asarray(sampler(keys.stream(key, "brightness", 0), 100))
+        return {"brightness": Result(name="mean pixel", value=float(samples.mean()),
+                                     protocol="100 samples")}
+"""
+
+from jaxgan.evaluation.classes import Classes
+from jaxgan.evaluation.evaluator import Evaluator, evaluate
+from jaxgan.evaluation.inputs import conditions, draw
+from jaxgan.evaluation.two_sample import TwoSample
+
+__all__ = ["Classes", "Evaluator", "TwoSample", "conditions", "draw", "evaluate"]

@@ -1,0 +1,109 @@
+"""Samples to be judged or shown, with conditions from the data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.checks import InputError
+from jaxgan.game import Game
+from jaxgan.images import as_uint8
+from jaxgan.sampling import Sampler
+from jaxgan.typing import Key
+
+
+def draw(sampler: Sampler, data: Any, key: Key, count: int) -> tuple[Any, Any]:
+    """Returns ``count`` samples ``[count ...]`` as the data has them, and conditions.
+
+    Of several outputs, the one that imitates the data; pixels where the data are
+    pixels: rounding is part of what a viewer would see.
+
+    Raises:
+        InputError: if the game says nothing about which entry of the data it imitates.
+    """
+    condition = conditions(sampler.game, data, count)
+    samples = sampler(key, count, condition=condition)
+    name, column = output_of(sampler.game, data)
+    samples = samples[name] if isinstance(samples, Mapping) else samples
+    pixels = column.dtype == np.uint8
+    return np.asarray(as_uint8(samples) if pixels else samples), condition
+
+
+def conditions(game: Game, data: Any, count: int) -> Any:
+    """Returns ``count`` conditions for `jaxgan.sample`; None for unconditional games.
+
+    Labels are each class in turn, everything else comes from the held-out examples, in
+    their order, from the start again after the last.
+
+    Args:
+        game: the game.
+        data: a `jaxgan.data.DataSet`, or a table of examples.
+        count: how many.
+
+    Raises:
+        InputError: if the game is conditional and there is no data.
+    """
+    if game.condition is None:
+        return None
+    several = isinstance(game.condition, tuple)
+    names = game.condition if isinstance(game.condition, tuple) else (game.condition,)
+    if data is None:
+        raise InputError(
+            f"The game is conditional on {names}, so its samples need data with "
+            "conditions; give the hook data=..."
+        )
+    table = held_out(data)
+    batch = table.batch(np.arange(count) % len(table))
+    found = {name: _column(batch, name) for name in names}
+    number = len(getattr(table, "classes", ()))
+    for name, column in found.items():
+        if number and column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer):
+            found[name] = np.arange(count, dtype=np.int32) % number
+    return found if several else found[names[0]]
+
+
+def held_out(data: Any) -> Any:
+    """Returns the examples held out from training; all, where none are."""
+    test = getattr(data, "test", None)
+    return test if test is not None else getattr(data, "train", data)
+
+
+def trained_on(data: Any) -> Any:
+    """Returns the examples to train on."""
+    return getattr(data, "train", data)
+
+
+def output_of(game: Game, data: Any) -> tuple[str, np.ndarray]:
+    """Returns the entry of the data that the game's samples imitate, and one example.
+
+    Raises:
+        InputError: if the game names none.
+    """
+    if game.output is None:
+        raise InputError(
+            "The game does not say which entry of the data its samples imitate, so "
+            "they cannot be judged by it. Give Game(output=...) its name, or another "
+            "evaluator."
+        )
+    return game.output, _column(trained_on(data).batch(np.arange(1)), game.output)
+
+
+def rows(examples: Any, name: str | None = None) -> jax.Array:
+    """Returns examples as rows of numbers; pixels in [0, 1].
+
+    Args:
+        examples: an array ``[n ...]``, or a batch with the entry ``name``.
+        name: of the entry.
+    """
+    array = np.asarray(examples if name is None else _column(examples, name))
+    scale = 255 if array.dtype == np.uint8 else 1
+    return jnp.asarray(array.reshape(len(array), -1), jnp.float32) / scale
+
+
+def _column(batch: Any, name: str) -> np.ndarray:
+    if not isinstance(batch, Mapping) or name not in batch:
+        holds = sorted(batch) if isinstance(batch, Mapping) else type(batch).__name__
+        raise InputError(f"The game needs the data's entry {name!r}; there is {holds}.")
+    return np.asarray(batch[name])

@@ -1,0 +1,103 @@
+"""Checkpoints while a game trains; and the start from the newest of them."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxgan import processes
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.checks import InputError
+from jaxgan.feed import order_seed
+from jaxgan.hooks.base import Hook, Run
+
+
+class Checkpoint(Hook):
+    """Saves the state, and what the hooks note, and continues from the newest.
+
+    Give it after the hooks that must act before a state is saved: `Evaluate`.
+
+    Args:
+        folder: of the checkpoints. Where it holds some of the same run, the run
+            continues from the newest good one.
+        every: steps between checkpoints; the last step has one.
+        keep: how many of the newest are kept.
+
+    Raises:
+        InputError: by `jaxgan.fit`, if the checkpoints there are of a run with another
+            key, or of another game.
+        CheckpointError: by `jaxgan.fit`, if a checkpoint could not be written.
+    """
+
+    def __init__(self, folder: str | Path, *, every: int = 1_000, keep: int = 3):
+        self.folder, self.every, self._keep = Path(folder), every, keep
+        self.checkpoints: Checkpoints | None = None
+
+    def restore(self, run: Run) -> None:
+        self.checkpoints = Checkpoints(self.folder, keep=self._keep).__enter__()
+        latest = self.checkpoints.latest
+        if latest is None:
+            return
+        if latest < run.step:
+            raise InputError(
+                f"{self.folder} holds checkpoints up to step {latest}, but the state "
+                f"given is already at step {run.step}. Use another folder."
+            )
+        state, notes = self.checkpoints.restore(run.state)
+        saved = notes.get("order_seed", order_seed(run.key))
+        if saved != order_seed(run.key):
+            raise InputError(
+                f"{self.folder} holds checkpoints of a run with another key (its data "
+                f"has the seed {saved}, here {order_seed(run.key)}). Use another "
+                "folder, or that key to continue that run."
+            )
+        run.continue_from(state, notes.get("hooks", {}))
+        if processes.is_first():
+            print(f"Continuing from the checkpoint of step {run.step}.")
+
+    def act(self, run: Run) -> None:
+        self._save(run)
+
+    def stop(self, run: Run) -> bool:
+        self._save(run)
+        self._open.wait()
+        return True
+
+    def close(self, error: BaseException | None) -> None:
+        if self.checkpoints is None:
+            return
+        from jaxgan.loop import NonFiniteError
+
+        kind = None if error is None else type(error)
+        self.checkpoints.__exit__(kind, error, None)
+        if isinstance(error, NonFiniteError):
+            error.add_note(self._kept())
+
+    @property
+    def _open(self) -> Checkpoints:
+        assert self.checkpoints is not None, "restore(run) first"
+        return self.checkpoints
+
+    def _save(self, run: Run) -> None:
+        """Saves, unless the last update, which no metric has seen, went wrong."""
+        from jaxgan.loop import NonFiniteError
+
+        notes: dict[str, Any] = {
+            "order_seed": order_seed(run.key),
+            "hooks": {hook.name: hook.notes() for hook in run.hooks if hook.name},
+        }
+        try:
+            with processes.losing_peers():
+                self._open.save(run.state, notes, step=run.step)
+        except FloatingPointError as error:
+            raise NonFiniteError(
+                f"{error} Lower the learning rates or add a penalty, and start a new "
+                "run."
+            ) from error
+
+    def _kept(self) -> str:
+        latest = self._open.latest
+        if latest is None:
+            return "There is no checkpoint yet."
+        return (
+            f"The last good checkpoint, of step {latest}, is kept in "
+            f"{self._open.directory}."
+        )

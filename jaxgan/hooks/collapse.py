@@ -1,0 +1,142 @@
+"""The collapse monitor: signs in every line of the log, a warning if they last."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxgan import keys, losses
+from jaxgan.data import epoch_order
+from jaxgan.evaluation.inputs import draw, output_of, rows, trained_on
+from jaxgan.game import Game
+from jaxgan.gan import GAN
+from jaxgan.hooks.base import Hook, Run
+from jaxgan.metrics import collapse
+
+_EXAMPLES = 256
+_SEED = 0  # of which training examples the samples are held against
+# A sign must have been in every line of so large a share of the run, and in three.
+_LASTING = 0.1
+_LINES = 3
+# The first samples of any run lie close together.
+_GRACE = 0.1
+# Those whose logits are log odds, so that a large gap means a sure discriminator.
+_LOG_ODDS = (losses.minimax, losses.non_saturating, losses.relativistic)
+_SIGNS = ("distance_ratio", "duplicates")
+
+Row = Mapping[str, Any]
+
+
+class CollapseMonitor(Hook):
+    """Measures signs of mode collapse, and warns of those that persist.
+
+    The numbers are "distance_ratio" and "duplicates" of `jaxgan.metrics.collapse`;
+    with the discriminator's mean logits of the same line they are the signs. A
+    warning comes once a sign has been in every line of a tenth of the run, and in
+    three at least, the run's first tenth not counted.
+
+    Args:
+        data: what the samples are held against; by default what the run plays.
+        every: steps between measurements; best those of `Log`.
+    """
+
+    name = "collapse"
+
+    def __init__(self, data: Any = None, *, every: int = 100):
+        self._data, self.every = data, every
+        self._rows: list[Row] = []
+        self._warned: set[str] = set()
+
+    def begin(self, run: Run) -> None:
+        if self._data is None:
+            self._data = run.data
+        saved = run.notes.get(self.name, {})
+        self._rows = list(saved.get("rows", []))
+        self._warned = set(saved.get("warned", []))
+        table = trained_on(self._data)
+        output, _ = output_of(run.game, self._data)
+        count = min(_EXAMPLES, len(table))
+        chosen = epoch_order(_SEED, 0, len(table))[:count]
+        self._count, self._real = count, rows(table.batch(chosen), output)
+
+    def measure(self, run: Run) -> dict[str, float]:
+        at = keys.stream(run.key, "alarm", 0)
+        fake, _ = draw(run.sampler, self._data, at, self._count)
+        nothing = jnp.zeros(1)
+        signs = collapse.signs(rows(fake), self._real, nothing, nothing)
+        return {name: float(getattr(signs, name)) for name in _SIGNS}
+
+    def line(self, run: Run, row: Row) -> None:
+        if _SIGNS[0] not in row:
+            return
+        names = ("step", "d_real_logit", "d_fake_logit", *_SIGNS)
+        self._rows.append({name: row[name] for name in names if name in row})
+        warnings = lasting(run.game, self._rows, run.steps)
+        for kind, text in warnings.items():
+            if kind not in self._warned:
+                run.say(f"warning: after step {run.step}: {text}")
+        self._warned = set(warnings)
+        self._rows = self._rows[-_needed(self._rows, run.steps) :]
+
+    def notes(self) -> dict[str, Any]:
+        return {"rows": self._rows, "warned": sorted(self._warned)}
+
+
+def lasting(game: Game, lines: Sequence[Row], steps: int) -> dict[str, str]:
+    """Returns the warnings after the last line, by kind: the signs that persist.
+
+    Args:
+        game: the game; its loss says whether a gap between the logits means anything.
+        lines: with the signs, in order.
+        steps: the run's length.
+    """
+    needed = _needed(lines, steps)
+    recent = lines[-needed:]
+    if len(recent) < needed or recent[0]["step"] < _GRACE * steps:
+        return {}
+    if recent[-1]["step"] - recent[0]["step"] < _LASTING * steps:
+        return {}
+    found = [_alarms(game, row) for row in recent]
+    common = set.intersection(*map(set, found))
+    return {kind: text for kind, text in found[-1].items() if kind in common}
+
+
+def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str, Any]]:
+    """Returns the problems of a whole run that persisted, by kind.
+
+    Each has its first and last step, its last text, and whether the run recovered.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for end in range(1, len(lines) + 1):
+        for kind, text in lasting(game, lines[:end], steps).items():
+            step = lines[end - 1]["step"]
+            entry = found.setdefault(kind, {"from_step": step})
+            entry |= {"to_step": step, "warning": text}
+    for entry in found.values():
+        entry["recovered"] = entry["to_step"] != lines[-1]["step"]
+    return found
+
+
+def _needed(lines: Sequence[Row], steps: int) -> int:
+    """The number of last lines that make up the share of the run to look at."""
+    last = lines[-1]["step"] if lines else 0
+    first = last - _LASTING * steps
+    within = sum(row["step"] >= first for row in lines)
+    # One line more where none is exactly that old: the time must have passed.
+    exact = any(row["step"] == first for row in lines)
+    return max(_LINES, within + (not exact))
+
+
+def _alarms(game: Game, row: Row) -> dict[str, str]:
+    """The warnings of one line, by their first word."""
+    gap, limit = 0.0, None
+    if isinstance(game, GAN) and game.loss in _LOG_ODDS and "d_real_logit" in row:
+        gap = row["d_real_logit"] - row["d_fake_logit"]
+        limit = collapse.Thresholds().gap
+    signs = collapse.Signs(
+        jnp.float32(row["distance_ratio"]),
+        jnp.float32(row["duplicates"]),
+        jnp.float32(gap),
+    )
+    told = collapse.alarms(signs, collapse.Thresholds(gap=limit))
+    return {text.partition(":")[0]: text for text in told}

@@ -1,0 +1,103 @@
+"""Judgements on the way and at the end, and the best checkpoint by one of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.checks import InputError
+from jaxgan.evaluation import Evaluator, evaluate
+from jaxgan.hooks.base import Hook, Run
+from jaxgan.metrics.result import Result
+
+
+class Evaluate(Hook):
+    """Judges the samples; each result's value is a number of the log.
+
+    Args:
+        evaluators: see `jaxgan.evaluation`.
+        data: what to judge by; by default what the run plays.
+        every: steps between judgements; None: at the end only.
+        keep_best: the name of a result: the state with its lowest value is kept in
+            ``folder``; of equal ones the earlier.
+        highest: whether the highest value is the best instead.
+        folder: of the best checkpoint.
+
+    Attributes:
+        results: the last judgement, by name.
+        best: the best state's step and value; None before the first judgement.
+    """
+
+    def __init__(
+        self,
+        evaluators: Iterable[Evaluator],
+        data: Any = None,
+        *,
+        every: int | None = None,
+        keep_best: str | None = None,
+        highest: bool = False,
+        folder: str | Path | None = None,
+    ):
+        if (keep_best is None) != (folder is None):
+            raise InputError(
+                "Evaluate keeps the best state in a folder: give keep_best and folder "
+                f"together, got {keep_best=} and {folder=}."
+            )
+        self._evaluators, self._data = tuple(evaluators), data
+        self.every, self._keep_best, self._highest = every, keep_best, highest
+        self._folder = None if folder is None else Path(folder)
+        self._checkpoints: Checkpoints | None = None
+        self._judged: int | None = None
+        self.results: dict[str, Result] = {}
+        self.best: dict[str, Any] | None = None
+
+    def begin(self, run: Run) -> None:
+        if self._data is None:
+            self._data = run.data
+        if self._data is None:
+            raise InputError(
+                "Evaluate has no data to judge by, since the run plays an iterator; "
+                "give Evaluate(data=...)."
+            )
+        if self._folder is not None:
+            self._checkpoints = Checkpoints(self._folder, keep=1).__enter__()
+            if self._checkpoints.latest is not None:
+                self.best = self._checkpoints.restore(run.state).notes
+
+    def measure(self, run: Run) -> dict[str, float]:
+        self.results = evaluate(self._evaluators, run.sampler, self._data, run.key)
+        self._judged = run.step
+        if self._checkpoints is not None:
+            self._keep(run, self._checkpoints)
+        return {name: result.value for name, result in self.results.items()}
+
+    def end(self, run: Run) -> None:
+        # A run that was killed after its last checkpoint has no step left to judge at.
+        if self._judged != run.step:
+            self.measure(run)
+
+    def close(self, error: BaseException | None) -> None:
+        if self._checkpoints is not None:
+            kind = None if error is None else type(error)
+            self._checkpoints.__exit__(kind, error, None)
+
+    def _keep(self, run: Run, checkpoints: Checkpoints) -> None:
+        """Saves the state if it is the best so far.
+
+        A run that was killed and judges the same state again finds the same number,
+        which is no better, and so keeps what it has.
+        """
+        assert self._keep_best is not None
+        if self._keep_best not in self.results:
+            raise InputError(
+                f"Evaluate(keep_best={self._keep_best!r}) names none of the results: "
+                f"{sorted(self.results)}."
+            )
+        value = self.results[self._keep_best].value
+        sign = -1 if self._highest else 1
+        if self.best is None or sign * value < sign * self.best[self._keep_best]:
+            self.best = {"step": run.step, self._keep_best: value}
+            checkpoints.save(run.state, self.best, step=run.step)
+            # On disk before a later checkpoint of the run is: else a run that was
+            # killed would continue after the best state and never see it again.
+            checkpoints.wait()

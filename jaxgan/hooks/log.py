@@ -1,0 +1,71 @@
+"""metrics.jsonl: one line of JSON for every step at which something was measured."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan import processes
+from jaxgan.files import write_atomically
+from jaxgan.hooks.base import Hook, Run
+from jaxgan.hooks.window import Window
+
+
+class Log(Hook):
+    """Writes the metrics' means since the line before, and all that hooks measure.
+
+    A line has "step", "images", "images_per_second", "seconds" (of all steps so far)
+    and the metrics by name; what another hook measures at a step of its own is a line
+    of that alone.
+
+    Args:
+        folder: of metrics.jsonl; made if missing. Lines beyond the step that a run
+            continues from are dropped, since they will be written again.
+        every: steps between lines.
+    """
+
+    name = "log"
+
+    def __init__(self, folder: str | Path, *, every: int = 100):
+        self.folder, self.every = Path(folder), every
+        self.path = self.folder / "metrics.jsonl"
+
+    def begin(self, run: Run) -> None:
+        rows = [row for row in read_metrics(self.folder) if row["step"] <= run.step]
+        timed = [row["seconds"] for row in rows if "seconds" in row]
+        self._seconds: float = timed[-1] if timed else 0.0
+        if processes.is_first():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            write_atomically(self.path, text.encode())
+        self._window = Window(run.notes.get(self.name, {}), int(run.state.images))
+
+    def advance(self, run: Run, metrics: Mapping[str, np.ndarray]) -> None:
+        self._window.add(metrics)
+
+    def measure(self, run: Run) -> dict[str, float]:
+        row = self._window.line(int(run.state.images))
+        self._seconds += row["seconds"]
+        return {**row, "seconds": round(self._seconds, 2)}
+
+    def line(self, run: Run, row: Mapping[str, Any]) -> None:
+        if processes.is_first():
+            with self.path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def notes(self) -> dict[str, Any]:
+        return self._window.notes()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Returns the lines of a folder's metrics.jsonl, without one that was cut off."""
+    path = folder / "metrics.jsonl"
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows

@@ -1,0 +1,39 @@
+"""Pictures of samples while a game trains."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxgan import keys, processes, show
+from jaxgan.files import write_atomically
+from jaxgan.hooks.base import Hook, Run
+
+
+class Samples(Hook):
+    """Shows the same draws again and again, as the game says (`jaxgan.show`).
+
+    Args:
+        folder: gets ``samples/STEP.png`` and the last of them as ``samples.png``.
+        data: where conditions and what samples are shown beside come from; by default
+            what the run plays.
+        every: steps between pictures; there is one of the first state, and of the last.
+    """
+
+    def __init__(
+        self, folder: str | Path, data: Any = None, *, every: int | None = 1_000
+    ):
+        self.folder, self._data, self.every = Path(folder), data, every
+
+    def begin(self, run: Run) -> None:
+        if self._data is None:
+            self._data = run.data
+        if run.step == 0:
+            self.act(run)
+
+    def act(self, run: Run) -> None:
+        make = run.game.show or show.suggested(run.game, self._data)
+        picture = make(run.sampler, self._data, keys.stream(run.key, "grid", 0))
+        if processes.is_first():
+            content = show.png(picture)
+            (self.folder / "samples").mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / "samples" / f"{run.step:08d}.png", content)
+            write_atomically(self.folder / "samples.png", content)

@@ -1,0 +1,305 @@
+"""The loop: batches -> chunks of steps -> hooks."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import feed, parallel, processes, signals
+from jaxgan.checks import InputError
+from jaxgan.chunks import make_chunk
+from jaxgan.data.arrays import Examples
+from jaxgan.feed import Table, Take
+from jaxgan.game import Game, GameState
+from jaxgan.hooks.base import Hook, Run
+from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
+from jaxgan.signals import Stopped
+from jaxgan.typing import Key
+
+# About how long a chunk of steps takes: a signal need not wait for longer.
+_CHUNK_SECONDS = 2.0
+
+
+class NonFiniteError(RuntimeError):
+    """A metric, or the state, became infinite or NaN; that state was not saved."""
+
+
+def fit(
+    game: Game,
+    state: GameState,
+    batches: Any,
+    key: Key,
+    *,
+    steps: int,
+    batch_size: int | None = None,
+    hooks: Sequence[Hook] = (),
+    schedule: Schedule | None = None,
+    d_steps: int | None = None,
+    microbatches: int = 1,
+    device_cache_mib: int = 2_048,
+) -> GameState:
+    """Trains a game until ``steps`` rounds are finished.
+
+    The steps are played in chunks, each one compiled call, on all devices. A run that
+    was interrupted continues to the same bits from a checkpoint (`hooks.Checkpoint`):
+    which examples a step plays, and every draw, follow from the key and the step.
+
+    Args:
+        game: the game.
+        state: where it begins, such as `jaxgan.init`'s; its finished rounds count.
+        batches: what to train on: a pytree of arrays ``[n ...]`` in memory; a
+            `jaxgan.data.DataSet`, of which the training part is played, or any object
+            with ``__len__``, ``nbytes`` and ``batch(indices)``; or an iterator of
+            batches, pytrees ``[b ...]``, which is read from where it stands.
+        key: the run's key.
+        steps: rounds, those before included.
+        batch_size: examples of one batch, over all devices; an iterator's batches have
+            their own.
+        hooks: what happens on the way, see `jaxgan.hooks`.
+        schedule: as for `jaxgan.make_train_step`.
+        d_steps: as for `jaxgan.make_train_step`.
+        microbatches: as for `jaxgan.make_update`.
+        device_cache_mib: larger tables are streamed instead of kept on the device.
+
+    Returns:
+        The state after the last step.
+
+    Raises:
+        InputError: if the arguments do not fit together.
+        NonFiniteError: naming the metric and the step.
+        Stopped: on SIGTERM or SIGINT, when what was in flight is done and saved.
+        PeerLostError: if another process of the run has ended.
+
+    Example:
+        >>> import numpy as np, optax, jaxgan
+        >>> adam = optax.adam(1e-3)
+        >>> gan = jaxgan.GAN(
+        ...     generator=jaxgan.nets.mlp.Generator((2,), width=8, bounded=False),
+        ...     discriminator=jaxgan.nets.mlp.Discriminator(width=8),
+        ...     g_optimizer=adam, d_optimizer=adam, latent_dim=2,
+        ... )
+        >>> points = {"image": np.zeros((64, 2), np.float32)}
+        >>> key = jax.random.key(0)
+        >>> state = jaxgan.init(gan, key, points)
+        >>> state = fit(gan, state, points, key, steps=3, batch_size=8)
+        >>> int(state.step)
+        3
+    """
+    if schedule is not None and d_steps is not None:
+        raise InputError("Give fit a schedule or d_steps, not both.")
+    schedule = (
+        algorithm_1(1 if d_steps is None else d_steps)
+        if schedule is None
+        else (schedule)
+    )
+    data, source = _source(batches, batch_size)
+    run = Run(game, state, key, steps=steps, data=data, hooks=hooks)
+    _check(run)
+    failure: BaseException | None = None
+    try:
+        for hook in run.hooks:
+            hook.restore(run)
+        if run.step > steps:
+            raise InputError(
+                f"The run is at step {run.step} already, beyond the {steps} that are "
+                f"asked for. Give at least {run.step} steps."
+            )
+        for hook in run.hooks:
+            hook.begin(run)
+        if run.step < steps:
+            how = {"schedule": schedule, "microbatches": microbatches}
+            cache = device_cache_mib * 2**20
+            _train(run, source, how, batch_size=batch_size, cache_bytes=cache)
+        for hook in run.hooks:
+            hook.end(run)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        with ExitStack() as stack:
+            for hook in run.hooks:
+                stack.callback(hook.close, failure)
+    return run.state
+
+
+def _train(
+    run: Run,
+    source: Table | Iterator[Any],
+    how: dict[str, Any],
+    *,
+    batch_size: int | None,
+    cache_bytes: int,
+) -> None:
+    """Plays the steps that are left."""
+    cadences = [hook.every for hook in run.hooks if hook.every is not None]
+    most = min(*cadences, run.steps, 10_000) if cadences else min(run.steps, 10_000)
+    fresh = fresh_batches(how["schedule"])
+    take, resident, longest = _feed(run, source, fresh, most, batch_size, cache_bytes)
+    chunk = make_chunk(run.game, resident=resident, **how)
+    # A copy, since the chunk donates it; and where the chunk will return it, so that
+    # the second call is no other program.
+    state = jax.tree.map(jnp.copy, run.state)
+    run.state, run_key = parallel.put_shared((state, run.key))
+    pace = 1
+    with signals.noted() as signal:
+        while run.step < run.steps:
+            length = min(until_event(cadences, run.step, run.steps), pace)
+            begin = time.monotonic()
+            run.state, metrics = _play(chunk, run.state, take(length), length, run_key)
+            check_finite(metrics, run.step)
+            run.step += length
+            _call_hooks(run, metrics)
+            seconds = time.monotonic() - begin
+            pace, stop = _agree(longest, length, seconds, signal())
+            if stop and run.step < run.steps:
+                saved = [hook.stop(run) for hook in run.hooks]
+                raise Stopped(stop, run.step, run.state, saved=any(saved))
+
+
+def _call_hooks(run: Run, metrics: Mapping[str, np.ndarray]) -> None:
+    for hook in run.hooks:
+        hook.advance(run, metrics)
+    due = [hook for hook in run.hooks if is_due(hook.every, run.step, run.steps)]
+    measured: dict[str, Any] = {}
+    for hook in due:
+        measured |= hook.measure(run)
+    if measured:
+        row = {"step": run.step, **measured}
+        for hook in run.hooks:
+            hook.line(run, row)
+    for hook in due:
+        hook.act(run)
+
+
+def _play(chunk, state: GameState, taken: tuple, length: int, run_key: Key):
+    """The state after a chunk of so many steps, and their metrics on the host."""
+    count = parallel.put_shared(np.int32(length))
+    with processes.losing_peers():
+        with _guard():
+            state, metrics = chunk(state, *taken, count, run_key)
+        metrics = jax.device_get(metrics)
+    return state, {name: values[:length] for name, values in metrics.items()}
+
+
+def _guard():
+    """Nothing goes to the devices in a chunk, since all that it needs is there.
+
+    With ``JAX_DISABLE_JIT`` there are no chunks: each operation brings its numbers.
+    """
+    config: Any = jax.config
+    return jax.transfer_guard("allow" if config.jax_disable_jit else "disallow")
+
+
+def _source(batches: Any, batch_size: int | None) -> tuple[Any, Any]:
+    """The data as the hooks see it, and a table or an iterator to play."""
+    if isinstance(batches, Iterator):
+        if batch_size is not None:
+            raise InputError(
+                f"An iterator's batches have their own size; leave out batch_size, got "
+                f"{batch_size}."
+            )
+        return None, batches
+    if hasattr(batches, "train"):
+        table = batches.train
+    elif hasattr(batches, "batch") and hasattr(batches, "__len__"):
+        table = batches
+    else:
+        batches = table = Examples(batches)
+    if batch_size is None:
+        raise InputError("fit needs batch_size, the examples of one batch.")
+    if not 1 <= batch_size <= len(table):
+        raise InputError(
+            f"batch_size must be at least 1 and at most the {len(table)} training "
+            f"examples, got {batch_size}."
+        )
+    parallel.check_divisible(batch_size, jax.device_count())
+    return batches, table
+
+
+def _feed(
+    run: Run,
+    source: Any,
+    fresh: int,
+    most: int,
+    batch_size: int | None,
+    cache_bytes: int,
+) -> tuple[Take, bool, int]:
+    """What gives a chunk its examples, whether they are rows, and its most steps."""
+    if isinstance(source, Iterator):
+        return feed.from_iterator(source, fresh, most), False, most
+    assert batch_size is not None
+    order = feed.Order(
+        seed=feed.order_seed(run.key),
+        batch_size=batch_size,
+        fresh=fresh,
+        start=run.step,
+        stop=run.steps,
+    )
+    resident = source.nbytes <= cache_bytes
+    longest = feed.longest_chunk(source, order, resident=resident, most=most)
+    make = feed.resident if resident else feed.streamed
+    return make(source, order, longest), resident, longest
+
+
+def is_due(every: int | None, step: int, steps: int) -> bool:
+    """Returns whether something that happens every so many steps does now.
+
+    At the end everything does.
+    """
+    return step == steps or (every is not None and step % every == 0)
+
+
+def until_event(cadences: Sequence[int], step: int, steps: int) -> int:
+    """Returns the number of steps until something is due, or until the end.
+
+    Example:
+        >>> [until_event([100, 150], step, 250) for step in (0, 100, 150, 200)]
+        [100, 50, 50, 50]
+    """
+    events = [step - step % cadence + cadence for cadence in cadences]
+    return min([*events, steps]) - step
+
+
+def _agree(longest: int, length: int, seconds: float, signal: int) -> tuple[int, int]:
+    """The next chunk's longest length, and the signal to stop, for all processes.
+
+    How the steps are cut into chunks changes no result.
+    """
+    pace = min(max(int(length * _CHUNK_SECONDS / seconds), 1), longest)
+    told = processes.gather(np.array([pace, signal], np.int32))
+    return int(told[:, 0].min()), int(told[:, 1].max())
+
+
+def check_finite(metrics: Mapping[str, np.ndarray], before: int) -> None:
+    """Raises NonFiniteError for a metric of the steps after ``before`` that is not."""
+    bad = {name: ~np.isfinite(values) for name, values in metrics.items()}
+    if not any(where.any() for where in bad.values()):
+        return
+    name = min((n for n in bad if bad[n].any()), key=lambda n: bad[n].argmax())
+    index = int(bad[name].argmax())
+    raise NonFiniteError(
+        f"{name} became {metrics[name][index]} at step {before + index + 1}. Lower the "
+        "learning rates or add a penalty, and start a new run."
+    )
+
+
+def _check(run: Run) -> None:
+    if run.steps < 1:
+        raise InputError(f"steps must be at least 1, got {run.steps}.")
+    for hook in run.hooks:
+        if hook.every is not None and hook.every < 1:
+            raise InputError(
+                f"{type(hook).__name__}(every=...) must be at least 1, got "
+                f"{hook.every}."
+            )
+    names = [hook.name for hook in run.hooks if hook.name]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InputError(
+            f"Two hooks are called {min(twice)!r}, under which a checkpoint keeps "
+            "their notes; give one of them another name."
+        )

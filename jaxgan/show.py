@@ -1,0 +1,154 @@
+"""Pictures of a game's samples: a grid, strips of input, output and target, a scatter.
+
+A way to show samples is any function ``(sampler, data, key) -> picture``, with a
+`jaxgan.sampling.Sampler`, the data (a `jaxgan.data.DataSet`, a table of examples, or
+None) and a key; the picture is a Pillow image. ``Game(show=...)`` keeps it, or leaves
+it to `suggested`.
+"""
+
+import dataclasses
+import io
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxgan.checks import InputError
+from jaxgan.evaluation.inputs import conditions, held_out, output_of
+from jaxgan.game import Game
+from jaxgan.images import as_uint8
+from jaxgan.report import pictures
+from jaxgan.sampling import Sampler
+from jaxgan.typing import Key
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Show = Callable[[Sampler, Any, Key], "Image"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Images row by row; in a game conditional on the label, a class in each row.
+
+    Attributes:
+        rows: of images, where there are no classes.
+        columns: of images.
+    """
+
+    rows: int = 8
+    columns: int = 10
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Image":
+        count, condition = self.rows * self.columns, None
+        if sampler.game.condition is not None:
+            number = len(getattr(held_out(data), "classes", ())) or self.rows
+            count = number * self.columns
+            each = conditions(sampler.game, data, number)
+            condition = _repeated(each, self.columns)
+        images = _output(sampler, sampler(key, count, condition=condition))
+        return pictures.grid(images, self.columns)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Strips:
+    """Rows of images: the conditions, the samples, and what they should be.
+
+    Attributes:
+        count: of rows.
+        target: the data's entry to show last; by default the game's output.
+    """
+
+    count: int = 8
+    target: str | None = None
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Image":
+        game = sampler.game
+        condition = conditions(game, data, self.count)
+        made = sampler(key, self.count, condition=condition)
+        table = held_out(data)
+        batch = table.batch(np.arange(self.count) % len(table))
+        target = self.target or game.output
+        columns: dict[str, Any] = {}
+        if isinstance(condition, Mapping):
+            columns |= {name: condition[name] for name in condition}
+        else:
+            columns["input"] = condition
+        columns |= made if isinstance(made, Mapping) else {"output": made}
+        if target is not None:
+            columns["target"] = batch[target]
+        return pictures.strips({n: _as_pixels(c) for n, c in columns.items()})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scatter:
+    """Points in the plane, over those of the data.
+
+    Attributes:
+        count: of samples, and at most of the data's points.
+    """
+
+    count: int = 2_000
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Image":
+        condition = conditions(sampler.game, data, self.count)
+        points = _output(sampler, sampler(key, self.count, condition=condition))
+        real = None
+        if data is not None and sampler.game.output is not None:
+            table = held_out(data)
+            count = min(self.count, len(table))
+            real = np.asarray(table.batch(np.arange(count))[sampler.game.output])
+        return pictures.scatter(np.asarray(points), real)
+
+
+def suggested(game: Game, data: Any) -> Show:
+    """Returns the way to show a game's samples that their shape suggests.
+
+    Images are a grid, or strips where they are made of other images; points in the
+    plane are a scatter.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if isinstance(game.condition, tuple):
+        return Strips()
+    if game.condition is not None and conditions(game, data, 1).ndim > 2:
+        return Strips()
+    if data is None:
+        return Grid()
+    _, example = output_of(game, data)
+    if example.ndim == 4 and example.shape[-1] in (1, 3):
+        return Grid()
+    if example.ndim == 2 and example.shape[1] == 2:
+        return Scatter()
+    raise InputError(
+        f"Samples of shape {example.shape[1:]} are neither images of 1 or 3 channels "
+        "nor points in the plane. Give Game(show=...) a function (sampler, data, key) "
+        "-> picture, or leave out the hook Samples."
+    )
+
+
+def png(picture: "Image") -> bytes:
+    """Returns a picture as the content of a PNG file."""
+    content = io.BytesIO()
+    picture.save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def _output(sampler: Sampler, samples: Any) -> np.ndarray:
+    """The one entry that imitates the data, of several that are made."""
+    if isinstance(samples, Mapping):
+        samples = samples[sampler.game.output]
+    return np.asarray(samples)
+
+
+def _repeated(condition: Any, times: int) -> Any:
+    repeat = lambda column: np.repeat(column, times, axis=0)
+    if isinstance(condition, Mapping):
+        return {name: repeat(column) for name, column in condition.items()}
+    return repeat(condition)
+
+
+def _as_pixels(images: Any) -> np.ndarray:
+    images = np.asarray(images)
+    return images if images.dtype == np.uint8 else np.asarray(as_uint8(images))

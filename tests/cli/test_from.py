@@ -1,0 +1,102 @@
+"""--from: a new run that begins with the state of another."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+import jaxgan
+from experiments import mlp
+from jaxgan.cli import run
+from jaxgan.hooks import read_metrics
+from tests.cli.interrupt import interrupted, without_times
+
+
+@pytest.fixture(scope="module")
+def source(finished):
+    """The run of 50 steps, which has checkpoints of 20, 40 and 50."""
+    return finished[0]
+
+
+@pytest.fixture
+def config(config, source, tmp_path):
+    """30 steps more, by a tenth of the learning rate."""
+    return dataclasses.replace(
+        config,
+        steps=70,
+        learning_rate=1e-4,
+        from_run=f"{source}:40",
+        workdir=tmp_path / "run",
+    )
+
+
+def test_a_new_run_counts_on_from_the_step(config, source):
+    before = {path: path.stat().st_mtime_ns for path in source.rglob("*")}
+    result = run(config, mlp.make_gan)
+    assert (result["steps"], result["images"]) == (70, 70 * 16)
+    steps = [row["step"] for row in read_metrics(config.workdir)]
+    assert steps == [50, 60, 70]
+    assert before == {path: path.stat().st_mtime_ns for path in source.rglob("*")}
+
+
+@pytest.mark.digest
+def test_the_same_settings_play_what_the_run_would_have_played(
+    config, finished, tmp_path
+):
+    config = dataclasses.replace(config, steps=50, learning_rate=None)
+    assert run(config, mlp.make_gan)["digest"] == finished[1]["digest"]
+
+
+@pytest.mark.digest
+@pytest.mark.parametrize("at", [50, 70], ids=["no checkpoint yet", "from its own"])
+def test_the_same_command_continues_to_the_same_digest(config, tmp_path, at):
+    whole = dataclasses.replace(config, workdir=tmp_path / "whole")
+    expected = run(whole, mlp.make_gan)
+    interrupted(run, config, mlp.make_gan, at=at)
+    assert run(config, mlp.make_gan)["digest"] == expected["digest"]
+    assert without_times(read_metrics(config.workdir)) == without_times(
+        read_metrics(whole.workdir)
+    )
+
+
+@pytest.mark.digest
+def test_once_it_has_checkpoints_it_does_not_need_the_other_run(
+    config, source, tmp_path
+):
+    shutil.copytree(source, tmp_path / "source")
+    given = dataclasses.replace(config, from_run=str(tmp_path / "source"))
+    whole = dataclasses.replace(given, workdir=tmp_path / "whole")
+    expected = run(whole, mlp.make_gan)
+    interrupted(run, given, mlp.make_gan, at=70)
+    shutil.rmtree(tmp_path / "source")
+    assert run(given, mlp.make_gan)["digest"] == expected["digest"]
+
+
+def test_without_a_step_it_begins_with_the_newest(config, source):
+    config = dataclasses.replace(config, from_run=str(source), steps=55)
+    run(config, mlp.make_gan)
+    assert [row["step"] for row in read_metrics(config.workdir)] == [55]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"from_run": "{source}:30"}, "step 30.* 20, 40, 50"),
+        ({"from_run": "{source}/nowhere"}, r"no config\.json"),
+        ({"hidden": 16}, "another network"),
+        ({"steps": 30}, "step 40 .*30"),
+    ],
+    ids=["no such step", "no run", "another network", "too few steps"],
+)
+def test_what_cannot_be_begun_with_is_refused(config, source, changes, words):
+    fill = lambda v: v.format(source=source) if isinstance(v, str) else v
+    changes = {name: fill(value) for name, value in changes.items()}
+    with pytest.raises(jaxgan.InputError, match=words):
+        run(dataclasses.replace(config, **changes), mlp.make_gan)
+    assert not (config.workdir / "result.json").exists()
+
+
+def test_a_run_begun_at_its_last_step_is_finished_at_once(config):
+    result = run(dataclasses.replace(config, steps=40), mlp.make_gan)
+    assert result["steps"] == 40
+    assert result["evaluation"]

@@ -1,0 +1,147 @@
+"""`jaxgan.load_run`: a run read back from its folder, wherever that lies."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxgan
+from experiments import conditional, mlp
+from jaxgan import hooks
+from jaxgan.checkpoint import digest
+from jaxgan.cli import run
+
+
+def test_finished_run_comes_back_whole(finished, config, tmp_path):
+    workdir, result = finished
+    moved = shutil.copytree(workdir, tmp_path / "elsewhere")
+    loaded = jaxgan.load_run(moved)
+    assert digest(loaded.state) == result["digest"]
+    assert (loaded.step, loaded.result, loaded.config.hidden) == (50, result, 8)
+    assert loaded.metrics == hooks.read_metrics(workdir)
+    images = loaded.sample(5)
+    assert images.shape == (5, 8, 8, 1)
+    key = jax.random.key(0)
+    expected = jaxgan.sample(loaded.game, loaded.state, key, 5)
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_earlier_step_and_what_is_not_there(finished):
+    assert jaxgan.load_run(finished[0], step=20).step == 20
+    with pytest.raises(jaxgan.InputError, match="20, 40, 50"):
+        jaxgan.load_run(finished[0], step=30)
+    with pytest.raises(jaxgan.InputError, match="none"):
+        jaxgan.load_run(finished[0], best=True)
+
+
+def test_best_checkpoint(config, tmp_path):
+    config = dataclasses.replace(config, evaluate_every=20, workdir=tmp_path / "run")
+    result = run(config, mlp.make_gan)
+    assert result is not None
+    loaded = jaxgan.load_run(tmp_path / "run", best=True)
+    assert loaded.step == result["best"]["step"]
+
+
+def test_conditional_run_samples_each_class_in_turn(data_dir, tmp_path):
+    config = conditional.Config(
+        steps=2, batch_size=16, hidden=8, data_dir=data_dir, workdir=tmp_path / "run"
+    )
+    run(config, conditional.make_gan)
+    loaded = jaxgan.load_run(tmp_path / "run")
+    labels = np.arange(12, dtype=np.int32) % 10
+    np.testing.assert_array_equal(
+        loaded.sample(12), loaded.sample(12, condition=labels)
+    )
+
+
+def test_run_that_is_still_going_is_read_and_left_alone(config, tmp_path):
+    """Read after its first checkpoint, while the run holds its lock."""
+    seen = []
+
+    class Read(hooks.Hook):
+        every = 30
+
+        def act(self, run):
+            before = set(tmp_path.rglob("*"))
+            seen.append(jaxgan.load_run(tmp_path / "run").step)
+            assert before <= set(tmp_path.rglob("*"))
+
+    config = dataclasses.replace(config, workdir=tmp_path / "run")
+    given = sys.modules[run.__module__]
+    with pytest.MonkeyPatch.context() as patch:
+        usual = given._hooks
+        patch.setattr(given, "_hooks", lambda *how: (Read(), *usual(*how)))
+        run(config, mlp.make_gan)
+    assert seen[0] == 20
+
+
+def test_damaged_checkpoint_is_passed_over_and_stays(finished, tmp_path):
+    moved = shutil.copytree(finished[0], tmp_path / "run")
+    newest = moved / "checkpoints" / "50"
+    (file,) = (newest / "record").glob("metadata")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert jaxgan.load_run(moved).step == 40
+    assert newest.exists()
+    with pytest.raises(jaxgan.InputError, match="50"):
+        jaxgan.load_run(moved, step=50)
+
+
+def _changed(finished, folder, **made_by):
+    moved = shutil.copytree(finished[0], folder)
+    record = json.loads((moved / "config.json").read_text())
+    record["made_by"] |= made_by
+    (moved / "config.json").write_text(json.dumps(record))
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("made_by", "keyword"),
+    [
+        ({"module": "not_here.at_all"}, "cannot be imported"),
+        ({"module": "/tmp/evil.py"}, "no module"),
+        ({"module": "os", "config_class": "system"}, "game="),
+        ({"make_game": "Config"}, "game="),
+        ({"config_class": "make_gan"}, "game="),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_module_that_makes_no_game_is_refused_and_another_way_named(
+    finished, tmp_path, made_by, keyword
+):
+    moved = _changed(finished, tmp_path / "run", **made_by)
+    with pytest.raises(jaxgan.InputError, match=keyword) as error:
+        jaxgan.load_run(moved)
+    assert "game=" in str(error.value)
+    game = jaxgan.load_run(finished[0]).game
+    loaded = jaxgan.load_run(moved, game=game)
+    assert digest(loaded.state) == finished[1]["digest"]
+    assert loaded.config.hidden == 8
+
+
+def test_module_in_the_folder_is_not_imported(finished, tmp_path):
+    moved = _changed(finished, tmp_path / "run", module="mine")
+    (moved / "mine.py").write_text("raise SystemExit('imported')")
+    code = f"import jaxgan; jaxgan.load_run({str(moved)!r})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "InputError" in done.stderr
+    assert "imported'" not in done.stderr
+
+
+def test_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(jaxgan.InputError, match=r"config\.json"):
+        jaxgan.load_run(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(jaxgan.InputError, match="config"):
+        jaxgan.load_run(tmp_path)
+
+
+def test_another_game_is_refused(finished):
+    other = mlp.make_gan(mlp.Config(hidden=9), jaxgan.load_run(finished[0]).data)
+    with pytest.raises(jaxgan.InputError, match="another network"):
+        jaxgan.load_run(finished[0], game=other)

@@ -1,0 +1,102 @@
+"""The log and the progress: what is written, when, and what a reader finds."""
+
+import io
+import json
+
+import numpy as np
+
+import jaxgan
+from jaxgan import hooks
+from jaxgan.hooks.base import Run
+from tests.test_fit import KEY, points, ring
+
+SIZE = {"batch_size": 8}
+
+
+def fit(steps: int, *given: hooks.Hook):
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    return jaxgan.fit(game, state, data, KEY, steps=steps, **SIZE, hooks=given)
+
+
+class Kept(hooks.Hook):
+    """Every step's metrics."""
+
+    def __init__(self):
+        self.losses: list[float] = []
+
+    def advance(self, run, metrics):
+        self.losses += metrics["d_loss"].tolist()
+
+
+def test_line_holds_the_means_since_the_line_before(tmp_path):
+    kept = Kept()
+    fit(8, kept, hooks.Log(tmp_path, every=3))
+    rows = hooks.read_metrics(tmp_path)
+    assert [row["step"] for row in rows] == [3, 6, 8]
+    assert [row["images"] for row in rows] == [24, 48, 64]
+    for row, part in zip(rows, np.split(kept.losses, [3, 6]), strict=True):
+        np.testing.assert_allclose(row["d_loss"], part.mean(), rtol=1e-6)
+    seconds = [row["seconds"] for row in rows]
+    assert seconds == sorted(seconds)
+
+
+def test_another_cadence_is_a_line_of_its_own(tmp_path):
+    class Two(hooks.Hook):
+        every = 2
+
+        def measure(self, run):
+            return {"two": 2.0}
+
+    fit(6, hooks.Log(tmp_path, every=3), Two())
+    rows = {row["step"]: set(row) for row in hooks.read_metrics(tmp_path)}
+    assert rows[2] == {"step", "two"}
+    assert "two" not in rows[3]
+    assert {"two", "d_loss"} <= rows[6]
+
+
+def test_cut_off_line_is_left_out(tmp_path):
+    rows = [{"step": 1}, {"step": 2}]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"step": 3, "d_l'
+    (tmp_path / "metrics.jsonl").write_text(text)
+    assert hooks.read_metrics(tmp_path) == rows
+    assert hooks.read_metrics(tmp_path / "nothing") == []
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal():
+    out = io.StringIO()
+    fit(30, hooks.Progress(seconds=0.0, out=out))
+    lines = out.getvalue().splitlines()
+    assert "\r" not in out.getvalue()
+    assert lines[-1].startswith("step 30 of 30 (100%)")
+    assert any("left" in line for line in lines[:-1])
+
+
+def test_progress_is_quiet_between_and_a_bar_on_a_terminal():
+    out = io.StringIO()
+    fit(30, hooks.Progress(seconds=3600.0, out=out))
+    assert len(out.getvalue().splitlines()) == 1
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    fit(30, hooks.Progress(out=out))
+    assert "training:" in out.getvalue()
+    assert "30/30" in out.getvalue()
+
+
+def test_finished_run_says_nothing():
+    out, game, data = io.StringIO(), ring(), points()
+    state = jaxgan.fit(game, jaxgan.init(game, KEY, data), data, KEY, steps=2, **SIZE)
+    progress = hooks.Progress(out=out)
+    jaxgan.fit(game, state, data, KEY, steps=2, **SIZE, hooks=(progress,))
+    assert out.getvalue() == ""
+
+
+def test_run_tells_its_hooks_where_it_stands():
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    run = Run(game, state, KEY, steps=9, data=data)
+    assert (run.step, run.steps, run.sampler(KEY, 3).shape) == (0, 9, (3, 2))

@@ -1,0 +1,291 @@
+"""`jaxgan.fit`: any game and any data, to the same bits however it is fed and cut."""
+
+import dataclasses
+import itertools
+import json
+import signal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxgan
+from jaxgan import feed, hooks, loop, nets, parallel
+from jaxgan.checkpoint import digest
+from jaxgan.methods.pix2pix import pix2pix
+from tests import games
+
+KEY = jax.random.key(5)
+HOW = {"steps": 12, "batch_size": 8}
+
+
+def points(count: int = 64) -> dict[str, np.ndarray]:
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, count)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return {"image": circle.astype(np.float32)}
+
+
+def ring() -> jaxgan.GAN:
+    adam = optax.adam(1e-3)
+    return jaxgan.GAN(
+        generator=nets.mlp.Generator((2,), width=8, bounded=False),
+        discriminator=nets.mlp.Discriminator(width=8),
+        g_optimizer=adam,
+        d_optimizer=adam,
+        latent_dim=2,
+    )
+
+
+class Patches(nn.Module):
+    @nn.compact
+    def __call__(self, image, input):
+        both = jnp.concatenate([image, input], axis=-1)
+        return nn.Conv(1, (4, 4), strides=2)(both)
+
+
+def translation() -> jaxgan.Game:
+    return pix2pix(
+        generator=nn.Sequential((nn.Conv(1, (3, 3)), nn.tanh)),
+        discriminator=Patches(),
+    )
+
+
+def pairs(count: int = 24) -> dict[str, np.ndarray]:
+    images = np.random.default_rng(1).integers(0, 256, (count, 8, 12, 1), np.uint8)
+    return {"input": images, "target": 255 - images}
+
+
+GAMES = {"points": (ring, points), "image to image": (translation, pairs)}
+
+
+@pytest.fixture(params=GAMES, ids=list(GAMES))
+def case(request):
+    make_game, make_data = GAMES[request.param]
+    game, data = make_game(), make_data()
+    return game, data, jaxgan.init(game, KEY, data)
+
+
+def usual(folder, every: int = 4) -> tuple[hooks.Hook, ...]:
+    return (
+        hooks.Log(folder, every=2),
+        hooks.TensorBoard(folder / "tensorboard"),
+        hooks.CollapseMonitor(every=2),
+        hooks.Evaluate([jaxgan.evaluation.TwoSample(samples=32)], every=6),
+        hooks.Samples(folder, every=6),
+        hooks.Checkpoint(folder / "checkpoints", every=every),
+    )
+
+
+def by_hand(game, data, state, *, steps: int, batch_size: int, d_steps: int = 1):
+    """The steps one after another, on the whole batch, by `make_train_step` alone."""
+    step = jax.jit(jaxgan.make_train_step(game, d_steps=d_steps))
+    count = len(jax.tree.leaves(data)[0])
+    for i in range(steps):
+        rows = jaxgan.data.batch_indices(
+            5, start=i, steps=1, d_steps=d_steps, batch_size=batch_size, n=count
+        )[0]
+        state, _ = step(state, jax.tree.map(lambda leaf: leaf[rows], data), KEY)  # noqa: B023
+    return state
+
+
+@pytest.mark.digest
+def test_any_game_continues_to_the_same_bits_and_leaves_its_files(case, tmp_path):
+    game, data, state = case
+    whole = jaxgan.fit(game, state, data, KEY, **HOW, hooks=usual(tmp_path / "a"))
+    half = {**HOW, "steps": 7}
+    jaxgan.fit(game, state, data, KEY, **half, hooks=usual(tmp_path / "b"))
+    again = jaxgan.fit(game, state, data, KEY, **HOW, hooks=usual(tmp_path / "b"))
+    assert digest(again) == digest(whole)
+    rows = hooks.read_metrics(tmp_path / "a")
+    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
+    assert {"two_sample", "distance_ratio", "g_loss"} <= set(rows[-1])
+    timed = ("seconds", "images_per_second")
+    drop = lambda row: {k: v for k, v in row.items() if k not in timed}
+    kept = {row["step"]: drop(row) for row in hooks.read_metrics(tmp_path / "b")}
+    # The first session ended at 7, where everything is due.
+    assert all(
+        kept[row["step"]] == drop(row) for row in rows if row["step"] not in (8,)
+    )
+    pictures = {path.name for path in (tmp_path / "a" / "samples").iterdir()}
+    assert pictures == {"00000000.png", "00000006.png", "00000012.png"}
+
+
+def test_all_devices_play_what_a_loop_by_hand_plays_on_one(case):
+    game, data, state = case
+    assert jax.device_count() == 8
+    found = jaxgan.fit(game, state, data, KEY, **HOW, d_steps=2)
+    expected = by_hand(game, data, state, **HOW, d_steps=2)
+    for name in game.players:
+        ours, theirs = found.players[name].params, expected.players[name].params
+        games.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.digest
+def test_however_the_data_come_the_bits_are_the_same(case, tmp_path):
+    game, data, state = case
+    expected = digest(jaxgan.fit(game, state, data, KEY, **HOW))
+    streamed = jaxgan.fit(game, state, data, KEY, **HOW, device_cache_mib=0)
+    assert digest(streamed) == expected
+    held = jax.tree.map(lambda leaf: leaf[:4], data)
+    ours = jaxgan.data.from_arrays(data, held)
+    assert digest(jaxgan.fit(game, state, ours, KEY, **HOW)) == expected
+    order = feed.order_seed(KEY)
+    count = len(jax.tree.leaves(data)[0])
+
+    def batches():
+        for i in itertools.count():
+            rows = jaxgan.data.batch_indices(
+                order, start=i, steps=1, d_steps=1, batch_size=8, n=count
+            )[0, 0]
+            yield jax.tree.map(lambda leaf: leaf[rows], data)  # noqa: B023
+
+    one_by_one = jaxgan.fit(game, state, batches(), KEY, steps=12)
+    assert digest(one_by_one) == expected
+    frequent = (hooks.Log(tmp_path, every=1),)
+    cut = jaxgan.fit(game, state, data, KEY, **HOW, hooks=frequent)
+    assert digest(cut) == expected
+
+
+def test_schedule_takes_as_many_batches_as_it_plays():
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    schedule = ("d", "g", "g")
+    found = jaxgan.fit(game, state, data, KEY, **HOW, schedule=schedule)
+    assert (int(found.updates["d"]), int(found.updates["g"])) == (12, 24)
+    assert int(found.rounds) == 12
+
+
+def test_seed_of_the_order_is_that_of_the_key():
+    for seed in (0, 7, 2**32 - 1):
+        assert feed.order_seed(jax.random.key(seed)) == seed
+        assert feed.order_seed(jax.random.PRNGKey(seed)) == seed
+    assert feed.order_seed(jax.random.fold_in(KEY, 1)) != feed.order_seed(KEY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "keyword"),
+    [
+        ({"batch_size": None}, "batch_size"),
+        ({"batch_size": 0}, "at least 1"),
+        ({"batch_size": 65}, "64 training"),
+        ({"batch_size": 12}, "8 or 16"),
+        ({"steps": 0}, "steps"),
+        ({"schedule": ("d", "g"), "d_steps": 2}, "schedule"),
+        ({"hooks": (hooks.Log("x", every=0),)}, "every"),
+        ({"hooks": (hooks.Log("x"), hooks.Log("y"))}, "'log'"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_does_not_fit_is_refused(changes, keyword):
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    with pytest.raises(jaxgan.InputError, match=keyword):
+        jaxgan.fit(game, state, data, KEY, **{**HOW, **changes})
+
+
+@pytest.mark.parametrize(
+    ("batches", "keyword"),
+    [
+        ([points(8)] * 3, "ended after 3"),
+        ([points(8), points(16)], "shapes"),
+        ([{"image": points(8)["image"].astype(np.float64)}], "float64"),
+    ],
+    ids=["too few", "another shape", "float64"],
+)
+def test_iterator_that_cannot_be_played_is_refused(batches, keyword):
+    game = ring()
+    state = jaxgan.init(game, KEY, points())
+    with pytest.raises(jaxgan.InputError, match=keyword):
+        jaxgan.fit(game, state, iter(batches), KEY, steps=12)
+
+
+def test_state_beyond_the_last_step_and_another_key_are_refused(tmp_path):
+    game, data = ring(), points()
+    first = jaxgan.init(game, KEY, data)
+    kept = lambda: (hooks.Checkpoint(tmp_path, every=4),)
+    state = jaxgan.fit(game, first, data, KEY, **HOW, hooks=kept())
+    with pytest.raises(jaxgan.InputError, match="step 12"):
+        jaxgan.fit(game, state, data, KEY, steps=5, batch_size=8)
+    with pytest.raises(jaxgan.InputError, match="another key"):
+        jaxgan.fit(game, first, data, jax.random.key(6), **HOW, hooks=kept())
+
+
+def test_metric_that_is_not_finite_stops_and_names_the_last_checkpoint(tmp_path):
+    rate = lambda count: jnp.where(count < 9, 1e-3, 1e38)
+    game, data = ring(), points()
+    game = dataclasses.replace(game, d_optimizer=optax.sgd(rate))
+    state = jaxgan.init(game, KEY, data)
+    kept = (hooks.Checkpoint(tmp_path, every=4),)
+    with pytest.raises(loop.NonFiniteError, match=r"step 1[01]") as error:
+        jaxgan.fit(game, state, data, KEY, **HOW, hooks=kept)
+    assert "step 8" in "".join(error.value.__notes__)
+
+
+def test_signal_stops_after_the_steps_in_flight_and_gives_the_state():
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+
+    class Strike(hooks.Hook):
+        def advance(self, run, metrics):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(jaxgan.loop.Stopped) as stop:
+        jaxgan.fit(game, state, data, KEY, **HOW, hooks=(Strike(),))
+    assert stop.value.step == int(stop.value.state.step) == 1
+    assert "checkpoint" in str(stop.value)
+    rest = jaxgan.fit(game, stop.value.state, data, KEY, **HOW)
+    assert digest(rest) == digest(jaxgan.fit(game, state, data, KEY, **HOW))
+
+
+def test_hooks_are_called_in_the_order_that_is_documented():
+    game, data = ring(), points()
+    state, calls = jaxgan.init(game, KEY, data), []
+
+    class Told(hooks.Hook):
+        every = 5
+
+        def restore(self, run):
+            calls.append("restore")
+
+        def begin(self, run):
+            calls.append("begin")
+
+        def measure(self, run):
+            calls.append(f"measure {run.step}")
+            return {"two": 2.0}
+
+        def line(self, run, row):
+            calls.append(json.dumps(row))
+
+        def act(self, run):
+            calls.append(f"act {run.step}")
+
+        def end(self, run):
+            calls.append("end")
+
+        def close(self, error):
+            calls.append(f"close {error}")
+
+    jaxgan.fit(game, state, data, KEY, steps=7, batch_size=8, hooks=(Told(),))
+    each = lambda n: [f"measure {n}", f'{{"step": {n}, "two": 2.0}}', f"act {n}"]
+    assert calls == ["restore", "begin", *each(5), *each(7), "end", "close None"]
+
+
+def test_chunks_end_where_something_is_due():
+    def stops(pace):
+        step, found = 0, []
+        while step < 50:
+            step += min(loop.until_event([10, 25, 20], step, 50), pace)
+            found.append(step)
+        return found
+
+    assert stops(10) == [10, 20, 25, 30, 40, 50]
+    assert stops(15) == [10, 20, 25, 30, 40, 50]
+    assert stops(4)[:6] == [4, 8, 10, 14, 18, 20]
+
+
+def test_every_device_gets_its_share():
+    assert parallel.columns(8).tolist() == list(range(8))
