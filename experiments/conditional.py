@@ -13,8 +13,8 @@ from typing import ClassVar
 import optax
 
 from jaxgan import GAN, InputError, losses, nets, penalties
-from jaxgan.data import DataSet
 from jaxgan.cli import TrainConfig, main
+from jaxgan.data import DataSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

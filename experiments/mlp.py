@@ -20,8 +20,8 @@ from typing import ClassVar
 import optax
 
 from jaxgan import GAN, losses, nets, penalties
-from jaxgan.data import DataSet
 from jaxgan.cli import TrainConfig, main
+from jaxgan.data import DataSet
 
 TOY = {"steps": 120_000, "batch_size": 100, "learning_rate": 2e-4, "r1": 0.0}
 DIGITS = {"steps": 6_000, "batch_size": 96, "learning_rate": 1e-3, "r1": 0.01}

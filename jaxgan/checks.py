@@ -1,4 +1,4 @@
-"""Checks of what the user gave: messages that say what came and what was expected.
+"""Checks of the user's input: messages that say what was given and what was expected.
 
 The array checks read static shapes and dtypes, so under ``jit`` they run once, at
 trace time, and cost nothing afterwards.
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used; the message says what to do.
+    """Input that cannot be used; the message says what to do.
 
     The command line prints the message alone, without a traceback.
     """
@@ -27,7 +27,7 @@ def check_rank(name: str, array: Any, rank: int) -> None:
 def check_same_shape(**arrays: Any) -> None:
     """Raises ValueError unless all arrays have one shape.
 
-    ``[b]`` beside ``[b 1]`` would broadcast to ``[b b]`` without a word.
+    ``[b]`` beside ``[b 1]`` would silently broadcast to ``[b b]``.
     """
     shapes = {name: jnp.shape(array) for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:

@@ -9,10 +9,10 @@ import jax
 def keep(folder: Path) -> None:
     """Lets JAX keep what it compiles in ``folder``, and take it from there.
 
-    An entry is found again by the program, the compiler's options, the versions and
-    the device, so it is never of another program. Whoever chose a folder of their own
-    (``JAX_COMPILATION_CACHE_DIR``), or none (``JAX_ENABLE_COMPILATION_CACHE=false``),
-    is left alone.
+    An entry's key is made of the program, the compiler's options, the versions and the
+    device, so no other program finds it. A user's own choice of a folder
+    (``JAX_COMPILATION_CACHE_DIR``), or of none (``JAX_ENABLE_COMPILATION_CACHE=false``),
+    is kept.
 
     Args:
         folder: made if missing; it may be deleted at any time.

@@ -1,4 +1,4 @@
-"""A count of images that holds beyond 2^31, in 32-bit arrays."""
+"""A count of images beyond 2^31, in 32-bit arrays."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ _BASE = 1 << _BITS
 class Count(struct.PyTreeNode):
     """A whole number ``high * 2^20 + low``, up to 2^51.
 
-    JAX's integers have 32 bits unless it is told otherwise: 524,288 steps of a batch of
-    4,096 would make a negative number of images, and every schedule jump.
+    JAX's integers have 32 bits by default: after 524,288 steps with batches of 4,096
+    the number of images would turn negative, and every schedule would jump.
 
     Example:
         >>> count = Count.of(2**31 - 1).plus(4_096)

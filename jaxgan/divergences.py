@@ -39,7 +39,7 @@ _LOG_4 = math.log(4.0)
 
 @dataclass(frozen=True)
 class Divergence:
-    """An f-divergence, and what an f-GAN needs to know of it.
+    """An f-divergence, and the functions of it that an f-GAN uses.
 
     Attributes:
         name: a readable name.
@@ -87,7 +87,7 @@ reverse_kl = Divergence(
     conjugate_activation=lambda v: v - 1,
     optimal_critic=lambda u: -1 / u,
 )
-"""Reverse Kullback-Leibler, KL(q || p). f* lives on t < 0."""
+"""Reverse Kullback-Leibler, KL(q || p). The domain of f* is t < 0."""
 
 jensen_shannon = Divergence(
     name="jensen_shannon",
@@ -102,8 +102,8 @@ jensen_shannon = Divergence(
 )
 """Jensen-Shannon, the standard one in [0, log 2]: the mean of two KLs to (p + q)/2.
 
-f* lives on t < log(2)/2. Nowozin's tables leave out the factor 1/2, so theirs is twice
-this.
+The domain of f* is t < log(2)/2. Nowozin's tables leave out the factor 1/2, so theirs
+is twice this.
 """
 
 gan = Divergence(
@@ -117,7 +117,7 @@ gan = Divergence(
 """The divergence of the original game, twice `jensen_shannon`, in [0, log 4].
 
 The log 4 makes f(1) = 0, so the value of the game of Goodfellow et al. 2014 is this
-bound minus log 4. f* lives on t < 0, and v is the logit of the usual discriminator.
+bound minus log 4. The domain of f* is t < 0; v is the logit of the usual discriminator.
 """
 
 
@@ -150,7 +150,7 @@ neyman = Divergence(
     conjugate_activation=lambda v: 2 - 2 * jnp.exp(-v / 2),
     optimal_critic=lambda u: 1 - 1 / (u * u),
 )
-"""Neyman chi-squared, E_p[(q/p - 1)^2]: Pearson's of (q, p). f* lives on t <= 1."""
+"""Neyman chi-squared, E_p[(q/p - 1)^2]: Pearson's of (q, p). f* has domain t <= 1."""
 
 squared_hellinger = Divergence(
     name="squared_hellinger",
@@ -160,7 +160,7 @@ squared_hellinger = Divergence(
     conjugate_activation=lambda v: jnp.exp(v) - 1,
     optimal_critic=lambda u: 1 - 1 / jnp.sqrt(u),
 )
-"""Squared Hellinger, the integral of (sqrt p - sqrt q)^2, in [0, 2]; f* on t < 1."""
+"""Squared Hellinger, integral of (sqrt p - sqrt q)^2, in [0, 2]. f* has domain t < 1."""
 
 total_variation = Divergence(
     name="total_variation",
@@ -170,7 +170,7 @@ total_variation = Divergence(
     conjugate_activation=lambda v: jnp.tanh(v) / 2,
     optimal_critic=lambda u: jnp.sign(u - 1) / 2,
 )
-"""Total variation, half the integral of |p - q|, in [0, 1]. f* lives on t <= 1/2.
+"""Total variation, half the integral of |p - q|, in [0, 1]. f* has domain t <= 1/2.
 
 In float32 the gradient of tanh is 0 beyond |v| = 9, where it should be below 1e-7.
 """
@@ -255,7 +255,7 @@ def alpha(a: float | int, /) -> Divergence:
     """The alpha-divergence, f(u) = (u^a - 1 - a (u - 1)) / (a (a - 1)).
 
     f*(t) = (w^(a/(a-1)) - 1) / a with w = 1 + (a - 1) t. For a > 1 it is -1/a where
-    w < 0 and u = 0 is best; for a < 1 it lives on t < 1/(1 - a). As a tends to 1 or 0
+    w < 0 and u = 0 is best; for a < 1 its domain is t < 1/(1 - a). As a tends to 1 or 0
     it becomes `kl` or `reverse_kl`; alpha(2) is half of `pearson`, alpha(-1) half of
     `neyman` and alpha(0.5) twice `squared_hellinger`.
 

@@ -1,7 +1,7 @@
-"""What one update draws: latents, noise, dropout masks. Each example has its own.
+"""Random draws of one update: latents, noise, dropout masks, separate per example.
 
-The draws of an example follow from its global index within the update's batch alone,
-so they are the same on any number of devices and for any number of microbatches.
+The draws of an example depend only on its global index within the update's batch, so
+they are the same on any number of devices and for any number of microbatches.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from jaxgan.typing import Array, Key
 
 @dataclasses.dataclass(frozen=True)
 class Draws:
-    """One update's random streams: ``draw(name)`` is one key an example, ``[b]``.
+    """One update's random streams: ``draw(name)`` is one key per example, ``[b]``.
 
     Attributes:
         objective: its name, a part of the streams' names.
@@ -30,7 +30,7 @@ class Draws:
     index: Array
 
     def stream(self, name: str) -> Key:
-        """The one key from which all examples' keys of a stream come."""
+        """The key from which the keys of all examples in a stream are derived."""
         return keys.stream(self.key, f"{self.objective}/{name}", self.step)
 
     def __call__(self, name: str) -> Key:

@@ -1,7 +1,7 @@
 """The exponential moving average of a network, its half-life counted in images.
 
-A decay per step means something else for every batch size; a half-life in images does
-not: after that many images the weight of an old value has halved. The averages of
+The effect of a decay per step depends on the batch size; that of a half-life in images
+does not: after that many images the weight of an old value has halved. The averages of
 generators go back to Karras et al. 2018 (arXiv:1710.10196); half-life and ramp-up
 are those of StyleGAN2-ADA (Karras et al. 2020, arXiv:2006.06676).
 """
@@ -47,8 +47,8 @@ def init(value: PyTree) -> PyTree:
 def _rate(images_per_step: Any, half_life: Any) -> Float[Array, ""]:
     """The weight of the new value, 1 - 0.5^(n/h), and 1 where h is 0.
 
-    expm1 gives it to the last digit: a decay of 0.9999, rounded to float32, would leave
-    only three digits of the half-life.
+    expm1 gives all its digits: a decay of 0.9999, rounded to float32, would leave only
+    three digits of the half-life.
     """
     half_life = jnp.asarray(half_life, jnp.float32)
     averaged = half_life > 0
@@ -65,7 +65,7 @@ def _check(images_per_step: Any, half_life: Any, ramp_up: Any) -> None:
         "ramp_up": ramp_up,
     }
     for name, number in given.items():
-        # What is traced (a population's half-lives) has no value to check yet.
+        # A traced number (a population's half-life) has no value to check yet.
         if isinstance(number, int | float) and not number >= 0:
             raise ValueError(f"{name} must be >= 0, got {number}.")
 
@@ -86,8 +86,8 @@ def update(
     the average is the value itself.
 
     Args:
-        average: what `init` or the last update gave.
-        value: what to average now, the same structure and shapes.
+        average: the result of `init` or of the last update.
+        value: the new value, of the same structure and shapes.
         images_per_step: images in one step, over all devices.
         half_life: images after which the weight of an old value has halved, >= 0;
             0 means no averaging.

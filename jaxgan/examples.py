@@ -1,4 +1,4 @@
-"""Whether networks and examples fit: shapes, labels, the range of pixels."""
+"""Checks that networks and examples fit: shapes, labels, the range of pixels."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from jaxgan.typing import Array
 
 
 def check_fits(fake: Any, real: Any) -> None:
-    """Raises InputError unless the generator makes what the batch holds."""
+    """Raises InputError unless the generator's examples have the batch's shapes."""
     shapes = lambda tree: jax.tree.map(lambda leaf: jnp.shape(leaf)[1:], tree)
     same = jax.tree.structure(fake) == jax.tree.structure(real)
     if not same or jax.tree.leaves(shapes(fake)) != jax.tree.leaves(shapes(real)):
@@ -33,7 +33,7 @@ def logits_of(output: Any, x: Any) -> Array:
     """A discriminator's logits ``[b ...]``: its output, or the output's "logits".
 
     Raises:
-        InputError: if there are none, or not at least one an example.
+        InputError: if there are none, or fewer than one per example.
     """
     logits = output.get("logits") if isinstance(output, Mapping) else output
     examples = len(jax.tree.leaves(x)[0])
@@ -48,7 +48,7 @@ def logits_of(output: Any, x: Any) -> Array:
 
 
 def grouped(tree: Any, group: int) -> Any:
-    """Every leaf in groups of consecutive examples: ``[b ...]`` to ``[b/g g ...]``."""
+    """Cuts every leaf into groups of consecutive examples: to ``[b/g g ...]``."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, group, *leaf.shape[1:]), tree)
 
 
@@ -72,19 +72,18 @@ def check_labels(module: nn.Module, condition: Any = None) -> None:
 def check_range(
     player: Player, draw: Callable[[int], Array], images: Any, condition: tuple
 ) -> None:
-    """Compares floating images with what the generator can make at all.
+    """Compares the range of floating images with that of the generator.
+
+    Warns of images in [0, 1] beside a generator of [-1, 1], which trains badly.
 
     Args:
         player: the generator.
-        draw: so many latents.
+        draw: draws a given number of latents.
         images: the batch's, an array or a pytree.
         condition: a tuple of none or one, as the generator takes it.
 
     Raises:
-        InputError: if they lie outside [-1, 1], and the generator cannot leave it.
-
-    A warning tells of images in [0, 1] beside a generator of [-1, 1]: a game that
-    trains, but not well.
+        InputError: if they lie outside [-1, 1], and the generator's output cannot.
     """
     floating = [
         np.asarray(leaf)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import data, parallel
@@ -66,7 +67,7 @@ def order_seed(key: Key) -> int:
         7
     """
     data = key
-    if jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         data = jax.random.key_data(key)
     words = np.asarray(data).ravel().tolist()
     return sum(word << 32 * i for i, word in enumerate(reversed(words))) % 2**64

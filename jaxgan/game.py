@@ -115,7 +115,7 @@ class Game:
 
 
 class GameState(struct.PyTreeNode):
-    """Where a game stands: an immutable pytree.
+    """State of a game: an immutable pytree.
 
     Attributes:
         players: their `NetworkState`s, by name.
@@ -202,7 +202,7 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
 
 
 class _Noted(NamedTuple):
-    """How the losses call the networks.
+    """Calls of the networks by the losses, as shapes.
 
     Attributes:
         inputs: the shapes of each network's first inputs, by name.
@@ -257,7 +257,7 @@ def _shapes(inputs: tuple) -> Any:
 
 
 def _is_traced(inputs: Any) -> bool:
-    """Whether these have no values, or what is made of them has none."""
+    """Returns whether these are tracers, or computing with them makes tracers."""
     leaves = [*jax.tree.leaves(inputs), jnp.zeros(())]
     return any(isinstance(leaf, Tracer) for leaf in leaves)
 

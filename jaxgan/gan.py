@@ -156,7 +156,7 @@ class GAN(Game):
         examples.check_labels(self.generator, condition)
 
     def seen(self, x: Any, keys: Key, turn: Turn) -> Any:
-        """What the discriminator sees of images ``[b ...]``, one key an example."""
+        """Returns the discriminator's view of ``[b ...]``, one key an example."""
         if self.augment is not None:
             x = self.augment.view(x, keys, turn)
         if self.instance_noise is not None:

@@ -43,17 +43,17 @@ def check_implementation(key: Key) -> None:
     """Raises InputError unless an example's draws depend on its own key alone.
 
     Under ``vmap`` the implementations "rbg" and "unsafe_rbg" draw for the whole batch
-    at once: how many examples a device holds would change what each of them gets.
+    at once: the number of examples on a device would change each one's draws.
     """
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         name = str(jax.random.key_impl(key))
-    else:  # an older key tells it by its length alone
+    else:  # an older key shows it by its length alone
         name = _IMPLEMENTATION if key.shape[-1:] == (2,) else "rbg"
     if name != _IMPLEMENTATION:
         raise InputError(
-            f"The run's key is of the implementation {name!r}, whose draws depend on "
+            f"The run's key has the implementation {name!r}, whose draws depend on "
             f"the whole batch. Make it with jax.random.key(seed, "
-            f"impl={_IMPLEMENTATION!r}), or leave JAX_DEFAULT_PRNG_IMPL unset."
+            f"impl={_IMPLEMENTATION!r}), or unset JAX_DEFAULT_PRNG_IMPL."
         )
 
 

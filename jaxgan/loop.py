@@ -228,7 +228,7 @@ def _feed(
     batch_size: int | None,
     cache_bytes: int,
 ) -> tuple[Take, bool, int]:
-    """What gives a chunk its examples, whether they are rows, and its most steps."""
+    """The feed of the chunks, whether it gives rows, and a chunk's most steps."""
     if isinstance(source, Iterator):
         return feed.from_iterator(source, fresh, most), False, most
     assert batch_size is not None

@@ -35,16 +35,17 @@ Half: TypeAlias = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """What each player minimises; hashable, and equal when its halves are.
+    """The losses of both players; hashable, and equal when its halves are.
 
     Attributes:
         discriminator: ``(real_logits [b], fake_logits [b]) -> [b]``.
         generator: the same signature.
-        uses_real: whether the generator's half reads the real logits. Where it does
-            not, a step need not compute them and passes the fake ones in their place.
+        uses_real: whether the generator's half reads the real logits. If not, a step
+            does not compute them and passes the fake ones instead.
 
     Both halves raise ValueError unless the logits are two arrays of one shape [b], and
-    TypeError unless they are floating. They compute in float32; in float64 of float64.
+    TypeError unless they are floating. They compute in float32, or in float64 if the
+    logits are.
     """
 
     discriminator: Half
@@ -53,7 +54,7 @@ class AdversarialLoss:
 
 
 def _on_logits(half: Half) -> Half:
-    """The half with its arguments checked, and of 32 bits at least."""
+    """The half with its arguments checked and cast to at least 32 bits."""
 
     @functools.wraps(half)
     def checked(real_logits: ArrayLike, fake_logits: ArrayLike) -> Array:
@@ -77,7 +78,7 @@ minimax = AdversarialLoss(
 """The zero-sum game of Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1.
 
 D: -log sigma(r) - log(1 - sigma(f));  G: log(1 - sigma(f)), which saturates: its
-gradient, -sigma(f), vanishes just where the fakes are recognised.
+gradient, -sigma(f), vanishes where the fakes are recognised.
 """
 
 non_saturating = AdversarialLoss(
@@ -134,7 +135,7 @@ def _least_squares(a: float, b: float, c: float) -> AdversarialLoss:
 def least_squares_with(
     *, a: float | int, b: float | int, c: float | int
 ) -> AdversarialLoss:
-    """Least squares with targets of your own, Mao et al. 2017 (arXiv:1611.04076).
+    """Least squares with given targets, Mao et al. 2017 (arXiv:1611.04076).
 
     D: (r - b)^2 / 2 + (f - a)^2 / 2;  G: (f - c)^2 / 2. The factor 1/2 is the paper's.
 
@@ -143,9 +144,9 @@ def least_squares_with(
     (p the data, q the generator).
 
     Args:
-        a: what the discriminator wants to see on fakes.
-        b: what it wants to see on reals.
-        c: what the generator wants the discriminator to see on fakes.
+        a: the discriminator's target for fakes.
+        b: its target for reals.
+        c: the generator's target for fakes.
 
     Returns:
         The loss; equal arguments give equal losses.
@@ -207,7 +208,7 @@ def _check_fraction(name: str, value: float | int) -> None:
 
 
 def _is_additive(half: Half) -> bool:
-    """Whether half(r, f) is A(r) + B(f), as far as a few points can tell.
+    """Returns whether half(r, f) is A(r) + B(f), as tested at a few points.
 
     Additive: half(r, f) + half(s, g) = half(r, g) + half(s, f).
     """
@@ -241,7 +242,7 @@ def smooth_labels(loss: AdversarialLoss, *, amount: float | int) -> AdversarialL
     (1 - amount) A(r) + amount B(r) + B(f) + amount (A(0) - B(0)).
 
     The last term is a constant, zero for `minimax`, `hinge` and `wasserstein`, and
-    never a part of the gradient. The generator's half is left alone.
+    never a part of the gradient. The generator's half is unchanged.
 
     Args:
         loss: a loss whose discriminator's half is additive.
@@ -280,14 +281,14 @@ def _flipped(half: Half, probability: float) -> Half:
 def flip_labels(loss: AdversarialLoss, *, probability: float | int) -> AdversarialLoss:
     """Swaps the labels of a real and a fake with some probability, in expectation.
 
-    D: (1 - p) D(r, f) + p D(f, r);  the generator's half is left alone.
+    D: (1 - p) D(r, f) + p D(f, r);  the generator's half is unchanged.
 
-    Instead of a draw per pair, the exact mean over draws: the same expected gradient
-    with less variance, and no key.
+    It takes the exact mean over the draws instead of one draw per pair: the same
+    expected gradient with less variance, and no key.
 
     Args:
         loss: any loss.
-        probability: p, that of a flip, in [0, 1). One half leaves nothing to learn.
+        probability: p, that of a flip, in [0, 1). At 1/2 there is nothing to learn.
 
     Returns:
         The flipped loss; equal arguments give equal losses.

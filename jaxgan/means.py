@@ -1,4 +1,4 @@
-"""Means over examples that do not lie together: on devices, and in microbatches."""
+"""Means over examples that are spread over devices or microbatches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from jaxgan.typing import Array
 
 
 def in_float32(logits: Array) -> Array:
-    """Losses, logits and metrics are float32, whatever the networks compute in."""
+    """Casts losses, logits or metrics to float32, whatever the networks compute in."""
     return logits.astype(jnp.float32)
 
 
 def mean_over_devices(found: Any, axis_name: str | None) -> Any:
-    """Means over the axis of what each device found; counts stay as they are.
+    """Averages each device's values over the axis; counts stay as they are.
 
-    A count, alike on all devices, is no mean of them: that would be a float.
+    A count is equal on all devices, and its mean would be a float.
     """
     if axis_name is None:
         return found
-    # XLA sends the leaves in one all-reduce, with what else is ready by then. To join
-    # them here in one long vector would only add two copies.
+    # XLA sends the leaves in one all-reduce, with whatever else is ready by then.
+    # Joining them here in one long vector would only add two copies.
     with jax.named_scope("mean_over_devices"):
         means = lax.pmean(found, axis_name)
     unless_a_count = lambda mean, own: (
@@ -34,7 +34,7 @@ def mean_over_devices(found: Any, axis_name: str | None) -> Any:
 
 
 def gathered(outputs: Any, axis_name: str | None) -> Any:
-    """The outputs of all devices' examples, in their order, without gradients."""
+    """Gathers the outputs of all devices' examples, in order, without gradients."""
     outputs = lax.stop_gradient(outputs)
     if axis_name is None:
         return outputs
@@ -44,14 +44,14 @@ def gathered(outputs: Any, axis_name: str | None) -> Any:
 def in_parts(
     measure: Callable, params: Any, collections: Any, examples: tuple, parts: int
 ):
-    """Plays microbatches one after another, so that only one lives at a time.
+    """Plays microbatches one after another, so that only one is in memory at a time.
 
     Args:
         measure: ``(collections, *part) -> (gradients, collections, means, outputs)``.
-        params: what the gradients are by, for their shapes.
+        params: the parameters that the gradients belong to, for their shapes.
         collections: before the first part.
         examples: trees ``[b ...]``.
-        parts: how many, equal and in order; 1: the examples as they are.
+        parts: number of equal parts, in order; 1: the examples as they are.
 
     Returns:
         The means of the gradients, the last collections, the means of the means, and
@@ -74,7 +74,7 @@ def in_parts(
 
 
 def cut(examples: Any, microbatches: int) -> Any:
-    """Every leaf cut into equal parts, in order: ``[b ...]`` to ``[m b/m ...]``."""
+    """Cuts every leaf into equal parts, in order: ``[b ...]`` to ``[m b/m ...]``."""
 
     def part(leaf):
         size = leaf.shape[0]

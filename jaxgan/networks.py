@@ -1,4 +1,4 @@
-"""What a game asks of a network: a Linen module, how it is called, what it looks at."""
+"""Networks of a game: Linen modules, how they are called, what they look at."""
 
 import dataclasses
 import inspect
@@ -52,7 +52,7 @@ def check_call(name: str, module: nn.Module, inputs: tuple) -> None:
 
 
 def group_of(module: nn.Module) -> int:
-    """How many consecutive examples of a batch a network looks at together.
+    """Number of consecutive examples of a batch that a network looks at together.
 
     Minibatch standard deviation, PacGAN and attention over the batch couple examples.
     A module that does so within groups says it by a field ``group: int``.
@@ -70,7 +70,7 @@ def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
 
 
 def spans_devices(module: nn.Module) -> bool:
-    """Whether a network can look across a batch that is spread over devices."""
+    """Returns whether a network can look across a batch spread over devices."""
     return "axis_name" in {field.name for field in dataclasses.fields(module)}
 
 

@@ -8,13 +8,13 @@ Images may be pytrees; a gradient's norm is then over all of its leaves.
 
 Penalties are unweighted. A game holds `(weight, penalty)` pairs, and the papers'
 gamma/2 or lambda goes into the weight. A random penalty draws for every example from
-the given key and the example's index, so a draw does not depend on how many examples
-stand beside it. All compute in float32 and raise ValueError where the shapes of real
-and fake differ or the critic's value is not a scalar, TypeError where the examples are
+the given key and the example's index, so a draw does not depend on the number of
+examples in the batch. All compute in float32 and raise ValueError if the shapes of real
+and fake differ or the critic's value is not a scalar, TypeError if the examples are
 not floating.
 
-This is the one file of the maths that imports optax: clipping the weights is a
-gradient transformation, and its place is beside the penalties it competes with.
+This is the only file of the maths that imports optax: weight clipping is a gradient
+transformation, and belongs beside the penalties that it is an alternative to.
 """
 
 import inspect
@@ -56,7 +56,7 @@ def _check(real: Any, fake: Any) -> None:
 def _squared_norms(critic: Critic | Coupled, points: Any) -> Array:
     """||grad critic(x)||^2 at every x of `points` [b ...], as [b].
 
-    Of a coupled critic, the gradient of the sum over the examples.
+    For a coupled critic, the gradient of the sum over the examples.
     """
 
     def scalar(x: Any) -> Array:
@@ -75,8 +75,8 @@ def _squared_norms(critic: Critic | Coupled, points: Any) -> Array:
 
 
 def _norms(critic: Critic | Coupled, points: Any) -> Array:
-    # The square root has no derivative at 0, where a critic with dead units may well
-    # be; JAX would give NaN. The epsilon rounds the tip: off by 1e-6 at most, there.
+    # The square root has no derivative at 0, which a critic with dead units reaches:
+    # JAX would give NaN. The epsilon rounds the tip, with an error of 1e-6 at most.
     return jnp.sqrt(_squared_norms(critic, points) + 1e-12)
 
 
@@ -90,8 +90,8 @@ def r1(
 ) -> Float[Array, " b"]:
     """The squared gradient norm on reals, ||grad D(x)||^2 for each real x.
 
-    Mescheder et al. 2018 (arXiv:1801.04406) weight its mean by gamma/2; here the
-    weight is yours to give, so their gamma = 1 is the pair `(0.5, r1)`.
+    Mescheder et al. 2018 (arXiv:1801.04406) weight its mean by gamma/2; here you give
+    the weight, so their gamma = 1 is the pair `(0.5, r1)`.
 
     Args:
         critic: from one example [...] to one scalar.
@@ -157,8 +157,8 @@ def wgan_gp(*, target: float | int = 1.0, one_sided: bool = False) -> Penalty:
     max(0, ||grad D(x)|| - target)^2. The paper's weight is 10.
 
     Args:
-        target: the wanted norm, >= 0; 1 for a 1-Lipschitz critic.
-        one_sided: whether smaller norms are free.
+        target: the target norm, >= 0; 1 for a 1-Lipschitz critic.
+        one_sided: whether smaller norms cost nothing.
 
     Returns:
         The penalty, hashable; equal arguments give equal penalties.
@@ -204,7 +204,7 @@ def dragan(*, std: float | int = 0.5, target: float | int = 1.0) -> Penalty:
 
     Args:
         std: the spread of the noise, in the units of the images, >= 0.
-        target: the wanted norm, >= 0.
+        target: the target norm, >= 0.
 
     Returns:
         The penalty, hashable; equal arguments give equal penalties.
@@ -235,15 +235,15 @@ def summed(penalty: Penalty) -> Summed:
 
     Minibatch standard deviation, PacGAN and attention over the batch make an example's
     logit a function of its whole group of g. The gradient of one logit by its own image
-    is then not all that an image moves. This one takes the gradient of the *sum* of the
-    group's logits by each of its images, as the implementations of StyleGAN do, and is
-    the same for a critic that judges each example by itself.
+    then misses the image's effect on the others. This penalty takes the gradient of the
+    *sum* of the group's logits by each of its images, as the implementations of
+    StyleGAN do, and is the same for a critic that judges each example by itself.
 
     Args:
         penalty: one of this file, or another that takes a `Coupled` critic.
 
     Returns:
-        What `jaxgan.GAN` takes in the penalty's place.
+        A penalty for `jaxgan.GAN`, to be given instead.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -261,7 +261,7 @@ def of_group(
     """The penalty of a group of examples, ``[g]``; of one by itself unless summed.
 
     Args:
-        penalty: which.
+        penalty: the penalty.
         critic: from the group ``[g ...]`` to ``[g]``.
         real: ``[g ...]``.
         fake: the same shapes.
@@ -282,7 +282,7 @@ def check_call(penalty: Any) -> None:
         name = getattr(penalty, "__name__", repr(penalty))
         raise InputError(
             f"A penalty is called as penalty(critic, real, fake, key), which {name} "
-            f"does not take: {error}. Perhaps {name}() was meant, which makes one."
+            f"does not take: {error}. Did you mean {name}(), which makes a penalty?"
         ) from error
 
 
@@ -308,10 +308,10 @@ def _bounded_update(update: Array, param: Array, limit: float) -> Array:
 def clip_weights(limit: float | int) -> optax.GradientTransformation:
     """Weight clipping, Arjovsky et al. 2017 (arXiv:1701.07875), as a transformation.
 
-    It rewrites the update so that `optax.apply_updates` lands in [-limit, limit], limit
-    being rounded to the parameter's dtype, without exception: rounding included. Put it
-    last in a chain, for whatever follows would move the weights again. The paper's
-    limit is 0.01, with RMSProp.
+    It rewrites the update so that `optax.apply_updates` always lands in [-limit,
+    limit], with limit rounded to the parameter's dtype, whatever the sum's rounding.
+    Put it last in a chain, as a later transformation would move the weights again. The
+    paper's limit is 0.01, with RMSProp.
 
     Args:
         limit: the greatest absolute value of a weight, > 0.

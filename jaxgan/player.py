@@ -21,7 +21,7 @@ class EMA:
 
     Attributes:
         half_life: in images: a number, or a schedule of the images seen; 0: no average.
-        ramp_up: the half-life is at most this share of the images seen; None: of none.
+        ramp_up: the half-life is at most this share of the images seen; None: no limit.
         averaged: the collections that are averaged; all others are copied.
     """
 
@@ -49,7 +49,7 @@ class EMA:
 
 
 def at(value: Scalar | Schedule, images: Any) -> Any:
-    """A number, or what a schedule says after so many images."""
+    """The value of a number, or of a schedule at this number of images."""
     return value(images) if callable(value) else value
 
 
@@ -61,10 +61,10 @@ class Player:
         module: a Linen module, called as ``module(*inputs, train=...)``, or without
             ``train`` if it has no such argument.
         optimizer: its optax optimizer.
-        ema: how it is averaged; None: not at all.
-        streams: the random streams that the module asks for by ``make_rng`` where Flax
-            wants them named (in ``nn.scan`` and the like); others work undeclared.
-            Each example draws from them by itself.
+        ema: its average; None: no average.
+        streams: names of the random streams that the module asks for by ``make_rng``
+            where Flax needs them declared (in ``nn.scan`` and the like); others need
+            no declaration. Each example draws from them by itself.
     """
 
     module: nn.Module
@@ -82,24 +82,24 @@ class NetworkState(TrainState):
     """A flax TrainState that also carries the network's mutable collections."""
 
     # Pytrees hold whatever a transformation puts there (tracers, shapes), and params
-    # are no FrozenDict any more, as flax annotates them.
+    # are no longer a FrozenDict, as flax annotates them.
     step: Any
     params: Any = struct.field(pytree_node=True)
     collections: Any = struct.field(default_factory=dict)
 
     @property
     def variables(self) -> Variables:
-        """What ``module.apply`` takes."""
+        """The variables for ``module.apply``: parameters and collections."""
         return {"params": self.params, **self.collections}
 
     def apply_gradients(self, *, grads: Any, collections: Any = None, **seen: Any):
         """The state after one step of the optimizer.
 
         Args:
-            grads: as the parameters.
+            grads: of the same structure as the parameters.
             collections: the new ones; None: as before.
-            seen: what an optimizer may look at: the loss, ``value`` (such as
-                `optax.polyak_sgd` does), and ``images`` (`jaxgan.schedules`).
+            seen: further arguments of the optimizer: the loss, ``value`` (for
+                `optax.polyak_sgd`), and ``images`` (for `jaxgan.schedules`).
         """
         update = optax.with_extra_args_support(self.tx).update
         updates, opt_state = update(grads, self.opt_state, self.params, **seen)
@@ -130,7 +130,7 @@ def start(name: str, player: Player, variables: Variables) -> NetworkState:
 
 
 def _check_optimizer(name: str, optimizer, params) -> None:
-    """Raises InputError unless it takes parameters, gradients and what is seen."""
+    """Raises InputError unless it takes parameters, gradients, ``value``, ``images``."""
 
     def step(params):
         update = optax.with_extra_args_support(optimizer).update
@@ -143,5 +143,5 @@ def _check_optimizer(name: str, optimizer, params) -> None:
         raise InputError(
             f"The {name}'s optimizer does not fit: {error}. The steps call "
             "optimizer.init(params) and optimizer.update(grads, state, params, "
-            "value=loss, images=images_seen); choose one that needs no more."
+            "value=loss, images=images_seen); choose one that needs nothing else."
         ) from error

@@ -1,4 +1,4 @@
-"""What a game's averaged networks make: images, pairs, whatever it plays for."""
+"""Samples of a game's averaged networks: images, pairs, whatever it plays for."""
 
 import dataclasses
 from collections.abc import Callable
@@ -122,7 +122,7 @@ def _checked(game: Game, condition: Any, count: int) -> Any:
 
 
 def _networks(game: Game) -> Networks:
-    """What sampling needs of a game's players: a population's hold traced numbers.
+    """The static parts of a game's players; a population's hold traced numbers.
 
     Raises:
         InputError: if a module is not hashable, as a static argument must be.

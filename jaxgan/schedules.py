@@ -1,7 +1,7 @@
 """Learning rates and other settings of an optimizer that follow the images seen.
 
-An optax schedule counts the optimizer's own steps, which mean something else for every
-batch size, and for every number of discriminator steps.
+An optax schedule counts the optimizer's own steps, so it depends on the batch size and
+on the number of discriminator steps.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ def by_images(
     """An optimizer whose settings are numbers or schedules of the images seen.
 
     Args:
-        make: an optimizer's function, such as `optax.adam`. Its state may not depend on
-            the settings.
+        make: a function that makes an optimizer, such as `optax.adam`. Its state may
+            not depend on the settings.
         settings: its arguments; those that are functions are called with the number of
             images seen, float32, at each update.
 

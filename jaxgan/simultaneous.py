@@ -1,11 +1,11 @@
 """Steps in which all players move at once, instead of one after another.
 
 Near an equilibrium, alternating gradient descent may circle and simultaneous descent
-spiral away (`experiments.studies.dynamics`). What helps is to look at the field of all
-players' gradients as one:
+spiral away (`experiments.studies.dynamics`). These methods treat the gradients of all
+players as one vector field:
 
-- extragradient: the gradients of where a first step would lead;
-- consensus: gradients of the field's length besides;
+- extragradient: the gradients at the point that a first step leads to;
+- consensus: plus the gradient of the field's squared length;
 - optimistic: simultaneous steps with ``optax.optimistic_gradient_descent`` or
   ``optax.optimistic_adam_v2`` as every player's optimizer (Daskalakis et al. 2018,
   arXiv:1711.00141).
@@ -38,11 +38,11 @@ def make_simultaneous_step(
     axis_name: str | None = None,
     microbatches: int = 1,
 ) -> Step:
-    """All gradients at the old point, then all moves.
+    """Makes a step that takes all gradients at the old point, then moves all players.
 
     Args:
         game: the game.
-        objectives: whose players move; no player may be in two of them.
+        objectives: names of those whose players move; no player may be in two of them.
         axis_name: the mapped axis over which the batch is spread, or None.
         microbatches: as for `jaxgan.make_update`.
 
@@ -66,14 +66,13 @@ def make_extragradient_step(
     axis_name: str | None = None,
     microbatches: int = 1,
 ) -> Step:
-    """The gradients of where a simultaneous step leads, applied where it began.
+    """Makes a step with the gradients at the point that a simultaneous step leads to.
 
-    Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv:1802.10551), whose algorithm 4
-    is followed: an optimizer's moments take note of both gradients. The two see the
-    same examples and draws.
+    Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv:1802.10551), by its algorithm 4:
+    an optimizer's moments include both gradients. Both use the same examples and draws.
 
-    Args and returns: those of `make_simultaneous_step`; the metrics are those of the
-    second look.
+    Args and returns: those of `make_simultaneous_step`; the metrics are those at the
+    second point.
     """
     look = _make_look(game, objectives, axis_name, microbatches)
 
@@ -99,7 +98,7 @@ def make_consensus_step(
     axis_name: str | None = None,
     microbatches: int = 1,
 ) -> Step:
-    """A simultaneous step that also descends half the squared length of the field.
+    """Makes a simultaneous step that also descends half the field's squared length.
 
     Every player's gradient becomes v + weight * J^T v, with v the gradients of all and
     J their Jacobian: Mescheder et al. 2017, "The Numerics of GANs" (arXiv:1705.10461).
@@ -141,7 +140,7 @@ def make_consensus_step(
 def _make_look(
     game: Game, objectives: Sequence[str], axis_name: str | None, microbatches: int
 ) -> Look:
-    """All objectives' gradients at a state."""
+    """Makes a function that takes all objectives' gradients at a state."""
     movers = [n for name in objectives for n in game.objectives[name].players]
     if len(set(movers)) < len(movers):
         twice = next(n for n in movers if movers.count(n) > 1)
@@ -160,7 +159,7 @@ def _make_look(
 
 def _finish(game: Game, state: GameState, found: Found, key: Key):
     """The state after all moves, and the metrics."""
-    # The clock last: until then the count of images is that of the old point.
+    # The clock moves last: until then the count of images is that of the old point.
     for name in sorted(found, key=lambda name: name == game.clock):
         state = move(game, name, state, found[name], key)
     metrics = {k: v for n, each in found.items() for k, v in each.metrics(n).items()}

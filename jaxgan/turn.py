@@ -20,11 +20,11 @@ from jaxgan.typing import Array, Batch, Key, Variables
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """One update of one objective: its random streams, and what the game remembers.
+    """One update of one objective: its random streams, and the game's memory.
 
     Attributes:
-        draws: the streams: ``turn.draws("noise")`` is one key an example.
-        images: how many images have been seen, float32, for schedules.
+        draws: the streams: ``turn.draws("noise")`` is one key per example.
+        images: number of images seen, float32, for schedules.
         memory: the game's memory, by name.
         axis_name: the mapped axis over which the batch is spread, or None.
         parts: the number of microbatches.
@@ -40,7 +40,7 @@ class Turn:
     def first(
         cls, objective: str, key: Key, memory: Mapping[str, Any], examples: int
     ) -> "Turn":
-        """The turn of so many examples before any update, for shapes."""
+        """The turn before any update, for a given number of examples, for shapes."""
         index = jnp.arange(examples, dtype=jnp.int32)
         draws = Draws(objective, key, jnp.zeros((), jnp.int32), index)
         return cls(draws, jnp.zeros(()), memory)
@@ -55,12 +55,12 @@ class Turn:
         Gradients pass through it. A loss that needs it cannot be played in parts.
 
         Raises:
-            InputError: with microbatches, whose means are not known to each other.
+            InputError: with microbatches, none of which sees the whole batch.
         """
         if self.parts > 1:
             raise InputError(
                 f"The objective {self.draws.objective!r} takes a mean over its whole "
-                f"batch, which {self.parts} microbatches do not see. Use "
+                f"batch, so it cannot be played in {self.parts} microbatches. Use "
                 "microbatches=1."
             )
         mean = values.mean(axis=0)
@@ -76,7 +76,7 @@ class Nets:
     Args:
         players: by name.
         variables: of each, changed as they are played.
-        turn: whose the draws are.
+        turn: of the draws.
         train: whether they are played in training mode.
     """
 
@@ -93,11 +93,11 @@ class Nets:
         self._calls: dict[str, int] = {}
 
     def __call__(self, name: str, *inputs: Any) -> Any:
-        """What the network makes of a batch.
+        """Applies a network to a batch.
 
         Args:
             name: the player's.
-            inputs: what its module takes, each ``[b ...]``.
+            inputs: the arguments of its module, each ``[b ...]``.
         """
         call = self._calls.get(name, 0)
         self._calls[name] = call + 1
@@ -111,9 +111,9 @@ class Nets:
     def alone(self, name: str) -> Callable[..., Any]:
         """The network, as it is now, on one example: ``(key, *inputs) -> output``.
 
-        For gradients by the input: what one example's output is to its own input, no
-        other example can touch. A network whose examples see each other is refused by
-        `jaxgan.game.init`. Changed collections are dropped.
+        For gradients of one example's output by its own input, which no other example
+        affects: `jaxgan.game.init` refuses a network whose examples see each other.
+        Changed collections are dropped.
         """
         play = self.grouped(name, 1)
 
@@ -128,7 +128,7 @@ class Nets:
 
         Args:
             name: the player's.
-            group: how many consecutive examples; see `jaxgan.networks.group_of`.
+            group: number of consecutive examples; see `jaxgan.networks.group_of`.
 
         Returns:
             ``(key, *inputs [g ...]) -> output [g ...]``. Changed collections are
@@ -167,28 +167,28 @@ class Nets:
         return self._variables[name]
 
     def _keep(self, name: str, variables: Variables) -> None:
-        """Takes what a call made of the network's variables."""
+        """Keeps the network's variables as a call changed them."""
         self._variables[name] = variables
 
     def _check_apart(self, name: str, inputs: tuple, group: int) -> None:
-        """Nothing: `jaxgan.game.init` has checked that its examples may be parted."""
+        """Does nothing: `jaxgan.game.init` has checked that groups are independent."""
 
 
 def _check_group(name: str, module: nn.Module, examples: int) -> None:
     group = networks.group_of(module)
     if examples % group:
         raise InputError(
-            f"The {name} looks at groups of {group} examples, but {examples} come at "
-            "once. Choose a batch size whose share of a device, and of a microbatch, "
-            f"is a multiple of {group}."
+            f"The {name} looks at groups of {group} examples, but gets {examples} at a "
+            "time. Choose a batch size whose share for each device and microbatch is a "
+            f"multiple of {group}."
         )
 
 
 def batch_size(batch: Batch) -> int:
-    """The examples of a batch, whose leaves all have them in their first dimension.
+    """The number of examples of a batch, the first dimension of all its leaves.
 
     Raises:
-        InputError: if they have not.
+        InputError: if the leaves differ in it.
     """
     leaves = jax.tree_util.tree_leaves_with_path(batch)
     shapes = {jax.tree_util.keystr(path): jnp.shape(leaf) for path, leaf in leaves}
@@ -205,7 +205,7 @@ def as_floats(tree: Any) -> Any:
     """A batch, or a part of one, with its images as floats: uint8 become [-1, 1].
 
     Floating leaves become float32. Other integers are labels and stay, as do uint8
-    leaves ``[b]``: one number an example is no image.
+    leaves ``[b]``, which are not images.
     """
 
     def convert(leaf: Any) -> Array:

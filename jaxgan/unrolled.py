@@ -1,8 +1,8 @@
-"""Updates that foresee how the opponent will answer.
+"""Updates that take the opponent's next updates into account.
 
 Metz et al. 2017, "Unrolled Generative Adversarial Networks" (arXiv:1611.02163): the
 generator's loss is taken after k updates of the discriminator, as a function of the
-generator's parameters through all of them. The discriminator itself stays.
+generator's parameters through all of them. The discriminator itself is not changed.
 """
 
 import jax
@@ -21,7 +21,7 @@ def make_unrolled_update(
     steps: int,
     axis_name: str | None = None,
 ) -> Step:
-    """An update whose loss is taken after differentiable updates of an opponent.
+    """Makes an update whose loss is taken after differentiable updates of an opponent.
 
     Args:
         game: the game. The opponent's optimizer is differentiated too; Adam's square
@@ -29,7 +29,7 @@ def make_unrolled_update(
         name: the objective that moves.
         through: the opponent's objective.
         steps: the paper's k; 0 is `jaxgan.make_update`. Each step plays the same
-            examples, with the draws of the opponent's coming updates.
+            examples, with the draws of the opponent's next updates.
         axis_name: the mapped axis over which the batch is spread, or None.
 
     Returns:

@@ -1,7 +1,7 @@
 """One update of one objective; the same for every game.
 
 It is a pure function ``(state, batch, key) -> (state, metrics)``. ``key`` is the run's,
-the same at every call: draws differ because the counters in the state do.
+the same at every call: the counters in the state make the draws differ.
 """
 
 from collections.abc import Callable
@@ -27,18 +27,19 @@ First = Callable[[GameState, Batch, Key], GameState]
 def make_update(
     game: Game, name: str, *, axis_name: str | None = None, microbatches: int = 1
 ) -> Step:
-    """One update of an objective; who does not move stays as it is, to the bit.
+    """Makes an update of one objective; other players stay as they are, to the bit.
 
-    Minimises the mean of the objective's loss over the batch, by its players.
+    The update takes a step of the objective's players to lower its mean loss over the
+    batch.
 
     Args:
         game: the game.
         name: the objective's.
         axis_name: the mapped axis over which the batch is spread, or None.
-        microbatches: how many equal parts of a device's batch are played one after
-            another, their gradients averaged: the same update in less memory. Batch
-            norm alone tells the difference: it normalises each part by itself, and
-            its running averages move once for each.
+        microbatches: number of equal parts of a device's batch that are played one
+            after another, their gradients averaged: the same update in less memory,
+            except with batch norm, which normalises each part by itself and moves its
+            running averages once for each.
 
     Returns:
         ``update(state, batch, key) -> (state, metrics)``. The metrics, float32 and
@@ -56,14 +57,14 @@ def make_update(
 
 
 class Measured(struct.PyTreeNode):
-    """An objective's gradients at a state, and what else was seen on the way.
+    """An objective's gradients at a state, with its other results.
 
     Attributes:
         grads: by mover, means over all examples.
         collections: the movers' new ones.
         means: of the loss and its outputs, float32.
-        whole: the outputs that a memory wants as they are, ``[b ...]`` of all devices.
-        examples: how many, over all devices.
+        whole: the outputs that a memory reads unaveraged, ``[b ...]`` of all devices.
+        examples: their number, over all devices.
     """
 
     grads: dict[str, Any]
@@ -86,15 +87,15 @@ def make_measure(
     microbatches: int = 1,
     first: First | None = None,
 ) -> Callable[[GameState, Batch, Key], Measured]:
-    """The gradients of an objective's mean loss: an update without its move.
+    """Makes a function of the gradients of an objective's mean loss, without its move.
 
     Args:
         game: the game.
         name: the objective's.
         axis_name: as for `make_update`.
         microbatches: as for `make_update`.
-        first: what the others do before the loss is taken, as a function of the
-            movers' parameters: gradients pass through it. Nothing by default.
+        first: moves of other players before the loss is taken, as a function of the
+            movers' parameters; gradients pass through it. None by default.
     """
     whole = [o for m in _memories(game, name).values() for o in m.whole]
     mean_loss = _make_mean_loss(game, name, axis_name, microbatches, first)
@@ -170,7 +171,7 @@ def move(
 
 
 def _tick(game: Game, state: GameState, made: int) -> GameState:
-    """The clock's update is over: averages move, and its images are counted."""
+    """The state after the clock's update: averages moved, its images counted."""
     seen = state.images.as_float()
     averages = {
         name: player.ema.update(
@@ -200,7 +201,7 @@ def _without_params(variables: Variables) -> dict[str, Any]:
 def _check_loss(name: str, loss: Any, examples: int) -> None:
     if jnp.shape(loss) != (examples,):
         raise InputError(
-            f"The loss of the objective {name!r} must be one number an example, "
-            f"[{examples}], got shape {jnp.shape(loss)}. Take the loss of each patch "
-            "and feature first, then the mean over those of an example."
+            f"The loss of the objective {name!r} must be one number per example, "
+            f"[{examples}], got shape {jnp.shape(loss)}. Average the losses of an "
+            "example's patches or features."
         )

@@ -1,4 +1,4 @@
-"""What a discriminator sees instead of an image: an augmentation, noise."""
+"""Views of a discriminator: images after an augmentation or noise."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,13 +13,13 @@ View = Callable[[Any, Key, Turn], Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augment:
-    """A differentiable change of all that the discriminator sees.
+    """A differentiable change of all images that the discriminator sees.
 
-    Penalties are taken by the image before it, through it.
+    Penalties differentiate through it, by the image before the change.
 
     Attributes:
-        view: ``(x [b ...], keys [b], turn) -> [b ...]``, one key an example.
-        memory: what it remembers (its strength), in ``turn.memory["augment"]``.
+        view: ``(x [b ...], keys [b], turn) -> [b ...]``, one key per example.
+        memory: its memory (such as its strength), in ``turn.memory["augment"]``.
     """
 
     view: View

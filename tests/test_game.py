@@ -275,7 +275,7 @@ def test_what_does_not_fit_is_refused():
         init(game, KEY, {**POINTS, "y": jnp.zeros(3)})
     scalar = one_player(lambda nets, batch, turn: (nets("p", batch["x"]).mean(), {}))
     state = init(scalar, KEY, POINTS)
-    with pytest.raises(InputError, match="one number an example"):
+    with pytest.raises(InputError, match="one number"):
         make_update(scalar, "o")(state, POINTS, KEY)
     with pytest.raises(InputError, match="begins with"):
         make_train_step(game, schedule=(Move(objective="o", fresh=False),))

@@ -5,7 +5,7 @@ import numpy as np
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig
 from jaxgan.cli.experiment import load_data
-from jaxgan.data import DataSet, ImageSet
+from jaxgan.data import ImageDataSet, ImageSet
 from jaxgan.data.size import as_pair, parse_size
 
 _KNOWN = {
@@ -17,7 +17,7 @@ _KNOWN = {
 _CLASSES = tuple("0123456789")
 
 
-def data_set(config: TrainConfig) -> DataSet:
+def data_set(config: TrainConfig) -> ImageDataSet:
     """Returns the config's data set, as far as a train step's shapes depend on it.
 
     The named sets are known, and are here all zeros that take no memory; others are
@@ -39,7 +39,7 @@ def data_set(config: TrainConfig) -> DataSet:
     images = np.broadcast_to(np.zeros((), np.uint8), shape)
     labels = np.broadcast_to(np.zeros((), np.int32), count)
     train = ImageSet(images, labels, _CLASSES)
-    return DataSet(config.dataset, train, train)
+    return ImageDataSet(config.dataset, train, train)
 
 
 def _size(config: TrainConfig) -> tuple[int, int]:

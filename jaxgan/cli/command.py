@@ -81,7 +81,7 @@ def guarded(action: Callable[[], Any]) -> Any:
         _exit(f"\n{stop}", EXIT_SIGNAL + stop.signal)
     except KeyboardInterrupt:
         _exit(
-            "\ninterrupted; the same command continues from the last checkpoint.",
+            "\ninterrupted; the same command continues from what was saved.",
             EXIT_SIGNAL + signal.SIGINT,
         )
 

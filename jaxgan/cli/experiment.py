@@ -20,8 +20,7 @@ from jaxgan.cli import command, summary
 from jaxgan.cli import workdir as directory
 from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
 from jaxgan.cli.load import restore_from
-from jaxgan.data import DataSet
-from jaxgan.data.images import parse_size
+from jaxgan.data import DataSet, ImageDataSet, parse_size
 from jaxgan.environment import repeatable_on_gpus
 from jaxgan.evaluation import Evaluator
 from jaxgan.files import write_json
@@ -120,7 +119,7 @@ def run(
         directory.check_shared(path)
         finished = directory.is_finished(result, config)
         if not finished:
-            if config.from_run is not None:
+            if config.from_run is not None and not _has_checkpoint(path):
                 state = restore_from(config.from_run, state)
             judges = _judges(config, evaluators, path)
             others = _hooks(config, path)
@@ -152,7 +151,7 @@ def run(
     return result
 
 
-def load_data(config: TrainConfig) -> DataSet:
+def load_data(config: TrainConfig) -> ImageDataSet:
     """Returns the data set that the settings name."""
     resolution = config.resolution
     if isinstance(resolution, str):
@@ -165,6 +164,11 @@ def load_data(config: TrainConfig) -> DataSet:
         crop=config.crop,
         channels=config.channels,
     )
+
+
+def _has_checkpoint(path: Path) -> bool:
+    """Returns whether the run continues: the run that it came from may be gone."""
+    return any(each.name.isdecimal() for each in path.glob("checkpoints/*"))
 
 
 def _judges(
@@ -200,7 +204,7 @@ def _result(
     return {
         "steps": int(state.rounds),
         "images": int(state.images),
-        "seconds": next(row["seconds"] for row in reversed(rows) if "seconds" in row),
+        "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
         "evaluation": judged,
         "warnings": collapse.history(game, signs, config.steps),
         **({} if judges.best is None else {"best": judges.best}),

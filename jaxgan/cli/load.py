@@ -53,7 +53,7 @@ class LoadedRun:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What result.json holds; None while the run is going."""
+        """The content of result.json; None while the run is going."""
         path = self.folder / "result.json"
         return json.loads(path.read_text()) if path.exists() else None
 
@@ -139,7 +139,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         record = json.loads(path.read_text())
-        record["config"], record["data"]["columns"]
+        _ = record["config"], record["data"]["columns"], record["made_by"]["module"]
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no run: there is no config.json. Give the folder that "
@@ -169,11 +169,11 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
             f"The run's game is made by {name}, which cannot be imported: {error}. "
             f"{advice}"
         ) from error
-    config_class = getattr(module, made_by["config_class"], None)
+    config_class: Any = getattr(module, made_by["config_class"], None)
     make_game = getattr(module, made_by["make_game"], None)
     # The record only chooses among an experiment's own: it must not call anything else.
     is_config = isinstance(config_class, type) and issubclass(config_class, TrainConfig)
-    if not (is_config and isinstance(make_game, FunctionType)):
+    if not is_config or not isinstance(make_game, FunctionType):
         raise InputError(
             f"{name} has no {made_by['config_class']} and {made_by['make_game']} that "
             f"make a game, as config.json says. {advice}"
@@ -221,14 +221,12 @@ class _RecordedSet:
 
     def load(self) -> Any:
         """Returns the set itself, by the settings of the run."""
-        from jaxgan.data.images import parse_size
-
         config = self._record["config"]
         size = config["resolution"]
         return jaxgan.data.load(
             config["dataset"],
             data_dir=self._record["data_dir"],
-            resolution=parse_size(size) if isinstance(size, str) else size,
+            resolution=jaxgan.data.parse_size(size) if isinstance(size, str) else size,
             crop=config["crop"],
             channels=config["channels"],
         )

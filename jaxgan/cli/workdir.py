@@ -120,7 +120,7 @@ def _check_same(ours: dict[str, Any], path: Path) -> None:
 
 
 def _comparable(record: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal for one run to continue another."""
+    """The fields that must be equal for one run to continue another."""
     names = ("experiment", "data_fingerprint")
     flags = {**FLAGS, **record.get("flags", {})}
     config = {k: v for k, v in record["config"].items() if k not in MAY_CHANGE}

@@ -61,7 +61,7 @@ def check_reachable(name: str, urls: Sequence[str], manual_dir: Path | None) -> 
 def download_error(
     name: str, urls: Sequence[str], manual_dir: Path | None, error: Exception
 ) -> InputError:
-    """What to do where the files at ``urls`` cannot be downloaded."""
+    """Error for files at ``urls`` that cannot be downloaded, with what to do."""
     lacks = "" if manual_dir is None else f" (--manual-dir {manual_dir} lacks them)"
     listed = "\n".join(f"  {url}" for url in urls)
     return InputError(
@@ -72,7 +72,7 @@ def download_error(
 
 
 def checksum_error(name: str, error: Exception) -> InputError:
-    """What to do where a file is not the one that was published."""
+    """Error for a file that is not the one published, with what to do."""
     found = str(error).split("\nTo debug")[0]  # tfds's advice is for its developers
     return InputError(
         f"A file of {name} is not the one expected. {found}\n"

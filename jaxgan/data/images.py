@@ -10,7 +10,6 @@ from PIL import Image, ImageOps
 
 from jaxgan.checks import InputError
 from jaxgan.data.size import Size, as_pair
-from jaxgan.data.size import parse_size as parse_size
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 
@@ -28,7 +27,7 @@ def _unreadable(name: str, error: BaseException) -> InputError:
 
 
 def is_gray(file: pathlib.Path) -> bool:
-    """Whether the file's header says grayscale; colours are not looked at.
+    """Returns whether a file's header says grayscale; its pixels are not read.
 
     Raises:
         InputError: the header is not that of a PNG, JPEG or WebP file.

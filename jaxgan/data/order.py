@@ -1,4 +1,4 @@
-"""Which examples step t holds: a pure function of (seed, t), so nothing is remembered.
+"""The examples of step t: a pure function of (seed, t), so nothing is remembered.
 
 The examples form one endless line of epochs, each a permutation of all of them, and
 step t takes its ``d_steps * batch_size`` places from that line. Batches run across the

@@ -1,4 +1,4 @@
-"""What our tfds builders share: labelled images, written as PNG in the given order."""
+"""Base of our tfds builders: labelled images, written as PNG in the given order."""
 
 import io
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a reader of files or records hands to the cache: names and encoded images."""
+"""Sources of a cache: names and encoded images, from files or records."""
 
 import dataclasses
 import io

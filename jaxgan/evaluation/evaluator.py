@@ -1,4 +1,4 @@
-"""What an evaluator is, and several of them as one."""
+"""The type of an evaluator, and several of them called as one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jaxgan import keys, processes, show
+from jaxgan import keys, processes
 from jaxgan.files import write_atomically
 from jaxgan.hooks.base import Hook, Run
 
@@ -30,6 +30,8 @@ class Samples(Hook):
             self.act(run)
 
     def act(self, run: Run) -> None:
+        from jaxgan import show  # brings Pillow, which a loop without pictures spares
+
         make = run.game.show or show.suggested(run.game, self._data)
         picture = make(run.sampler, self._data, keys.stream(run.key, "grid", 0))
         if processes.is_first():

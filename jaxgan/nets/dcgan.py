@@ -52,7 +52,7 @@ def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
 
 
 def _times(side: int) -> int:
-    """How often 4 or 7 pixels are doubled to make ``side``; 0 if they never do."""
+    """Doublings that make ``side`` of 4 or 7 pixels; 0 if none do."""
     for base in _BASES:
         times = (side // base).bit_length() - 1
         if times >= 1 and base << times == side:

@@ -1,4 +1,4 @@
-"""Densities we know: what the players would do at their best, computed exactly."""
+"""Theory on known densities: optimal players, divergences and distances, exactly."""
 
 from jaxgan.theory import (
     densities,

@@ -27,7 +27,7 @@ _REACH = 10.0  # standard deviations; the mass outside is 1e-23
 
 
 class Extent(NamedTuple):
-    """Where a density lives: boxes that hold all its mass but 1e-20.
+    """Boxes that hold all mass of a density but 1e-20.
 
     Attributes:
         low: the boxes' lower corners, shape [k d].
@@ -42,7 +42,7 @@ class Extent(NamedTuple):
 
 @runtime_checkable
 class Density(Protocol):
-    """What the rest of the theory asks of a density."""
+    """Protocol of a density, as the rest of the theory uses it."""
 
     def sample(self, key: Key, n: int) -> Float[Array, "n d"]:
         """Independent points."""
@@ -84,7 +84,7 @@ class GaussianMixture:
 
     @jax.jit
     def joint_log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n k"]:
-        """log(w_k N(x; m_k, L_k L_k^T)); its softmax says whose point x is."""
+        """log(w_k N(x; m_k, L_k L_k^T)); its softmax is the posterior over k."""
         log_weights, means, scales = _promoted(x, self)
         d = means.shape[1]
         eye = jnp.eye(d, dtype=scales.dtype)
@@ -133,9 +133,9 @@ def mixture(
     Args:
         means: shape [k d].
         std: standard deviation in every direction, one for all or shape [k].
-        covariances: in its place, the full ones, shape [k d d].
-        weights: shape [k], proportional to the weights of the components; equal ones
-            by default.
+        covariances: instead of std, the full ones, shape [k d d].
+        weights: shape [k], proportional to the weights of the components; equal by
+            default.
 
     Raises:
         ValueError: on shapes that do not fit, a covariance that is not positive
@@ -188,7 +188,7 @@ def gaussian(mean: Any, *, std: Any = None, covariance: Any = None) -> GaussianM
     Args:
         mean: shape [d].
         std: standard deviation in every direction.
-        covariance: in its place, the full one, shape [d d].
+        covariance: instead of std, the full one, shape [d d].
 
     Raises:
         ValueError: as `mixture`.
@@ -202,10 +202,10 @@ def ring(modes: int = 8, *, radius: float = 2.0, std: float = 0.02) -> GaussianM
 
     The defaults are those of Metz et al. 2016, appendix A. Others take radius 1 and std
     0.01 (the published code of Lin et al. 2018). Code that spaces the angles by
-    ``linspace(0, 2 pi, 8)`` puts two modes on one spot, and has seven.
+    ``linspace(0, 2 pi, 8)`` puts two modes at one point, and has seven.
 
     Args:
-        modes: how many.
+        modes: their number.
         radius: of the circle.
         std: of each Gaussian, in both directions.
 
@@ -223,7 +223,7 @@ def grid(side: int = 5, *, spacing: float = 2.0, std: float = 0.05) -> GaussianM
     of Gulrajani et al. 2017 divides the same points by 2.828, their standard deviation.
 
     Args:
-        side: how many along each axis.
+        side: number of modes along each axis.
         spacing: between neighbouring means.
         std: of each Gaussian, in both directions.
 
@@ -289,7 +289,7 @@ def uniform(low: Sequence[float], high: Sequence[float]) -> Uniform:
 
 
 def _promoted(x: Any, density: Any) -> list[Any]:
-    """A density's parameters in the dtype that points x ask for."""
+    """A density's parameters in the dtype that points x promote them to."""
     parameters = jax.tree.leaves(density)
     dtype = jnp.result_type(x, *parameters)
     return [jnp.asarray(a, dtype) for a in parameters]

@@ -1,10 +1,10 @@
-"""Mixtures of Gaussians fitted to a density by KL, one way and the other.
+"""Mixtures of Gaussians fitted to a density by forward or by reverse KL.
 
-Maximum likelihood is minimum KL: E_p[log q] = -KL(p || q) - H(p), and H(p) is not q's.
-So one function, the EM algorithm on weighted points, does both: on samples it maximises
-their likelihood; on the nodes of a quadrature, weighted by p, it minimises KL(p || q),
-and q covers every mode of p. The reverse, KL(q || p), punishes q for mass where p has
-none, and seeks one mode. All of it runs in float64.
+Maximum likelihood is minimum KL: E_p[log q] = -KL(p || q) - H(p), and H(p) does not
+depend on q. So one function, the EM algorithm on weighted points, does both: on samples
+it maximises their likelihood; on the nodes of a quadrature, weighted by p, it minimises
+KL(p || q), and q covers every mode of p. The reverse, KL(q || p), punishes q for mass
+where p has none, and seeks one mode. All of it runs in float64.
 
 Example:
     >>> from jaxgan.theory import densities
@@ -34,7 +34,7 @@ from jaxgan.theory.densities import Density, GaussianMixture, Points
 from jaxgan.theory.quadrature import Nodes
 
 # Cells of four nodes along each axis of a component, by dimension. log p has a ridge
-# between its modes: fewer nodes would let q settle where it falls between two of them.
+# between its modes: with fewer nodes q could settle where the ridge lies between two.
 _CELLS = {1: 256, 2: 24}
 _REACH = 9.0  # standard deviations of q
 
@@ -53,14 +53,14 @@ def maximum_likelihood(
 
     Args:
         points: the sample.
-        start: says how many components, and where they begin.
+        start: the initial mixture, which fixes the number of components.
         weights: proportional to each point's weight; equal by default.
         tolerance: stop when a step raises the mean log-likelihood by less.
         max_steps: of EM.
 
     Raises:
-        RuntimeError: after max_steps, or where a component loses its points or shrinks
-            to one of them, and so the likelihood grows without bound.
+        RuntimeError: after max_steps, or if a component loses its points or shrinks
+            to one of them, so that the likelihood grows without bound.
 
     References:
         Dempster, Laird & Rubin 1977, "Maximum likelihood from incomplete data via the
@@ -76,12 +76,12 @@ def maximum_likelihood(
     if not math.isfinite(gain):
         raise RuntimeError(
             f"After {steps} steps of EM a component has no points, or only one. Start "
-            "it elsewhere, or use fewer components."
+            "it at another point, or use fewer components."
         )
     if gain >= tolerance:
         raise RuntimeError(
-            f"EM still gains {gain:.2g} a step after {max_steps}, which is not below "
-            f"{tolerance:g}. Raise max_steps or tolerance."
+            f"EM still gains {gain:.2g} per step after {max_steps} steps, which is not "
+            f"below {tolerance:g}. Raise max_steps or tolerance."
         )
     return _in_default_precision(mixture)
 
@@ -94,14 +94,14 @@ def minimum_kl(
     tolerance: float = 1e-10,
     max_steps: int = 10_000,
 ) -> GaussianMixture:
-    """The mixture q next to p in KL(p || q): it covers every mode.
+    """The mixture q closest to p in KL(p || q): it covers every mode.
 
-    It is `maximum_likelihood` on a sample of p without end. One Gaussian gets exactly
+    It is `maximum_likelihood` on an infinite sample of p. One Gaussian gets exactly
     p's mean and covariance.
 
     Args:
         p: a density in one or two dimensions.
-        start: says how many components, and where they begin.
+        start: the initial mixture, which fixes the number of components.
         nodes: where to evaluate p; by default `quadrature.cover(p)`.
         tolerance: stop when a step lowers KL by less.
         max_steps: of EM.
@@ -124,7 +124,7 @@ def minimum_kl(
 def minimum_reverse_kl(
     p: Density, start: GaussianMixture, *, max_steps: int = 1000
 ) -> GaussianMixture:
-    """The mixture q next to p in KL(q || p), from a start: it seeks a mode.
+    """The mixture q closest to p in KL(q || p), from a start: it seeks a mode.
 
     The nodes of the quadrature move with each component of q, so that it cannot escape
     them. They resolve features of p down to a tenth of q's width in 1-D, and a third in
@@ -133,8 +133,8 @@ def minimum_reverse_kl(
     Args:
         p: a density in one or two dimensions, above zero wherever q reaches: a Gaussian
             has no finite KL to a bounded support.
-        start: says how many components, and where they begin; which mode is found
-            depends on it.
+        start: the initial mixture, which fixes the number of components; the mode that
+            is found depends on it.
         max_steps: of L-BFGS.
 
     Raises:

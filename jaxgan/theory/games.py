@@ -43,7 +43,7 @@ Point: TypeAlias = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Game:
-    """What each player minimises.
+    """The losses of the two players.
 
     Attributes:
         g_loss: ``(g, d) -> scalar``, the generator's.
@@ -106,7 +106,7 @@ def dirac_gan(*, gamma: Scalar = 0.0) -> Game:
 
 
 def field(game: Game, point: Point) -> Point:
-    """v(x): where each player's own gradient descent would go."""
+    """v(x): the direction of each player's own gradient descent."""
     downhill = lambda loss, player: jax.grad(loss, argnums=player)(*point)
     gradients = downhill(game.g_loss, 0), downhill(game.d_loss, 1)
     return jax.tree.map(jnp.negative, gradients)
@@ -132,7 +132,7 @@ def alternating(game: Game, *, rate: Scalar) -> Method:
 
 
 def extragradient(game: Game, *, rate: Scalar) -> Method:
-    """Moves to x + rate v(x + rate v(x)): the field is read where the step would lead.
+    """Moves to x + rate v(x + rate v(x)): the field is taken one step ahead.
 
     References:
         Korpelevich 1976; for GANs Gidel et al. 2019, arXiv:1802.10551.
@@ -146,7 +146,7 @@ def extragradient(game: Game, *, rate: Scalar) -> Method:
 
 
 def consensus(game: Game, *, rate: Scalar, weight: Scalar) -> Method:
-    """Moves to x + rate (v(x) - weight grad 1/2 |v(x)|^2): both seek a small v, too.
+    """Moves to x + rate (v(x) - weight grad 1/2 |v(x)|^2): both also reduce |v|.
 
     The gradient is v'(x)^T v(x), one vector-Jacobian product.
 
@@ -163,7 +163,7 @@ def consensus(game: Game, *, rate: Scalar, weight: Scalar) -> Method:
 
 
 def optimistic(game: Game, *, rate: Scalar) -> Method:
-    """Moves to x + 2 rate v(x) - rate v(x before): the field's change goes on.
+    """Moves to x + 2 rate v(x) - rate v(x before): the field is extrapolated.
 
     The memory is the last field; the first step, which has none, is simultaneous.
 

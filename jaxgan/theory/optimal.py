@@ -1,4 +1,4 @@
-"""What the players reach at their best when both densities are known.
+"""Optimal players, and the divergences they reach, when both densities are known.
 
 For data p and generator q, the discriminator that maximises
 
@@ -54,7 +54,7 @@ def logit(p: Density, q: Density, x: Float[Points, "*n d"]) -> Float[Array, "*n"
     """The logit of the optimal discriminator, log(p/q).
 
     It is ±inf where one density vanishes, and 0 where both do: there any value is
-    optimal, and 0 says that D cannot tell.
+    optimal, and 0 is a D of 1/2.
     """
     log_p, log_q = p.log_density(x), q.log_density(x)
     neither = jnp.isneginf(log_p) & jnp.isneginf(log_q)
@@ -89,15 +89,16 @@ def divergence(
     disjoint supports give what they should: inf for `kl`, log 2 for `jensen_shannon`, 1
     for `total_variation`. Total variation has kinks where p = q, which cost the
     quadrature digits: about eight are right in 1-D, three in 2-D. Divergences that
-    square the ratio may live outside of both extents, where neither density has mass
-    but p²/q has; give nodes that reach there. For them a ratio above 1e150 is infinite.
+    square the ratio may have mass outside of both extents, where p²/q is large though
+    neither density is; give nodes that reach there. For them a ratio above 1e150 is
+    infinite.
 
     Args:
         f: one of `jaxgan.divergences`.
         p: the data's density.
         q: the generator's.
         nodes: where to evaluate; by default `quadrature.cover(p, q)`.
-        tolerance: how far from 1 the mass on the nodes may be.
+        tolerance: greatest deviation from 1 of the mass on the nodes.
 
     Raises:
         ValueError: if the nodes miss a part of p or q.
@@ -131,7 +132,7 @@ def value(
         logit: the discriminator's logit, ``[n d] -> [n]``; by default D*'s, and then
             this is 2 JSD(p || q) - 2 log 2.
         nodes: where to evaluate; by default `quadrature.cover(p, q)`.
-        tolerance: how far from 1 the mass on the nodes may be.
+        tolerance: greatest deviation from 1 of the mass on the nodes.
 
     Raises:
         ValueError: if the nodes miss a part of p or q.
@@ -168,7 +169,7 @@ def bound(
         q: the generator's.
         critic: T, ``[n d] -> [n]``, with values in the domain of f*.
         nodes: where to evaluate; by default `quadrature.cover(p, q)`.
-        tolerance: how far from 1 the mass on the nodes may be.
+        tolerance: greatest deviation from 1 of the mass on the nodes.
 
     Raises:
         ValueError: if the nodes miss a part of p or q.
@@ -206,7 +207,7 @@ def _integrand(f: Divergence, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarra
 
 @partial(jax.jit, static_argnums=0)
 def _share(f: Divergence, log_u: Any) -> Any:
-    """f(u)/u where u > 1, else f(u): what to multiply p by, or q."""
+    """f(u)/u where u > 1, else f(u): the factor of p, or of q."""
     u = jnp.exp(jnp.where(log_u > _LOG_INFINITE, jnp.inf, log_u))
     # f(u)/u tends to f'(u) as u grows.
     slope = jnp.where(jnp.isinf(u), f.optimal_critic(u), f.f(u) / u)

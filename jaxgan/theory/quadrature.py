@@ -2,7 +2,7 @@
 
 The densities are evaluated by JAX with 64-bit arrays enabled and summed by NumPy, so
 the parameters' own rounding is the only float32 in a result. The nodes cover the
-densities' extent, or what the user says; mass that they miss is an error, not a smaller
+densities' extent, or the user's box; mass that they miss is an error, not a smaller
 integral.
 """
 
@@ -90,7 +90,7 @@ def evaluate(
     """A function [n ...] -> [n] of rows, by JAX in float64, block by block.
 
     Args:
-        function: a JAX function of each row by itself; better a compiled one.
+        function: a JAX function of each row by itself; faster if compiled.
         x: one row or more.
     """
     padding = np.repeat(x[:1], -len(x) % _BLOCK, axis=0)
@@ -114,8 +114,8 @@ def log_density(
         what = f"{1 - mass:.2g} is missing" if mass < 1 else f"{mass - 1:.2g} too much"
         raise ValueError(
             f"{name} has mass {mass:.6g} on the nodes, {what}; expected 1 within "
-            f"{tolerance:g}. Give nodes that reach further or lie closer, as "
-            "quadrature.box(low, high, cells=...) makes them."
+            f"{tolerance:g}. Give nodes that reach further or lie closer: "
+            "quadrature.box(low, high, cells=...)."
         )
     return values
 
@@ -123,7 +123,7 @@ def log_density(
 def _cells(low: np.ndarray, high: np.ndarray, width: np.ndarray) -> np.ndarray:
     """The edges of cells on an axis: as narrow as the finest box that they lie in."""
     sides = np.unique(np.concatenate([low, high]))
-    # Sides apart by the rounding of float32 are one.
+    # Sides that differ by the rounding of float32 count as one.
     close = np.diff(sides) < 1e-6 * (sides[-1] - sides[0])
     sides = sides[np.concatenate([[True], ~close])]
     middle = (sides[:-1] + sides[1:])[:, None] / 2

@@ -58,7 +58,7 @@ class Tabulated:
 
         def at(point):
             inside = ((self.low <= point) & (point <= self.high)).all()
-            # A point inside stands in for the others: log_f may be undefined there.
+            # Points outside are replaced: log_f may be undefined there.
             safe = jnp.where(inside, point, (self.low + self.high) / 2)
             return jnp.where(inside, self.log_f(safe) - self.log_normaliser, -jnp.inf)
 

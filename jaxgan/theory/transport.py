@@ -29,13 +29,13 @@ def wasserstein_1d(
     y_weights: Float[Points, " m"] | None = None,
     order: float = 1.0,
 ) -> float:
-    """The Wasserstein distance on a line, exactly: quantile moves to quantile.
+    """The exact Wasserstein distance on a line, by the quantile functions.
 
     W_r = (integral over u in [0, 1] of |F^-1(u) - G^-1(u)|^r)^(1/r).
 
     Args:
         x: points.
-        y: other points, as many or not.
+        y: other points, of any number.
         x_weights: proportional to the mass of each; equal by default.
         y_weights: the same of y.
         order: r, at least 1.
@@ -71,7 +71,7 @@ def wasserstein_of_densities(
 ) -> float:
     """The Wasserstein distance of two densities on a line.
 
-    Each density is gathered in the nodes of a quadrature, so the result is right to
+    Each density is concentrated on the nodes of a quadrature, so the result is right to
     within the nodes' spacing.
 
     Args:
@@ -79,7 +79,7 @@ def wasserstein_of_densities(
         q: another.
         order: at least 1.
         nodes: where to evaluate; by default `quadrature.cover(p, q)`.
-        tolerance: how far from 1 the mass on the nodes may be.
+        tolerance: greatest deviation from 1 of the mass on the nodes.
 
     Raises:
         ValueError: in two dimensions (sample, and use `earth_mover`), or if the nodes
@@ -105,10 +105,10 @@ def wasserstein_of_densities(
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A moving plan.
+    """A transport plan.
 
     Attributes:
-        distance: what it costs, as a distance: E[|x - y|^r]^(1/r).
+        distance: its cost, as a distance: E[|x - y|^r]^(1/r).
         matrix: the mass that goes from x_i to y_j; it sums to 1.
     """
 
@@ -116,7 +116,7 @@ class Plan:
     matrix: Float[np.ndarray, "n m"]
 
     def moves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The arrows to draw: from which x, to which y, and how much, each [s]."""
+        """The moves of mass: indices in x, indices in y, and masses, each [s]."""
         i, j = np.nonzero(self.matrix)
         return i, j, self.matrix[i, j]
 
@@ -129,7 +129,7 @@ def earth_mover(
     y_weights: Float[Points, " m"] | None = None,
     order: float = 1.0,
 ) -> Plan:
-    """The exact Wasserstein distance of two clouds of points, and the plan that has it.
+    """The exact Wasserstein distance of two clouds of points, and its plan.
 
     Equal numbers of equal masses are an assignment problem, for some thousands of
     points; anything else is a linear program of n m unknowns, for some hundreds.
@@ -195,7 +195,7 @@ def sinkhorn(
         max_iterations: of Sinkhorn's algorithm.
 
     Raises:
-        ImportError: where ott-jax is missing.
+        ImportError: if ott-jax is missing.
         RuntimeError: if the iterations do not converge.
         ValueError: on an order below 1, or weights that are not masses.
 
@@ -233,8 +233,8 @@ def _ott() -> tuple[Any, Any, Any]:
         from ott.solvers import linear  # pyright: ignore
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "sinkhorn needs ott-jax; install it with pip install 'jaxgan[ot]'. Small "
-            "clouds need no more than earth_mover.",
+            "sinkhorn needs ott-jax; install it with pip install 'jaxgan[ot]', or use "
+            "earth_mover for small clouds.",
             name=error.name,
         ) from error
     return costs, pointcloud, linear
@@ -258,11 +258,11 @@ def _masses(weights: Any, count: int) -> np.ndarray:
 
 
 def _levels(points: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted points, and the mass up to and with each."""
+    """Sorted points, and the cumulative mass at each, itself included."""
     masses = _masses(weights, len(points))
     order = np.argsort(points)
     levels = np.cumsum(masses[order])
-    levels[-1] = 1.0  # so that both sides end alike, whatever the rounding
+    levels[-1] = 1.0  # so that both sides end at the same level despite rounding
     return points[order], np.minimum(levels, 1.0)
 
 

@@ -19,7 +19,7 @@ def source(finished):
 
 
 @pytest.fixture
-def config(config, source, tmp_path):
+def begun(config, source, tmp_path):
     """30 steps more, by a tenth of the learning rate."""
     return dataclasses.replace(
         config,
@@ -30,41 +30,39 @@ def config(config, source, tmp_path):
     )
 
 
-def test_a_new_run_counts_on_from_the_step(config, source):
+def test_a_new_run_counts_on_from_the_step(begun, source):
     before = {path: path.stat().st_mtime_ns for path in source.rglob("*")}
-    result = run(config, mlp.make_gan)
+    result = run(begun, mlp.make_gan)
     assert (result["steps"], result["images"]) == (70, 70 * 16)
-    steps = [row["step"] for row in read_metrics(config.workdir)]
+    steps = [row["step"] for row in read_metrics(begun.workdir)]
     assert steps == [50, 60, 70]
     assert before == {path: path.stat().st_mtime_ns for path in source.rglob("*")}
 
 
 @pytest.mark.digest
-def test_the_same_settings_play_what_the_run_would_have_played(
-    config, finished, tmp_path
-):
-    config = dataclasses.replace(config, steps=50, learning_rate=None)
-    assert run(config, mlp.make_gan)["digest"] == finished[1]["digest"]
+def test_the_same_settings_play_what_the_run_would_have_played(begun, finished):
+    begun = dataclasses.replace(begun, steps=50, learning_rate=None)
+    assert run(begun, mlp.make_gan)["digest"] == finished[1]["digest"]
 
 
 @pytest.mark.digest
 @pytest.mark.parametrize("at", [50, 70], ids=["no checkpoint yet", "from its own"])
-def test_the_same_command_continues_to_the_same_digest(config, tmp_path, at):
-    whole = dataclasses.replace(config, workdir=tmp_path / "whole")
+def test_the_same_command_continues_to_the_same_digest(begun, tmp_path, at):
+    whole = dataclasses.replace(begun, workdir=tmp_path / "whole")
     expected = run(whole, mlp.make_gan)
-    interrupted(run, config, mlp.make_gan, at=at)
-    assert run(config, mlp.make_gan)["digest"] == expected["digest"]
-    assert without_times(read_metrics(config.workdir)) == without_times(
+    interrupted(run, begun, mlp.make_gan, at=at)
+    assert run(begun, mlp.make_gan)["digest"] == expected["digest"]
+    assert without_times(read_metrics(begun.workdir)) == without_times(
         read_metrics(whole.workdir)
     )
 
 
 @pytest.mark.digest
 def test_once_it_has_checkpoints_it_does_not_need_the_other_run(
-    config, source, tmp_path
+    begun, source, tmp_path
 ):
     shutil.copytree(source, tmp_path / "source")
-    given = dataclasses.replace(config, from_run=str(tmp_path / "source"))
+    given = dataclasses.replace(begun, from_run=str(tmp_path / "source"))
     whole = dataclasses.replace(given, workdir=tmp_path / "whole")
     expected = run(whole, mlp.make_gan)
     interrupted(run, given, mlp.make_gan, at=70)
@@ -72,10 +70,10 @@ def test_once_it_has_checkpoints_it_does_not_need_the_other_run(
     assert run(given, mlp.make_gan)["digest"] == expected["digest"]
 
 
-def test_without_a_step_it_begins_with_the_newest(config, source):
-    config = dataclasses.replace(config, from_run=str(source), steps=55)
-    run(config, mlp.make_gan)
-    assert [row["step"] for row in read_metrics(config.workdir)] == [55]
+def test_without_a_step_it_begins_with_the_newest(begun, source):
+    begun = dataclasses.replace(begun, from_run=str(source), steps=55)
+    run(begun, mlp.make_gan)
+    assert [row["step"] for row in read_metrics(begun.workdir)] == [55]
 
 
 @pytest.mark.parametrize(
@@ -88,15 +86,15 @@ def test_without_a_step_it_begins_with_the_newest(config, source):
     ],
     ids=["no such step", "no run", "another network", "too few steps"],
 )
-def test_what_cannot_be_begun_with_is_refused(config, source, changes, words):
+def test_what_cannot_be_begun_with_is_refused(begun, source, changes, words):
     fill = lambda v: v.format(source=source) if isinstance(v, str) else v
     changes = {name: fill(value) for name, value in changes.items()}
     with pytest.raises(jaxgan.InputError, match=words):
-        run(dataclasses.replace(config, **changes), mlp.make_gan)
-    assert not (config.workdir / "result.json").exists()
+        run(dataclasses.replace(begun, **changes), mlp.make_gan)
+    assert not (begun.workdir / "result.json").exists()
 
 
-def test_a_run_begun_at_its_last_step_is_finished_at_once(config):
-    result = run(dataclasses.replace(config, steps=40), mlp.make_gan)
+def test_a_run_begun_at_its_last_step_is_finished_at_once(begun):
+    result = run(dataclasses.replace(begun, steps=40), mlp.make_gan)
     assert result["steps"] == 40
     assert result["evaluation"]

@@ -10,9 +10,8 @@ from PIL import Image
 
 import jaxgan
 from experiments import mlp
-from jaxgan.cli import load_run, run
+from jaxgan.cli import run
 from jaxgan.hooks import read_metrics
-from tests import games
 from tests.cli.interrupt import interrupted, without_times
 
 
@@ -86,11 +85,14 @@ def test_cadences_and_the_cache_may_change(finished, stopped):
 
 
 def test_microbatches_may_change(finished, stopped):
-    """Their sums are taken in another order."""
-    run(dataclasses.replace(stopped, microbatches=2), mlp.make_gan)
-    ours, whole = load_run(stopped.workdir), load_run(finished[0])
-    assert ours.step == whole.step == 50
-    games.assert_close(ours.state, whole.state, rtol=1e-3, atol=1e-4)
+    """Their sums are taken in another order: the game is the same up to rounding."""
+    result = run(dataclasses.replace(stopped, microbatches=2), mlp.make_gan)
+    assert result["steps"] == 50
+    ours, whole = map(read_metrics, (stopped.workdir, finished[0]))
+    assert [row["step"] for row in ours] == [row["step"] for row in whole]
+    for row, expected in zip(ours, whole, strict=True):
+        for name in ("d_loss", "g_loss", "d_grad_norm", "distance_ratio"):
+            np.testing.assert_allclose(row[name], expected[name], rtol=1e-3)
 
 
 @pytest.mark.digest

@@ -57,7 +57,7 @@ def test_refuses_logits_and_too_many_splits(key):
     with pytest.raises(ValueError, match="10 splits of two or more from 8"):
         _score(np.full((8, 2), 0.5), key)
     with pytest.raises(ValueError, match=r"\(40, 2, 2\)"):
-        _score(np.full((40, 2, 2), 0.25), key)
+        inception._checked(np.full((40, 2, 2), 0.25), 10)
 
 
 def test_agrees_with_torch_fidelity(key, torch_fidelity):

@@ -1,0 +1,172 @@
+"""The collapse monitor: what it warns of, when, and what is told of a whole run."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import pytest
+
+import jaxgan
+from jaxgan import hooks, losses
+from jaxgan.hooks import collapse
+from jaxgan.hooks.base import Run
+from tests import games
+from tests.test_fit import KEY, points, ring
+
+STEPS, EVERY = 6_000, 100
+GOOD = {"distance_ratio": 1.0, "duplicates": 0.01}
+BAD = {"distance_ratio": 0.1, "duplicates": 0.01}
+TWINS = {"distance_ratio": 1.0, "duplicates": 0.9}
+
+
+def _lines(sign_at, *, every=EVERY, gap=1.0):
+    """The lines of a run of 6,000 steps, whose signs are ``sign_at(step)``."""
+    return [
+        {"step": step, "d_real_logit": gap, "d_fake_logit": 0.0, **sign_at(step)}
+        for step in range(every, STEPS + 1, every)
+    ]
+
+
+def _warned(lines, game=None) -> list[int]:
+    """The steps after whose line there is a warning."""
+    game = games.mlp() if game is None else game
+    return [
+        line["step"]
+        for number, line in enumerate(lines, 1)
+        if collapse.lasting(game, lines[:number], STEPS)
+    ]
+
+
+def test_a_sign_is_a_warning_once_it_has_lasted_for_a_tenth_of_the_run():
+    lines = _lines(lambda step: BAD if 2_100 <= step <= 3_500 else GOOD)
+    assert _warned(lines) == list(range(2_700, 3_501, EVERY))
+
+
+@pytest.mark.parametrize(
+    ("every", "first"),
+    [(1_000, 4_000), (400, 2_800), (50, 2_600)],
+)
+def test_a_sign_must_be_in_three_lines_at_least(every, first):
+    """Of lines every 400 the last three span 800 steps, of those every 50 more do."""
+    assert (
+        _warned(_lines(lambda s: BAD if s >= 2_000 else GOOD, every=every))[0] == first
+    )
+
+
+def test_the_first_tenth_is_not_judged():
+    assert _warned(_lines(lambda step: BAD))[0] == 600 + 600
+    assert _warned(_lines(lambda step: BAD if step <= 1_100 else GOOD)) == []
+
+
+def test_early_twins_that_go_away_are_no_warning():
+    """The digits' own beginning: all samples are twins for the first 600 steps."""
+    falling = {700: 0.5, 800: 0.15}
+    share = lambda step: 1.0 if step <= 600 else falling.get(step, 0.02)
+    lines = _lines(lambda step: {**GOOD, "duplicates": share(step)})
+    assert _warned(lines) == []
+    assert collapse.history(games.mlp(), lines, STEPS) == {}
+
+
+def test_one_good_line_ends_it():
+    lines = _lines(lambda step: GOOD if step % 600 == 0 else BAD)
+    assert _warned(lines) == []
+
+
+def test_two_different_signs_are_no_lasting_one():
+    lines = _lines(lambda step: BAD if step % 200 else TWINS)
+    assert _warned(lines) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "kinds"),
+    [(losses.non_saturating, {"Discriminator ahead"}), (losses.wasserstein, set())],
+    ids=["log odds", "scores"],
+)
+def test_a_gap_counts_where_logits_are_log_odds(loss, kinds):
+    lines = _lines(lambda step: GOOD, gap=50.0)
+    assert set(collapse.lasting(games.mlp(loss=loss), lines, STEPS)) == kinds
+
+
+@pytest.mark.parametrize(("last", "recovered"), [(3_500, True), (STEPS, False)])
+def test_the_history_tells_the_steps_and_whether_the_run_recovered(last, recovered):
+    lines = _lines(lambda step: BAD if 2_100 <= step <= last else GOOD)
+    found = collapse.history(games.mlp(), lines, STEPS)
+    assert list(found) == ["Collapse"]
+    entry = found["Collapse"]
+    assert (entry["from_step"], entry["to_step"]) == (2_700, last)
+    assert entry["recovered"] is recovered
+    assert "Collapse" in entry["warning"]
+
+
+def test_the_monitor_says_each_problem_once_and_a_new_one_again(capsys):
+    """It remembers only the lines that it needs, and finds what the history finds."""
+    bad = lambda step: 2_100 <= step <= 3_500 or step >= 4_500
+    lines = _lines(lambda step: BAD if bad(step) else GOOD)
+    run = Run(games.mlp(), games.init(games.mlp()), KEY, steps=STEPS)
+    monitor = hooks.CollapseMonitor()
+    for line in lines:
+        run.step = line["step"]
+        monitor.line(run, line)
+    said = capsys.readouterr().err.splitlines()
+    assert [text.split(": ")[1:3] for text in said] == [
+        ["after step 2700", "Collapse"],
+        ["after step 5100", "Collapse"],
+    ]
+    assert len(monitor.notes()["rows"]) == 7
+
+
+class Constant(nn.Module):
+    """A generator that makes one point, whatever the latent."""
+
+    @nn.compact
+    def __call__(self, z, condition=None, *, train):
+        return 0 * nn.Dense(2)(z)
+
+
+def _fit(folder, steps, *, stop_at=None):
+    class Stop(hooks.Hook):
+        every = stop_at
+
+        def act(self, run):
+            if run.step == stop_at:
+                raise KeyboardInterrupt
+
+    game, data = dataclasses.replace(ring(), generator=Constant()), points()
+    return jaxgan.fit(
+        game,
+        jaxgan.init(game, KEY, data),
+        data,
+        KEY,
+        steps=steps,
+        batch_size=8,
+        hooks=(
+            hooks.Log(folder, every=2),
+            hooks.CollapseMonitor(every=2),
+            hooks.Checkpoint(folder / "checkpoints", every=2),
+            Stop(),
+        ),
+    )
+
+
+def test_a_collapsed_run_is_warned_of_once_also_if_it_is_interrupted(tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        _fit(tmp_path, 20, stop_at=10)
+    assert capsys.readouterr().err.count("Collapse") == 1
+    _fit(tmp_path, 20)
+    assert "Collapse" not in capsys.readouterr().err
+    rows = hooks.read_metrics(tmp_path)
+    assert [row["step"] for row in rows] == list(range(2, 21, 2))
+    assert all(row["distance_ratio"] == 0 for row in rows)
+    assert all(row["duplicates"] == 1 for row in rows)
+
+
+def test_a_perfect_generator_shows_no_sign(key):
+    """Its samples are drawn as the data are: both signs are about those of the data."""
+    gan = games.points()
+    data = {"image": jax.random.normal(key, (256, 2))}
+    run = Run(gan, jaxgan.init(gan, key, data), key, steps=10, data=data)
+    monitor = hooks.CollapseMonitor(jaxgan.data.from_arrays(data))
+    monitor.begin(run)
+    signs = monitor.measure(run)
+    assert 0.9 < signs["distance_ratio"] < 1.1
+    assert signs["duplicates"] < 0.1
