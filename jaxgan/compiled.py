@@ -10,9 +10,9 @@ def keep(folder: Path) -> None:
     """Lets JAX keep what it compiles in ``folder``, and take it from there.
 
     An entry's key is made of the program, the compiler's options, the versions and the
-    device, so no other program finds it. A user's own choice of a folder
-    (``JAX_COMPILATION_CACHE_DIR``), or of none (``JAX_ENABLE_COMPILATION_CACHE=false``),
-    is kept.
+    device, so no other program finds it. A folder that the user chose
+    (``JAX_COMPILATION_CACHE_DIR``) is kept, and so is the choice of none
+    (``JAX_ENABLE_COMPILATION_CACHE=false``).
 
     Args:
         folder: made if missing; it may be deleted at any time.

@@ -160,7 +160,7 @@ squared_hellinger = Divergence(
     conjugate_activation=lambda v: jnp.exp(v) - 1,
     optimal_critic=lambda u: 1 - 1 / jnp.sqrt(u),
 )
-"""Squared Hellinger, integral of (sqrt p - sqrt q)^2, in [0, 2]. f* has domain t < 1."""
+"""Squared Hellinger, integral of (√p - √q)^2, in [0, 2]. f* has domain t < 1."""
 
 total_variation = Divergence(
     name="total_variation",

@@ -123,7 +123,7 @@ def _range_of(
     some = as_floats(jax.tree.map(lambda leaf: leaf[:few], condition))
     inputs = (draw(few), *some)
     variables = probe.random_variables(player, np.random.default_rng(0), inputs)
-    # Of unit size, a generator without bounds may stay within [-1, 1] by chance.
+    # With parameters of unit size, an unbounded one may stay in [-1, 1] by chance.
     large = jax.tree.map(lambda leaf: 10 * leaf, variables["params"])
     variables = {**variables, "params": large}
     rngs = dict.fromkeys((*player.streams, "params"), jax.random.key(0))

@@ -1,15 +1,15 @@
-"""The step on many devices. The only file that knows `pmap`.
+"""The step on many devices. The only file that uses `pmap`.
 
 A step built with ``axis_name=parallel.AXIS`` takes a device's share of the batch and
-means gradients, collections and metrics over the axis. Here the shares are cut and the
-step is mapped; the state goes in and comes out once, never with a device axis.
+averages gradients, collections and metrics over the axis. Here the batch is cut into
+shares and the step is mapped; the state never has a device axis.
 
 Draws depend on an example's global index only (`jaxgan.keys`), so one device and eight
 play the same game, up to the order in which floating-point sums are taken.
 
-An update makes one all-reduce for all that it means, and what its networks' batch norm
-needs: with g layers of it in the generator and d in the discriminator, g + 2d + 1 for a
-D-update and 2g + 2d + 1 for a G-update, once XLA has merged what can be merged.
+An update makes one all-reduce for all its means, and those of its networks' batch norm:
+with g layers of it in the generator and d in the discriminator, g + 2d + 1 for a
+D-update and 2g + 2d + 1 for a G-update, after XLA has merged them.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,14 +62,14 @@ def spread(
     batch_axis: int = 0,
     devices: Sequence[Any] | None = None,
 ) -> Callable:
-    """The step on the whole batch, shared by several devices.
+    """Maps the step over several devices, which share the batch.
 
     Args:
         step: ``(state, batch, key) -> (state, metrics)``, built with
             ``axis_name=parallel.AXIS``.
-        batch_axis: where the leaves' batch dimension is: 0, or 1 for
-            `make_train_step`'s ``[k b ...]``.
-        devices: which devices; by default all, those of other processes too.
+        batch_axis: the leaves' batch dimension: 0, or 1 for `make_train_step`'s
+            ``[k b ...]``.
+        devices: by default all, including those of other processes.
 
     Returns:
         The same function of the whole batch, or, with several processes, of this
@@ -92,7 +92,7 @@ def spread(
 
 
 def shard(step: Callable, mesh: jax.sharding.Mesh, *, batch_axis: int = 0) -> Callable:
-    """The step on the whole batch by ``shard_map``, for `jax.jit` or to compile ahead.
+    """Maps the step by ``shard_map``, for `jax.jit` or to compile ahead of time.
 
     Args:
         step: as for `spread`.
@@ -113,17 +113,17 @@ def shard(step: Callable, mesh: jax.sharding.Mesh, *, batch_axis: int = 0) -> Ca
 
 
 def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
-    """`jaxgan.chunks.make_chunk`'s program on all devices, of all processes.
+    """Maps the program of `jaxgan.chunks.make_chunk` over all devices and processes.
 
     Args:
         chunk: ``(state, table, rows, count, key) -> (state, log)``.
         shared_table: whether every device holds the whole table, and takes its share
-            of the rows ``[m k b]``; else it is the table's columns ``[m k b ...]``
-            that are shared out.
+            of the rows ``[m k b]``; otherwise the table's columns ``[m k b ...]`` are
+            divided.
 
     Returns:
         The same function of what `put_shared` and `put_split` return; the state is
-        donated. Nothing goes between host and devices when it is called.
+        donated. A call moves nothing between host and devices.
     """
     table_axis = None if shared_table else 0
 
@@ -146,9 +146,9 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
 
 
 def columns(batch_size: int) -> np.ndarray:
-    """Which examples of a batch this process's devices play, in their order.
+    """Indices of the examples of a batch that this process's devices play, in order.
 
-    With one process, all of them.
+    With one process these are all.
     """
     mine = jax.process_index()
     shares = np.arange(batch_size).reshape(jax.device_count(), -1)
@@ -156,18 +156,18 @@ def columns(batch_size: int) -> np.ndarray:
 
 
 def put_shared(tree: Any, *, devices: Sequence[Any] | None = None) -> Any:
-    """Copies the leaves to every device, where the mapped functions want them.
+    """Copies the leaves to every device, as the mapped functions expect them.
 
     Args:
         tree: arrays, such as a state before the first step; without this the second
             step, whose state comes from the devices, would be compiled anew.
-        devices: which devices; by default all of this process.
+        devices: by default all of this process.
     """
     return jax.device_put(tree, jax.NamedSharding(_mesh(devices), jax.P()))
 
 
 def put_split(tree: Any, *, batch_axis: int = 0) -> Any:
-    """Shares the leaves out among this process's devices, as `split` cuts them."""
+    """Divides the leaves among this process's devices, as `split` cuts them."""
     shares = split(tree, jax.local_device_count(), batch_axis=batch_axis)
     return jax.device_put(shares, jax.NamedSharding(_mesh(None), jax.P(AXIS)))
 

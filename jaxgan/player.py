@@ -130,7 +130,7 @@ def start(name: str, player: Player, variables: Variables) -> NetworkState:
 
 
 def _check_optimizer(name: str, optimizer, params) -> None:
-    """Raises InputError unless it takes parameters, gradients, ``value``, ``images``."""
+    """Raises InputError unless the optimizer takes the arguments of a step."""
 
     def step(params):
         update = optax.with_extra_args_support(optimizer).update

@@ -1,4 +1,4 @@
-"""Whether the examples of a batch see each other in a network, found by playing it."""
+"""Tests, by playing a network, whether the examples of a batch see each other."""
 
 import functools
 import math
@@ -16,7 +16,7 @@ from jaxgan.example_keys import by_example
 from jaxgan.player import Player
 from jaxgan.typing import Variables
 
-# Optimising what runs once takes longer than running it.
+# The probe runs once: optimising it would take longer than running it.
 _RUNS_ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
 
 
@@ -24,16 +24,16 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
     """Raises InputError if an example's output depends on those of other groups.
 
     The network is played in training mode on a group of examples beside its own copy,
-    then beside others: the outputs of the group must stay. A copy adds no variance, and
-    the others are larger, so that even a faint dependence shows, such as one plane of
-    minibatch standard deviation among hundreds. The parameters are drawn: an
-    initialisation of zeros in the last layer would hide what came before.
+    then beside others: the outputs of the group must not change. A copy adds no
+    variance, and the others are larger, so that even a faint dependence shows, such as
+    one plane of minibatch standard deviation among hundreds. The parameters are random:
+    an initialisation of zeros in the last layer would hide the layers before it.
 
     Args:
         name: the player's, for the message.
         player: the network.
-        inputs: the shapes and dtypes of its inputs, whatever their number of examples.
-        group: how many consecutive examples may see each other; 1: none.
+        inputs: the shapes and dtypes of its inputs, for any number of examples.
+        group: number of consecutive examples that may see each other; 1: none.
     """
     module, random = player.module, np.random.default_rng(0)
     how = networks.mode(module, train=True)
@@ -58,14 +58,14 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
         jax.tree.leaves(play(variables, join(judged, beside)))
         for beside in (judged, others)
     )
-    # One program rounds alike: what stands apart is equal, most often to the bit.
+    # One program rounds alike: independent outputs are equal, most often to the bit.
     same = functools.partial(np.allclose, rtol=1e-5, atol=1e-6, equal_nan=True)
     if not all(map(same, once, again)):
         raise InputError(_message(name, module, group))
 
 
 def check_declared(name: str, module: nn.Module, group: int) -> None:
-    """Raises InputError if a network's declared groups would be parted."""
+    """Raises InputError if a network's declared groups would be split."""
     if group % networks.group_of(module):
         raise InputError(_message(name, module, group))
 
@@ -113,9 +113,9 @@ def random_variables(
 
 
 def compiled(function: Callable[..., Any], *inputs: Any) -> Callable[..., Any]:
-    """The function for such inputs, compiled ahead.
+    """The function compiled ahead of time for such inputs.
 
-    So it runs in a trace too, as that of a population, and under JAX_DISABLE_JIT.
+    So it also runs inside a trace, such as a population's, and under JAX_DISABLE_JIT.
     """
 
     def run(*inputs):
@@ -135,7 +135,7 @@ def _normal(random: np.random.Generator, leaf: Any) -> np.ndarray:
 
 
 def _draw(random: np.random.Generator, inputs: Any, examples: int, scale: float) -> Any:
-    """Random inputs of so many examples; labels, whose range is not known, are 0."""
+    """Random inputs of ``examples`` examples; labels, of unknown range, are 0."""
 
     def draw(leaf):
         shape = (examples, *leaf.shape[1:])

@@ -1,7 +1,7 @@
 """Several processes, on one host or many, that play one game together.
 
-Each runs the same program on its own devices. They agree on what could differ between
-them, and the first one alone writes files (but for Orbax, which needs them all).
+Each runs the same program on its own devices. They agree on whatever could differ
+between them, and only the first writes files (except Orbax, which needs them all).
 """
 
 import atexit
@@ -19,7 +19,7 @@ from jax.experimental import multihost_utils
 
 from jaxgan.checks import InputError
 
-# A process that has not been heard of for so long is given up.
+# A process that has been silent for this long counts as lost.
 _HEARTBEAT_SECONDS = 30
 _AGAIN = (
     "Give the same command again to all processes, as many as you like; they continue "
@@ -39,14 +39,14 @@ def join(
     *,
     timeout_seconds: int = 120,
 ) -> None:
-    """Makes this process one of several. To be called before JAX is used.
+    """Makes this process one of several. Call it before JAX is used.
 
     Args:
         coordinator: ``host:port`` of the first process; None lets JAX detect the
             cluster (Slurm, GKE, Cloud TPU, Open MPI), and the other two as well.
-        processes: how many there are.
-        process: which this one is, from 0.
-        timeout_seconds: how long to wait for the others. XLA then aborts the process,
+        processes: number of processes.
+        process: index of this one, from 0.
+        timeout_seconds: time to wait for the others. XLA then aborts the process,
             with exit code 134, and the last line on stderr says why.
 
     Raises:
@@ -89,13 +89,13 @@ def join(
 def _check_place(
     coordinator: str | None, processes: int | None, process: int | None
 ) -> None:
-    """Raises InputError unless all three are given, and can be right, or none is."""
+    """Raises InputError unless all three are given and consistent, or none is."""
     if coordinator is None and processes is None and process is None:
         return
     if coordinator is None or processes is None or process is None:
         raise InputError(
-            "--coordinator HOST:PORT, --processes N and --process I are given "
-            "together, or none of them with --distributed."
+            "Give --coordinator HOST:PORT, --processes N and --process I together, or "
+            "none of them with --distributed."
         )
     host, _, port = coordinator.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 2**16):
@@ -110,12 +110,12 @@ def _check_place(
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes."""
+    """Returns whether this is the process that writes files."""
     return jax.process_index() == 0
 
 
 def gather(value: Any) -> np.ndarray:
-    """The numbers of all processes, ``[p ...]``; all must call it."""
+    """Returns the values of all processes, ``[p ...]``; all must call it."""
     if jax.process_count() == 1:
         return np.asarray(value)[None]
     with losing_peers():
@@ -123,7 +123,7 @@ def gather(value: Any) -> np.ndarray:
 
 
 def any_process(flag: bool) -> bool:
-    """Whether the flag is set in any process; all must call it."""
+    """Returns whether the flag is set in any process; all must call it."""
     return bool(gather(np.int32(flag)).any())
 
 
@@ -139,10 +139,10 @@ def check_same(digest: str) -> None:
 
 
 def first_decides(action: Callable[[], Any]) -> Any:
-    """What ``action`` returns, a JSON value, called in the first process alone.
+    """Calls ``action`` in the first process alone; all return its result, JSON values.
 
     Raises:
-        InputError: in every process, if it did in the first.
+        InputError: in every process, if the first one's call raises it.
     """
     if jax.process_count() == 1:
         return action()
@@ -166,7 +166,7 @@ def losing_peers() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        # A process that runs out of memory loses nobody, but is lost.
+        # Running out of memory is this process's own failure: no peer is lost.
         if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
             raise
         raise PeerLostError(
@@ -176,10 +176,10 @@ def losing_peers() -> Iterator[None]:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends this process with an exit code, its reason having been said.
+    """Ends this process with an exit code, after its reason has been printed.
 
-    Where there are others, not by way of SystemExit: at the interpreter's exit JAX
-    waits for all of them, and they would wait for this one.
+    If there are other processes, not by SystemExit: at the interpreter's exit JAX waits
+    for all of them, and they would wait for this one.
     """
     if jax.process_count() == 1:
         raise SystemExit(code)
@@ -189,7 +189,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-# XLA ends a process that has lost the first one at once, from a thread of its own: no
+# XLA ends a process that has lost the first one at once, from its own thread: no
 # handler in that process could say why. A watcher outlives it.
 _WATCHER = """
 import signal, sys
@@ -202,7 +202,7 @@ _watchers: list[subprocess.Popen[str]] = []
 
 
 def _watch(last_words: str) -> None:
-    """Has the words said if this process ends before it dismisses its watchers."""
+    """Prints the words if this process ends before it dismisses its watchers."""
     command = [sys.executable, "-c", _WATCHER, last_words]
     _watchers.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
     atexit.register(_dismiss_watchers)

@@ -144,9 +144,9 @@ class Nets:
         return play
 
     def _apply(self, name: str, inputs: tuple, stream: Key, index: Array):
-        """(output, new collections); row i of what it draws is example index[i]'s."""
+        """(output, new collections); row i of its draws is example index[i]'s."""
         player, variables = self._players[name], self._find(name, inputs)
-        # Flax draws from "params" what a module asks for by any other name.
+        # Flax takes the draws of a stream that is not declared from "params".
         names = (*player.streams, "params")
         rngs = {n: by_example(keys.stream(stream, n, 0), index) for n in names}
         mutable = [n for n in variables if n != "params"] if self._train else False

@@ -1,4 +1,4 @@
-"""Checkpoints that survive what disks and clusters do to them."""
+"""Checkpoints that survive failures of disks and clusters."""
 
 from jaxgan.checkpoint.errors import CheckpointError, CheckpointWarning
 from jaxgan.checkpoint.leaves import digest, is_finite

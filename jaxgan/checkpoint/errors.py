@@ -1,4 +1,4 @@
-"""What can go wrong with a checkpoint."""
+"""Errors and warnings of checkpoints."""
 
 import errno
 import os
@@ -15,18 +15,18 @@ class CheckpointError(RuntimeError):
 
 
 class CheckpointWarning(UserWarning):
-    """A damaged checkpoint was passed over, or other versions than now saved one."""
+    """A damaged checkpoint was skipped, or other versions than those here saved it."""
 
 
 class Damaged(Exception):
-    """A checkpoint that cannot be read, or is not what was written; says why."""
+    """A checkpoint cannot be read, or has changed since it was written; says why."""
 
 
 def reason_of(error: BaseException) -> str:
-    """What an exception says, without what only a developer of TensorStore can read."""
+    """Returns the first line of an exception, without TensorStore's internals."""
     text = str(error).strip() or type(error).__name__
     for full in FULL:
         if full in text:
             return full
-    # TensorStore lists its settings, in brackets; others go on for many lines.
+    # TensorStore lists its settings, in brackets; others take many lines.
     return text.splitlines()[0].split(" [tensorstore_spec")[0].rstrip(".:")

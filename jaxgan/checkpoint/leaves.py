@@ -1,4 +1,4 @@
-"""The arrays of a state: whether they are finite, what their bits are, where they lie.
+"""The arrays of a state: checks that they are finite, hashes, and places on devices.
 
 The arrays of a state are its leaves. A leaf is named by its path in the tree, such as
 ``.players['generator'].params['Dense_0']['kernel']``.
@@ -15,7 +15,7 @@ from jaxgan.game import GameState
 
 
 def is_finite(state: GameState) -> bool:
-    """Whether every number of the state is finite."""
+    """Returns whether every number of the state is finite."""
     return bool(_is_finite(jax.tree.leaves(state)))
 
 
@@ -80,9 +80,9 @@ def unread(like: GameState) -> Any:
 
 
 def put_like(state: Any, like: GameState) -> GameState:
-    """Copies the arrays to the devices where those of ``like`` lie.
+    """Copies the arrays to the devices where those of ``like`` are.
 
-    Every process holds all of the arrays and puts its own devices' part of them.
+    Every process holds all arrays and copies its own devices' part of them.
     """
 
     def put(array, leaf):

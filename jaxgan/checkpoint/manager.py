@@ -31,7 +31,7 @@ class Checkpoints:
 
     Args:
         directory: made if missing.
-        keep: how many of the newest are kept.
+        keep: number of the newest ones to keep.
 
     Raises:
         CheckpointError: if the directory cannot be used, and on leaving the context, if
@@ -45,14 +45,14 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
             create=True,
-            lightweight_initialize=True,  # else a damaged timestamp would stop it
+            lightweight_initialize=True,  # a damaged timestamp would raise otherwise
         )
         quiet.hush()
         try:
             self._manager = ocp.CheckpointManager(self.directory, options=options)
         except OSError as error:
             raise CheckpointError(
-                f"There can be no checkpoints in {self.directory}: {error.strerror}. "
+                f"Checkpoints cannot be written to {self.directory}: {error.strerror}. "
                 "Choose another directory."
             ) from error
 
@@ -101,7 +101,7 @@ class Checkpoints:
         Raises:
             FloatingPointError: if the state is not finite. Nothing is written then,
                 and the older checkpoints stay.
-            TypeError: if the notes are no JSON values.
+            TypeError: if the notes are not JSON values.
             CheckpointError: if this checkpoint or the one before could not be written.
         """
         leaves.check_finite(state)
@@ -112,7 +112,7 @@ class Checkpoints:
         host = leaves.on_host(state)
         sealed = record.seal(record.make(host, notes or {}))
         items = ocp.args.Composite(
-            # NumPy arrays, unlike those of JAX, Orbax copies before it returns.
+            # Orbax copies NumPy arrays, unlike those of JAX, before it returns.
             state=ocp.args.StandardSave(host),
             record=ocp.args.JsonSave(sealed),
         )
@@ -130,15 +130,15 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def restore(self, like: GameState) -> Restored:
-        """The newest checkpoint that is, to the bit, what was saved.
+        """Returns the newest checkpoint that is unchanged, to the bit, since its save.
 
-        Damaged ones that are newer are moved to ``damaged`` beside the directory, so
+        Newer ones that are damaged are moved to ``damaged`` beside the directory, so
         that the run can save those steps again, and a `CheckpointWarning` names them.
         Other versions or devices than those that saved it are a warning as well.
 
         Args:
             like: a state of the same game, such as the initial one. The restored
-                arrays lie where its arrays lie.
+                arrays go to the devices of its arrays.
 
         Raises:
             InputError: if there is none; if none is good, in which case all stay where
@@ -198,9 +198,9 @@ class Checkpoints:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turns whatever the writer raises into a CheckpointError.
+        """Raises the writer's errors as a CheckpointError.
 
-        A lost process, which the writers of the others wait for, is a PeerLostError.
+        If a process is lost, for which the others' writers wait, it is a PeerLostError.
         """
         try:
             with processes.losing_peers():
@@ -208,7 +208,7 @@ class Checkpoints:
         except processes.PeerLostError:
             raise
         except Exception as error:
-            # Orbax has struck the ones to be replaced off its list already.
+            # Orbax has already dropped those to be replaced from its list.
             self._manager.reload()
             good = self.latest
             kept = (

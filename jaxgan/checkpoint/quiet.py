@@ -1,4 +1,4 @@
-"""Keeps Orbax and TensorStore off the terminal: what they say is raised here."""
+"""Keeps Orbax and TensorStore off the terminal: their errors are raised here."""
 
 import logging
 import sys
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def hush() -> None:
-    """Drops Orbax's log lines, and the complaints of reads and writes left behind.
+    """Drops Orbax's log lines, and the late errors of abandoned reads and writes.
 
     When one array cannot be read or written, Orbax gives up, and closes the event loop
-    that TensorStore tells about all the others. Each of them then is an exception that
-    Python can only print. They come late; so what is dropped, is dropped for good.
+    to which TensorStore reports on all the others. Each report then is an exception
+    that Python can only print. They come late, so they are dropped for good.
     """
     logging.getLogger("absl").addFilter(_is_not_of_orbax)
     logging.getLogger("asyncio").addFilter(_was_not_left_behind)

@@ -26,13 +26,13 @@ class Restored(NamedTuple):
 
 
 def read(path: Path, like: GameState) -> tuple[Restored, list[str]]:
-    """The checkpoint in ``path``, and which versions are others than those here.
+    """Returns the checkpoint in ``path``, and the versions that differ from those here.
 
-    Without Orbax's own manager, whose processes wait for each other: one that cannot
-    read would leave the others waiting.
+    It does not use Orbax's own manager, whose processes wait for each other: one that
+    cannot read would leave the others waiting.
 
     Raises:
-        Damaged: if it cannot be read, or is not what was written.
+        Damaged: if it cannot be read, or has changed since it was written.
         InputError: if it is of another network, or of a newer jaxgan.
     """
     found = _agreed("record", lambda: _read_record(path / "record"))
@@ -49,7 +49,7 @@ def read(path: Path, like: GameState) -> tuple[Restored, list[str]]:
 
 
 def _agreed(what: str, read: Callable[[], T]) -> T:
-    """What ``read`` returns, if it can in every process.
+    """Returns the result of ``read``, if it succeeds in every process.
 
     Raises:
         Damaged: in all processes, if it raises anything in one of them.
@@ -87,7 +87,7 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
     Args:
         directory: of the checkpoints.
         like: a state of the same game, or its shapes.
-        step: which checkpoint; by default the newest good one.
+        step: of the checkpoint; by default the newest good one.
 
     Raises:
         InputError: if there is none; if it is of another network or of a newer jaxgan.
@@ -107,9 +107,8 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
             break
     wanted = "a good checkpoint" if step is None else f"a checkpoint of step {step}"
     there = ", ".join(map(str, _steps(directory))) or "none"
-    raise InputError(
-        f"{directory} has not {wanted}; there are: {there}. {' '.join(reasons)}".strip()
-    )
+    found = f"{directory} does not have {wanted}; there are: {there}."
+    raise InputError(" ".join([found, *reasons]))
 
 
 def _steps(directory: Path) -> list[int]:

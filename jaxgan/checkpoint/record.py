@@ -1,9 +1,9 @@
-"""The record beside a checkpoint's arrays: what they are, and what saved them.
+"""The record beside a checkpoint's arrays: their description, versions and devices.
 
 A record is JSON: the format's number, versions, devices, the leaves with their SHA-256,
-and the caller's notes. It travels as ``{"record": ..., "sha256": ...}``, where the hash
-is of the record's canonical JSON. All later formats keep this envelope, ``format`` and
-``versions``, so that a newer format is told from a damaged record.
+and the caller's notes. It is saved as ``{"record": ..., "sha256": ...}``, where the
+hash is of the record's canonical JSON. All later formats keep this envelope, ``format``
+and ``versions``, so that a newer format differs from a damaged record.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def make(state: Any, notes: dict[str, Any]) -> dict[str, Any]:
         notes: JSON values by name.
 
     Raises:
-        TypeError: if the notes are no JSON values.
+        TypeError: if the notes are not JSON values.
     """
     return {
         "format": FORMAT,
@@ -51,8 +51,8 @@ def _describe(leaf: Any) -> dict[str, str]:
 
 def _as_json(notes: dict[str, Any]) -> dict[str, Any]:
     try:
-        # As they will be read: a number that is a key becomes a string, for example,
-        # which would change the order of the canonical JSON.
+        # As they will be read back: a numeric key becomes a string, for example, which
+        # would change the order of the canonical JSON.
         return json.loads(json.dumps(notes))
     except TypeError as error:
         raise TypeError(
@@ -68,7 +68,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> str:
-    """How many devices of what kind, over all processes."""
+    """Number and kind of the devices of all processes."""
     return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
 
 
@@ -103,7 +103,7 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
     Args:
         record: an intact record.
         like: a state of the game that is played here.
-        where: names the checkpoint in the message.
+        where: the checkpoint's name in the message.
     """
     if record["format"] > FORMAT:
         raise InputError(
@@ -144,7 +144,7 @@ def check_same(record: dict[str, Any], state: Any) -> None:
 
 
 def differences(record: dict[str, Any]) -> list[str]:
-    """The versions and devices that are others here, as "name: there -> here"."""
+    """The versions and devices that differ here, as "name: there -> here"."""
     there = {**record["versions"], "devices": record["devices"]}
     here = {**versions(), "devices": devices()}
     return [

@@ -16,6 +16,7 @@ import numpy as np
 import jaxgan.data
 from jaxgan import compiled, evaluation, hooks, processes, report
 from jaxgan.checkpoint import digest
+from jaxgan.checks import InputError
 from jaxgan.cli import command, summary
 from jaxgan.cli import workdir as directory
 from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
@@ -110,6 +111,7 @@ def run(
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
+    state = _first_state(config, path, state)
     with ExitStack() as stack:
         record = directory.describe(config, data, make_game)
         claim = directory.claim(path, record)
@@ -119,8 +121,6 @@ def run(
         directory.check_shared(path)
         finished = directory.is_finished(result, config)
         if not finished:
-            if config.from_run is not None and not _has_checkpoint(path):
-                state = restore_from(config.from_run, state)
             judges = _judges(config, evaluators, path)
             others = _hooks(config, path)
             state = fit(
@@ -166,9 +166,18 @@ def load_data(config: TrainConfig) -> ImageDataSet:
     )
 
 
-def _has_checkpoint(path: Path) -> bool:
-    """Returns whether the run continues: the run that it came from may be gone."""
-    return any(each.name.isdecimal() for each in path.glob("checkpoints/*"))
+def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState:
+    """The state that the run begins with; checkpoints of its own will replace it."""
+    own = any(each.name.isdecimal() for each in path.glob("checkpoints/*"))
+    if config.from_run is None or own:
+        return state
+    state = restore_from(config.from_run, state)
+    if state.rounds >= config.steps:
+        raise InputError(
+            f"{config.from_run} is at step {int(state.rounds)} already, and its steps "
+            f"count: --steps must be more, got {config.steps}."
+        )
+    return state
 
 
 def _judges(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan import keys, losses
 from jaxgan.data import epoch_order
@@ -133,10 +134,7 @@ def _alarms(game: Game, row: Row) -> dict[str, str]:
     if isinstance(game, GAN) and game.loss in _LOG_ODDS and "d_real_logit" in row:
         gap = row["d_real_logit"] - row["d_fake_logit"]
         limit = collapse.Thresholds().gap
-    signs = collapse.Signs(
-        jnp.float32(row["distance_ratio"]),
-        jnp.float32(row["duplicates"]),
-        jnp.float32(gap),
-    )
-    told = collapse.alarms(signs, collapse.Thresholds(gap=limit))
+    # Of NumPy, for which nothing is compiled in the middle of a run.
+    numbers: Any = map(np.float32, (row["distance_ratio"], row["duplicates"], gap))
+    told = collapse.alarms(collapse.Signs(*numbers), collapse.Thresholds(gap=limit))
     return {text.partition(":")[0]: text for text in told}

@@ -1,1 +1,1 @@
-"""Methods of the literature, one file each: values for the game of any players."""
+"""Methods of the literature, one file each: games, views and losses as values."""

@@ -1,19 +1,20 @@
 """Adaptive discriminator augmentation, Karras et al. 2020 (arXiv:2006.06676).
 
-All that the discriminator sees, real or fake, is transformed with a probability p, so
-that a few images last longer. While p is below some 0.8, the generator learns to make
-them untransformed nevertheless (section 2.2). How large p must be is read from the
-discriminator itself. With
+Every image that the discriminator sees, real or fake, is transformed with a probability
+p, so that few images are overfitted later. While p is below about 0.8, the generator
+still learns to make untransformed images (section 2.2). The discriminator determines p.
+With
 
     r_t = E sign(D(x))    over the reals of the last four batches, eq. 1,
 
-which is 0 where it only guesses and 1 where it knows its reals by heart,
+which is 0 if it only guesses and 1 if it has memorised its reals,
 
     p <- clip(p + sign(r_t - 0.6) images / 500 000, 0, 1)
 
-after so many images. (The paper clips at 0 only; its code lets p run away.)
+after that many images. (The paper clips at 0 only; its code lets p grow above 1.)
 
-Of the paper's transformations here are two that move whole pixels; `ada` takes others.
+Two of the paper's transformations, which move whole pixels, are here; `ada` also takes
+others.
 """
 
 import functools
@@ -42,7 +43,7 @@ def flip(key: Key, image: Array) -> Array:
 def shift(key: Key, image: Array) -> Array:
     """The image moved by up to 1/8 of its height and width, in whole pixels.
 
-    What comes in at a border is the image reflected there, without its last pixel.
+    Borders are filled by reflection of the image, without its last pixel.
     """
     for axis, own in enumerate(jax.random.split(key)):
         size = image.shape[axis]
@@ -72,14 +73,14 @@ def ada(
 ) -> Augment:
     """Transformations with a probability that follows the discriminator.
 
-    It is for losses whose logits are positive for what is taken for real, and for games
-    whose objective "d" has an output "real_logit". Of patches each has its sign.
+    It needs a loss whose logits are positive for "real", and a game whose objective "d"
+    has an output "real_logit". With patches, each has its own sign.
 
     Args:
-        target: the r_t that p is steered to.
-        speed_images: how many of the discriminator's images take p from 0 to 1.
-        every: the updates of the discriminator for one of p.
-        transforms: played one after another, each with probability p.
+        target: the r_t that p is adapted to reach.
+        speed_images: number of the discriminator's images that take p from 0 to 1.
+        every: number of updates of the discriminator for one of p.
+        transforms: applied one after another, each with probability p.
 
     Returns:
         The view, and its memory: ``{"p": ..., "signs": ...}``, p and the sum of r_t

@@ -1,4 +1,4 @@
-"""BiGAN and ALI: a generator with its inverse, learnt by telling pairs apart.
+"""BiGAN and ALI: a generator and its inverse, learnt from a discriminator of pairs.
 
 Donahue et al. 2017 (arXiv:1605.09782) and Dumoulin et al. 2017 (arXiv:1606.00704). An
 encoder E maps images to latents, and the discriminator judges an image together with a
@@ -7,8 +7,8 @@ latent. With r = D(x, E(x)) and f = D(G(z), z),
     D        minimises  E softplus(-r) + E softplus(f)
     G and E  minimise   E softplus(r) + E softplus(-f)
 
-The second is D's loss with the pairs exchanged, whose gradient does not vanish where D
-is sure. At the optimum G and E invert each other. ALI's encoder draws its latents from
+The second is D's loss with the pairs exchanged, whose gradient does not vanish when D
+is confident. At the optimum G and E invert each other. ALI's encoder draws latents from
 a Gaussian, by ``self.make_rng("noise")``.
 """
 
@@ -65,11 +65,11 @@ def bigan(
             under "logits".
         g_optimizer: that of generator and encoder.
         d_optimizer: the discriminator's.
-        loss: its discriminator's half is used, with the logits in their order by the
-            discriminator, exchanged by generator and encoder.
+        loss: only its discriminator's half is used: as it is by the discriminator, with
+            the logits exchanged by generator and encoder.
         latent_dim: the latent's size ``z``.
         prior: ``(key, latent_dim) -> [z]``, the distribution of one latent.
-        ema: how generator and encoder are averaged; None, as in the papers: not at all.
+        ema: the average of generator and encoder; None, as in the papers: no average.
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -127,7 +127,7 @@ def inverses_loss(
 
 
 def judged(nets: Nets, batch: Batch, turn: Turn, draw: Draw) -> tuple[Array, Array]:
-    """The logits ``D(x, E(x))`` and ``D(G(z), z)``, ``[b ...]``."""
+    """Returns the logits ``D(x, E(x))`` and ``D(G(z), z)``, ``[b ...]``."""
     x, z = batch["image"], jax.vmap(draw)(turn.draws("latent"))
     code, fake = nets("encoder", x), nets("generator", z)
     check_fits(fake, x)

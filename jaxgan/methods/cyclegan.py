@@ -12,7 +12,7 @@ D_A likewise, and G and F together
     +  5 (E_b|G(b) - b| + E_a|F(a) - a|)          the identity, section 5.2
 
 with the mean over pixels for |.|, as in the authors' code. The discriminators see fakes
-of a pool of 50 old ones (Shrivastava et al. 2017, arXiv:1612.07828).
+from a pool of 50 old ones (Shrivastava et al. 2017, arXiv:1612.07828).
 """
 
 import functools
@@ -56,17 +56,17 @@ def cyclegan(
     """The game of the players "g_ab", "g_ba", "d_a" and "d_b", with Algorithm 1.
 
     (The authors' code moves the generators first in a round, and shows the
-    discriminators what they made before they moved.)
+    discriminators the fakes from before that move.)
 
-    A batch is ``{"a": images, "b": images}``; those in a row need not belong together.
-    `jaxgan.sample` takes such a condition, of one set or of both, and returns the
-    translations "fake_b" and "fake_a", and the ways back, "cycle_a" and "cycle_b".
+    A batch is ``{"a": images, "b": images}``, which need not be paired. `jaxgan.sample`
+    takes such a condition, of one set or of both, and returns the translations "fake_b"
+    and "fake_a", and those translated back, "cycle_a" and "cycle_b".
 
     Args:
         generator_ab: G, images ``[b *shape_a]`` to ``[b *shape_b]``.
-        generator_ba: F, the way back.
-        discriminator_a: images ``[b *shape_a]`` to logits ``[b ...]``, one an example
-            or one a patch; or a dict with them under "logits".
+        generator_ba: F, the reverse.
+        discriminator_a: images ``[b *shape_a]`` to logits ``[b ...]``, one per example
+            or per patch; or a dict with them under "logits".
         discriminator_b: the same for the set B.
         shape_a: the shape of one image of A.
         shape_b: that of one of B; by default the same.
@@ -75,12 +75,12 @@ def cyclegan(
         cycle: the weight of the cycle, or a schedule of the images seen.
         identity: the weight of the identity; None: no such term. It needs sets of one
             shape.
-        pool: how many old fakes are kept of each set; 0: none, and the discriminators
-            see what the generators make now.
-        ema: how the generators are averaged; None, as in the paper: not at all.
+        pool: number of old fakes kept of each set; 0: none, and the discriminators
+            see the current fakes.
+        ema: the generators' average; None, as in the paper: no average.
 
     Raises:
-        InputError: if the identity is asked for between different shapes.
+        InputError: if there is an identity term between sets of different shapes.
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -102,8 +102,8 @@ def cyclegan(
     shapes = {"a": shape_a, "b": shape_a if shape_b is None else shape_b}
     if identity is not None and shapes["a"] != shapes["b"]:
         raise InputError(
-            f"The identity asks a generator for what it is given, but the sets have "
-            f"the shapes {shapes['a']} and {shapes['b']}. Use identity=None."
+            f"The identity term needs sets of one shape, but they have {shapes['a']} "
+            f"and {shapes['b']}. Use identity=None."
         )
     generator = functools.partial(Player, optimizer=g_optimizer, ema=ema)
     discriminator = functools.partial(Player, optimizer=d_optimizer)
@@ -130,7 +130,7 @@ def cyclegan(
 def discriminators_loss(nets: Nets, batch: Batch, turn: Turn):
     """``((D(real) - 1)^2 + D(fake)^2) / 2`` of both sets, ``[b]``.
 
-    The fakes are shown by the pools; the new ones are outputs, for the pools to store.
+    The fakes come from the pools; the new ones are outputs, for the pools to store.
     """
     fakes = {"a": nets("g_ba", batch["b"]), "b": nets("g_ab", batch["a"])}
     losses, outputs = {}, {}
@@ -196,22 +196,22 @@ class Pool(struct.PyTreeNode):
     """Old fakes of one set.
 
     With batches of one it is the paper's: while there is room, a fake is stored and
-    shown; after that, with probability 1/2, it takes the place of a random old one,
-    which is shown in its stead, and otherwise it is shown and not kept. The fakes of a
-    larger batch all look at the pool as it was before: they are stored in the order of
-    their index, or trade, each with another old one. What finds no room is only shown.
-    So no two of a batch are shown one old fake, and none is lost unseen.
+    shown; after that, with probability 1/2, it replaces a random old one, which is
+    shown instead, and otherwise it is shown and not kept. The fakes of a larger batch
+    all use the pool as it was before: they are stored in the order of their index, or
+    exchanged, each with a different old one. A fake without a slot is only shown. So no
+    old fake is shown twice in a batch, and no fake is dropped without being shown.
 
     Attributes:
         images: ``[p ...]``.
-        size: how many of them there are yet.
+        size: number of images stored so far.
     """
 
     images: Any
     size: Any
 
     def shown(self, fakes: Array, slots: Array, stays: Array) -> Array:
-        """What the discriminator sees instead of the new fakes, ``[b ...]``."""
+        """The fakes for the discriminator instead of the new ones, ``[b ...]``."""
         traded = stays & (self.size == len(self.images))
         traded = traded.reshape(-1, *[1] * (fakes.ndim - 1))
         return jnp.where(traded, self.images[slots], fakes)
@@ -219,19 +219,19 @@ class Pool(struct.PyTreeNode):
     def stored(self, fakes: Array, slots: Array, stays: Array) -> "Pool":
         """The pool with those of the new fakes that stay in their slots."""
         capacity = len(self.images)
-        slots = jnp.where(stays, slots, capacity)  # one outside is dropped
+        slots = jnp.where(stays, slots, capacity)  # writes out of range are dropped
         images = self.images.at[slots].set(fakes, mode="drop")
         size = jnp.minimum(self.size + len(fakes), capacity)
         return Pool(images=images, size=size)
 
 
 def places(pool: Pool, draws: Draws, side: str) -> tuple[Array, Array]:
-    """Where each new fake belongs in the pool, ``[b]``, and whether it stays there.
+    """Slots of the new fakes in the pool, ``[b]``, and whether each is stored there.
 
     Args:
         pool: as it was before the update.
         draws: the update's: on every device the same for the same example.
-        side: which set's pool, for the streams.
+        side: the name of the pool's set, for the streams.
     """
     capacity, index = len(pool.images), draws.index
     order = jax.random.permutation(draws.stream(f"pool_{side}/order"), capacity)
@@ -245,9 +245,9 @@ def places_by(
     """`places` by given random numbers.
 
     Args:
-        size: how many images the pool has.
+        size: number of images in the pool.
         index: the fakes' global indices, ``[b]``.
-        coins: whether each is to trade, if the pool is full, ``[b]``.
+        coins: whether each is exchanged, if the pool is full, ``[b]``.
         order: a permutation of the pool's slots, ``[p]``.
     """
     capacity = len(order)

@@ -1,12 +1,12 @@
 """Feature matching, Salimans et al. 2016 (arXiv:1606.03498), section 3.1.
 
-The generator no longer plays against the discriminator's last layer. It matches the
-means of an inner one, f, over the batch:
+The generator no longer plays against the discriminator's output. It matches the batch
+means of an inner layer, f:
 
     || E_x f(x) - E_z f(G(z)) ||^2
 
 while the discriminator, and with it f, is trained as before. (The authors' code divides
-by the number of features; a learning rate or `weight` takes that in.)
+by the number of features; include that in `weight`.)
 """
 
 import functools
@@ -28,8 +28,8 @@ from jaxgan.typing import Batch, Scalar, Schedule
 def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
     """The GAN with a generator that matches features.
 
-    Its `generator_terms` are added as before; of its loss only the discriminator's half
-    is used.
+    The GAN's `generator_terms` are added as before; only the discriminator's half of
+    its loss is used.
 
     Args:
         gan: its discriminator returns ``{"logits": [b ...], "features": [b ...]}``;
@@ -74,7 +74,7 @@ def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
 def matching_loss(
     gan: GAN, weight: Scalar | Schedule, nets: Nets, batch: Batch, turn: Turn
 ):
-    """``weight ||mean f(x) - mean f(G(z))||^2``, alike for all examples, ``[b]``."""
+    """``weight ||mean f(x) - mean f(G(z))||^2``, equal for all examples, ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
 
@@ -94,7 +94,7 @@ def matching_loss(
 def features(
     gan: GAN, nets: Nets, x: Any, condition: tuple, turn: Turn, which: str
 ) -> Any:
-    """The discriminator's features ``[b ...]`` of what it sees of ``x``."""
+    """The discriminator's features ``[b ...]`` of its view of ``x``."""
     seen = gan.seen(x, turn.draws(f"{which}_view"), turn)
     output = nets("discriminator", seen, *condition)
     if not isinstance(output, Mapping) or "features" not in output:

@@ -1,6 +1,6 @@
-"""InfoGAN, Chen et al. 2016 (arXiv:1606.03657): latents that mean something.
+"""InfoGAN, Chen et al. 2016 (arXiv:1606.03657): latents with a meaning.
 
-Some of a latent's dimensions are codes c, which a third network Q reads back from the
+Some of a latent's dimensions are codes c, which a third network Q recovers from the
 image. Section 5:
 
     L_I(G, Q) = E log Q(c | G(z, c)) + H(c)    eq. 5, at most the mutual information
@@ -8,8 +8,8 @@ image. Section 5:
     G and Q minimise  that of the GAN - lambda L_I(G, Q)    eq. 6
 
 Q returns logits for a categorical code, and for a continuous one the mean and the log
-standard deviation of a Gaussian. It looks at the discriminator's last hidden layer, so
-that it costs next to nothing; D alone moves what they share.
+standard deviation of a Gaussian. Its input is the discriminator's last hidden layer, so
+that it costs almost nothing; only D's updates change the shared layers.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ Parts = Mapping[str, Array]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Codes:
-    """What a latent consists of; by default that of the paper for MNIST.
+    """The parts of a latent; by default those of the paper for MNIST.
 
     Attributes:
         noise: dimensions of N(0, I) without a meaning.
@@ -59,12 +59,12 @@ class Codes:
 
     @property
     def latent_dim(self) -> int:
-        """The latent's size: a categorical code is as long as it has classes."""
+        """The latent's size: a categorical code takes one number per class."""
         return self.noise + sum(self.categorical) + self.continuous
 
     @property
     def q_dim(self) -> int:
-        """The size of what Q returns: logits, then means, then log deviations."""
+        """The size of Q's output: logits, then means, then log deviations."""
         return sum(self.categorical) + 2 * self.continuous
 
     def draw(self, key: Key) -> dict[str, Array]:
@@ -79,7 +79,7 @@ class Codes:
         }
 
     def latent(self, parts: Parts) -> Array:
-        """The latent ``[z]``: noise, the classes as ones among zeros, the numbers."""
+        """The latent ``[z]``: noise, the one-hot classes, the continuous codes."""
         pairs = zip(parts["categorical"], self.categorical, strict=True)
         ones = [jax.nn.one_hot(label, classes) for label, classes in pairs]
         return jnp.concatenate([parts["noise"], *ones, parts["continuous"]])
@@ -88,7 +88,7 @@ class Codes:
         """``log Q(c | x) + H(c)`` of the codes of either kind, in nats, ``[b]``.
 
         Args:
-            q: what Q returned, ``[b q_dim]``.
+            q: Q's output, ``[b q_dim]``.
             parts: the latents' parts, ``[b ...]``.
         """
         k, n = sum(self.categorical), self.continuous
@@ -121,21 +121,21 @@ def infogan(
 ) -> Game:
     """The game of "generator", "discriminator" and "q", with Algorithm 1.
 
-    A batch is ``{"image": [b ...]}``. `jaxgan.sample` takes as its condition those
-    parts of the latents that are not to be drawn, such as ``{"categorical": [b m]}``.
+    A batch is ``{"image": [b ...]}``. `jaxgan.sample` takes as its condition the given
+    parts of the latents, such as ``{"categorical": [b m]}``; it draws the others.
 
     Args:
         generator: latents ``[b codes.latent_dim]`` to images.
         discriminator: images to ``{"logits": [b ...], "features": [b ...]}``.
         q: the discriminator's features, ``[b ...]``, to ``[b codes.q_dim]``.
-        codes: what a latent consists of.
+        codes: the parts of a latent.
         g_optimizer: that of generator and Q.
         d_optimizer: the discriminator's.
         categorical: lambda for categorical codes, or a schedule of the images seen.
-        continuous: lambda for continuous ones, which the paper says to take smaller.
-        features: the name of what Q sees among the discriminator's outputs; None: it
-            sees the images, and the discriminator may return logits alone.
-        settings: others of `jaxgan.GAN`: ``loss``, ``penalties``, ``augment``, ...
+        continuous: lambda for continuous ones; the paper advises a smaller one.
+        features: the name of Q's input among the discriminator's outputs; None: the
+            images are its input, and the discriminator may return logits alone.
+        settings: further ones of `jaxgan.GAN`: ``loss``, ``penalties``, ...
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -221,12 +221,12 @@ def informative_loss(
 
 
 def named(output: Any, features: str) -> Any:
-    """What the discriminator returned under this name."""
+    """The discriminator's output of this name."""
     if not isinstance(output, Mapping) or features not in output:
         raise InputError(
-            f"InfoGAN's q is to see the discriminator's {features!r}, but it returned "
-            f'{type(output).__name__}. Let it return a dict of "logits" and '
-            f"{features!r}, or use features=None."
+            f"InfoGAN's q takes the discriminator's {features!r}, but it returned "
+            f'{type(output).__name__}. Return a dict of "logits" and {features!r} '
+            "from it, or use features=None."
         )
     return output[features]
 

@@ -1,7 +1,7 @@
-"""Instance noise, Sønderby et al. 2017 (arXiv:1610.04490): a blurred judge.
+"""Instance noise, Sønderby et al. 2017 (arXiv:1610.04490).
 
-Noise on all that the discriminator sees makes the two densities overlap, so that its
-gradient does not vanish. It fades as the game goes on.
+Noise on all images that the discriminator sees makes the two densities overlap, so that
+its gradient does not vanish. The noise fades during training.
 """
 
 from typing import Any

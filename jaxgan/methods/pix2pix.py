@@ -1,16 +1,16 @@
 """pix2pix, Isola et al. 2017 (arXiv:1611.07004): translation learnt from pairs.
 
-Of an input x and its target y, and with log D(x, y) = -softplus(-logit),
+For an input x and its target y, and with log D(x, y) = -softplus(-logit),
 
     D minimises  1/2 E[-log D(x, y) - log(1 - D(x, G(x)))]
     G minimises  E[-log D(x, G(x))] + 100 E|y - G(x)|    eq. 4, with section 3.3
 
 where |.| is the mean over pixels and channels, as in the authors' code. The
-discriminator judges patches, beside the input. The only noise is the generator's
-dropout, which the paper leaves on for its samples (section 3.3): build it with
-``nn.Dropout(0.5, deterministic=False)`` for that. The paper also normalises samples by
-the statistics of their own batch, which for its batches of one is instance
-normalisation: ``nn.GroupNorm(num_groups=None, group_size=1)``.
+discriminator judges patches, together with the input. The only noise is the generator's
+dropout, which the paper also uses for samples (section 3.3): for that, build it with
+``nn.Dropout(0.5, deterministic=False)``. The paper also normalises samples by the
+statistics of their own batch, which for its batches of one is instance normalisation:
+``nn.GroupNorm(num_groups=None, group_size=1)``.
 """
 
 import functools
@@ -50,12 +50,12 @@ def pix2pix(
 
     Args:
         generator: inputs ``[b ...]``, images or labels, to images like the targets.
-        discriminator: ``(image [b ...], input [b ...]) -> logits [b ...]``, one a
+        discriminator: ``(image [b ...], input [b ...]) -> logits [b ...]``, one per
             patch; or a dict with them under "logits".
         g_optimizer: the generator's.
         d_optimizer: the discriminator's.
         l1: the weight of the distance, or a schedule of the images seen.
-        ema: how the generator is averaged; None, as in the paper: not at all.
+        ema: the generator's average; None, as in the paper: no average.
 
     Example:
         >>> import flax.linen as nn, jax, jaxgan
@@ -113,12 +113,15 @@ def generator_loss(
 
 
 def judged(nets: Nets, image: Array, batch: Batch) -> Array:
-    """The discriminator's logits ``[b ...]`` of images beside their inputs."""
+    """The discriminator's logits ``[b ...]`` of images with their inputs."""
     return logits_of(nets("discriminator", image, batch["input"]), image)
 
 
 def translate(nets: Nets, keys: Key, condition: Any) -> Array:
     """The translations of inputs ``[b ...]``."""
     if condition is None:
-        raise InputError("pix2pix translates: give sample(condition=inputs).")
+        raise InputError(
+            "pix2pix translates images, but no condition was given; call "
+            "sample(condition=inputs)."
+        )
     return nets("generator", as_floats(condition))

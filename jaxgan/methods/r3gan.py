@@ -5,9 +5,9 @@
     G minimises  E softplus(D(x) - D(G(z)))
 
 where a real and a fake of a pair have the same condition. Both penalties are in each
-update of D: played lazily, the paper's games of toys and of Stacked MNIST diverge. G is
-judged beside reals of its own, not those that D has just learned from: play it with
-`SCHEDULE`.
+update of D: with lazy penalties the paper's toy games and Stacked MNIST diverge. G's
+loss uses a second batch of reals, not the one that D has just learned from: play it
+with `SCHEDULE`.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ SCHEDULE = ("d", "g")
 
 @dataclasses.dataclass(frozen=True)
 class Cosine:
-    """A setting that goes from one value to another as a half cosine, and stays there.
+    """A schedule from one value to another along a half cosine, constant afterwards.
 
     Attributes:
-        start: its value at first.
-        end: its value after the burn-in.
-        burn_in: how long it goes, in images.
+        start: the first value.
+        end: the value after the burn-in.
+        burn_in: length of the change, in images.
 
     Example:
         >>> gamma = Cosine(1.0, 0.1, burn_in=2e6)
@@ -90,11 +90,11 @@ def r3gan(
         d_optimizer: the discriminator's.
         gamma: twice the penalties' weight, or a schedule of the images seen. The
             paper's starts at 1 for Stacked MNIST, at 2 for faces of 64 pixels, at 150
-            for faces of 256, and ends at a tenth.
+            for faces of 256, and ends at a tenth of that.
         latent_dim: the latent's size.
         condition: the batch's entry that conditions both networks, or None.
         ema_half_life: of the averaged generator, in images, or a schedule.
-        settings: others of `jaxgan.GAN`, such as ``augment``.
+        settings: further ones of `jaxgan.GAN`, such as ``augment``.
 
     Example:
         >>> import flax.linen as nn, jax, jaxgan

@@ -7,10 +7,10 @@ A generator is a mapping, latents to styles w, and a synthesis, styles to images
     d      E softplus(D(G(z))) + E softplus(-D(x))         each round
     d_reg  gamma/2 k E ||grad D(x)||^2                     every k = 16 rounds
 
-The path lengths ||J_w^T y|| (section 3.2), with J_w the Jacobian of the synthesis, are
-to be alike in all directions and places; a is their running mean. Regularisation is
-lazy (appendix B): every k rounds, with k times its weight. Each update has latents of
-its own, and all see the reals of the one batch of the round.
+The regulariser makes the path lengths ||J_w^T y|| (section 3.2), with J_w the Jacobian
+of the synthesis, equal in all directions and at all w; a is their running mean.
+Regularisation is lazy (appendix B): every k rounds, with k times its weight. Each
+update draws its own latents; all see the reals of the round's one batch.
 """
 
 import dataclasses
@@ -51,8 +51,8 @@ class Settings:
         gamma: R1's, whose weight is half of it, before the period scales it.
         g_every: the period of "g_reg" in rounds.
         d_every: that of "d_reg".
-        augment: what the discriminator sees instead of the images, or None. R1 is taken
-            by the image before it, through it.
+        augment: the discriminator's view of the images, or None. R1 differentiates
+            through it, by the image before.
     """
 
     latent_dim: int = 512
@@ -86,13 +86,13 @@ def lazy_adam(
 ) -> optax.GradientTransformation:
     """Adam for a player that is regularised every k rounds (appendix B).
 
-    It makes k + 1 steps where it would have made k, and both kinds move the same
-    moments. With c = k / (k + 1) for the learning rate and as a power of the betas, it
-    goes as far, and forgets as fast, in a round.
+    It makes k + 1 steps instead of k, and both kinds share the moments. With c = k /
+    (k + 1) as a factor of the learning rate and a power of the betas, it moves as far
+    and forgets as fast per round.
 
     Args:
         every: k.
-        learning_rate: that of a game that is not lazy, as are the other numbers.
+        learning_rate: that without laziness, as are the other numbers.
         b1: the decay of the first moment.
         b2: the decay of the second.
         eps: as for `optax.adam`.
@@ -114,10 +114,10 @@ def stylegan2(
     """The game of "mapping", "synthesis" and "discriminator", with `Settings.schedule`.
 
     The discriminator's update is the clock: both of the generator's come before it in a
-    round, so that the averages take in both.
+    round, so that the averages include both.
 
     Args:
-        mapping: ``(z [b z], [condition]) -> w [b layers w]``, one style a layer.
+        mapping: ``(z [b z], [condition]) -> w [b layers w]``, one style per layer.
         synthesis: ``w [b layers w] -> images [b ... c]``, each by itself.
         discriminator: ``(x [b ...], [condition]) -> logits [b ...]``. If it looks at
             groups of examples (minibatch standard deviation), it says so in a field
@@ -125,7 +125,7 @@ def stylegan2(
         how: the settings.
         g_optimizer: that of mapping and synthesis; by default the paper's `lazy_adam`.
         d_optimizer: the discriminator's; by default likewise.
-        ema: how mapping and synthesis are averaged.
+        ema: the average of mapping and synthesis.
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -192,10 +192,10 @@ def g_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
 def g_reg_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
     """``weight k (||J_w^T y|| - a)^2``, ``[b]``.
 
-    Here a is the running mean before this update. The authors' code moves it first: a
-    difference of a hundredth of the distance, for which the first gradient would have
-    to wait for the last microbatch. So microbatches may be of any number; the mean
-    moves once an update, by the lengths of all of them.
+    Here a is the running mean before this update. The authors' code moves it first, by
+    a hundredth of the distance; then the first gradient would have to wait for the last
+    microbatch. So any number of microbatches will do; the mean moves once per update,
+    by the lengths of all of them.
     """
     lengths = path_lengths(nets, styles(how, nets, batch, turn), turn)
     gaps = lengths - turn.memory["path_length"]
@@ -269,13 +269,13 @@ def path_lengths(nets: Nets, w: Array, turn: Turn) -> Array:
         y = jax.random.normal(noise, image.shape, image.dtype)
         (slope,) = pull_back(y / math.sqrt(math.prod(image.shape[:-1])))
         squares = jnp.square(in_float32(slope)).sum(axis=-1)
-        return jnp.sqrt(squares.mean() + 1e-12)  # no derivative at 0 without
+        return jnp.sqrt(squares.mean() + 1e-12)  # has a derivative at 0
 
     return jax.vmap(of_one)(turn.draws("path"), w)
 
 
 def running_mean(decay: float) -> Memory:
-    """The mean path length: from 0, by ``decay`` of the way to each batch's."""
+    """The running mean of path lengths: from 0, moved by ``decay`` to each batch's."""
 
     def update(mean: Array, outputs: Any, turn: Turn) -> Array:
         return mean + decay * (outputs["path_length"] - mean)
@@ -284,13 +284,13 @@ def running_mean(decay: float) -> Memory:
 
 
 def judged(how: Settings, nets: Nets, x: Array, batch: Batch, turn: Turn, which: str):
-    """The discriminator's logits ``[b ...]`` of what it sees of ``x``."""
+    """The discriminator's logits ``[b ...]`` of its view of ``x``."""
     seen = see(how, x, turn.draws(f"{which}_view"), turn)
     return logits_of(nets("discriminator", seen, *condition_of(how, batch)), x)
 
 
 def see(how: Settings, x: Array, keys: Key, turn: Turn) -> Array:
-    """What the discriminator sees of images ``[b ...]``, one key an example."""
+    """The discriminator's view of images ``[b ...]``, one key per example."""
     return x if how.augment is None else how.augment.view(x, keys, turn)
 
 
@@ -303,8 +303,8 @@ def sample(how: Settings, nets: Nets, keys: Key, condition: Any) -> Array:
     """Images of N(0, I), without mixing."""
     if (how.condition is None) != (condition is None):
         raise InputError(
-            f"The game's condition is {how.condition!r}, so give sample(condition=...) "
-            "if it is one, and none otherwise."
+            "Give sample a condition exactly if the game has one; here "
+            f"Settings.condition is {how.condition!r}."
         )
     z = jax.vmap(lambda key: jax.random.normal(key, (how.latent_dim,)))(keys)
     given = () if condition is None else (condition,)

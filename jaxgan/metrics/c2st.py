@@ -17,6 +17,7 @@ import optax
 from jaxtyping import Array, Float, Int, Real
 from scipy.special import bdtrc, betaincinv
 
+from jaxgan import scan
 from jaxgan.metrics import neighbours, permutation
 from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, generator
 from jaxgan.metrics.result import Interval, Result
@@ -198,15 +199,9 @@ def _train(key: Key, rows, labels, config: MLP):
         targets = labels[index].astype(jnp.float32)
         return optax.sigmoid_binary_cross_entropy(logits, targets).mean()
 
-    def step(carry, key):
-        params, state = carry
-        index = jax.random.randint(key, (config.batch_size,), 0, len(rows))
-        updates, state = optimizer.update(jax.grad(loss)(params, index), state, params)
-        return (optax.apply_updates(params, updates), state), None
-
     keys = jax.random.split(batch_key, config.steps)
-    (params, _), _ = jax.lax.scan(step, (params, optimizer.init(params)), keys)
-    return params
+    draw = lambda i: jax.random.randint(keys[i], (config.batch_size,), 0, len(rows))
+    return scan.descend(loss, params, optimizer, draw, steps=config.steps)
 
 
 def _init(key: Key, features: int, width: int):

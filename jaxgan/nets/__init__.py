@@ -1,4 +1,4 @@
-"""Architectures, one a file: Generator and Discriminator side by side."""
+"""Architectures, one per file: Generator and Discriminator side by side."""
 
 from jaxgan.nets import conv, dcgan, mlp
 

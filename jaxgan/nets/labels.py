@@ -1,4 +1,4 @@
-"""How a class label reaches a network."""
+"""Class labels as inputs of a network."""
 
 import jax
 import jax.numpy as jnp
@@ -10,23 +10,23 @@ from jaxgan.checks import InputError
 def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
     """The labels ``[b]`` as one-hot rows; None for an unconditional network.
 
-    A label that is no class makes a row of NaN, which stops a run; values cannot raise
-    in a compiled step.
+    A label out of range makes a row of NaN, which stops a run: a compiled step cannot
+    raise errors on values.
 
     Raises:
-        InputError: if the network has classes and no labels come, or the reverse: an
-            option that would be ignored is an error.
+        InputError: if the network has classes and no labels are given, or the reverse:
+            neither is ignored silently.
     """
     if num_classes == 0 and condition is None:
         return None
     if num_classes == 0:
         raise InputError(
-            "The network has no classes (num_classes=0), but a condition came. Build "
-            "it with num_classes, or play the game without a condition."
+            "The network has no classes (num_classes=0), but a condition was given. "
+            "Build it with num_classes, or play the game without a condition."
         )
     if condition is None:
         raise InputError(
-            f"The network has {num_classes} classes, but no labels came. Pass "
+            f"The network has {num_classes} classes, but no labels were given. Pass "
             'condition=labels, and play the game with GAN(condition="label").'
         )
     labels = jnp.asarray(condition)
@@ -35,7 +35,7 @@ def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
             "The condition must be integer labels of shape [b], got "
             f"{labels.dtype} of shape {labels.shape}."
         )
-    labels = labels.astype(jnp.int32)  # in one byte, 256 classes would be none
+    labels = labels.astype(jnp.int32)  # in one byte, 256 would overflow to 0
     known = (labels >= 0) & (labels < num_classes)
-    # Rows of zeros would be a class of their own, trained without a word.
+    # Rows of zeros would silently train as a further class.
     return jnp.where(known[:, None], jax.nn.one_hot(labels, num_classes), jnp.nan)

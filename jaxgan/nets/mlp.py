@@ -21,10 +21,10 @@ class Generator(nn.Module):
     Attributes:
         image_shape: the shape of one example.
         width: units of each hidden layer.
-        depth: hidden layers.
+        depth: number of hidden layers.
         num_classes: classes to be conditional on; 0 for none.
         bounded: tanh at the end, for pixels; False for data without bounds.
-        dtype: what it computes in; parameters and output are float32.
+        dtype: of the computation; parameters and output are float32.
     """
 
     image_shape: tuple[int, ...]
@@ -51,10 +51,10 @@ class Discriminator(nn.Module):
 
     Attributes:
         width: units of each hidden layer.
-        depth: hidden layers.
+        depth: number of hidden layers.
         num_classes: classes to be conditional on; 0 for none.
         slope: LeakyReLU's slope for negative inputs.
-        dtype: what it computes in; parameters and logits are float32.
+        dtype: of the computation; parameters and logits are float32.
     """
 
     width: int = 256

@@ -9,14 +9,14 @@ from jax import lax
 from jaxgan.nets.conv.reference import Pair, reference_conv_transpose
 
 FEW_CHANNELS = 16
-"""Below so many, products of matrices are bound by memory."""
+"""Below this many, products of matrices are bound by memory."""
 
 
 def blocks_of(x, *, strides, padding, out, cells):
     """The padded image cut into blocks of a stride's size, their pixels as channels.
 
     A convolution of stride s is one of stride 1 on blocks of s x s pixels, whose
-    kernel, filled up with zeros, has ceil(k / s) *cells* a side.
+    kernel, padded with zeros, has ceil(k / s) *cells* per side.
     """
     (b, *size, c), blocks = (
         x.shape,
@@ -37,7 +37,7 @@ def image_of(blocks, shape, *, strides, padding):
     (sh, sw), ((top, _), (left, _)), c = strides, padding, shape[3]
     x = blocks.reshape(b, high, wide, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(b, high * sh, wide * sw, c)
-    # An odd size, or a large stride, leaves pixels behind the last block.
+    # An odd size, or a large stride, leaves pixels after the last block.
     widths = [
         (0, 0, 0),
         (-top, shape[1] - high * sh + top, 0),
@@ -48,7 +48,7 @@ def image_of(blocks, shape, *, strides, padding):
 
 
 def cells_of(kernel: Pair, strides: Pair) -> Pair:
-    """How many blocks of a stride's size a kernel reaches over, each way."""
+    """Number of blocks of a stride's size that a kernel covers, along each axis."""
     high, wide = (-(-k // s) for k, s in zip(kernel, strides, strict=True))
     return high, wide
 

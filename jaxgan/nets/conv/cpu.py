@@ -1,4 +1,4 @@
-"""The three maps as they are fastest on the CPU, by their sizes."""
+"""The three maps by the fastest method on the CPU for their sizes."""
 
 from jaxgan.nets.conv import winograd
 from jaxgan.nets.conv.cells import transpose_by_cells, weight_gradient_by_cells
@@ -6,7 +6,7 @@ from jaxgan.nets.conv.reference import out_size, reference_conv
 
 
 def conv_on_cpu(x, w, *, strides, padding):
-    """C(x, w) by the fewest products, or as XLA has it."""
+    """C(x, w) by the fewest products, or by XLA's own convolution."""
     how = {"strides": strides, "padding": padding}
     sizes = zip(x.shape[1:3], w.shape[:2], strides, padding, strict=True)
     high, wide = (out_size(*each) for each in sizes)

@@ -20,7 +20,7 @@ def _halving_padding(kernel: int, stride: int) -> Padding:
 class Conv(nn.Module):
     """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
 
-    Parameters are float32; ``dtype`` is what it computes in.
+    Parameters are float32; it computes in ``dtype``.
     """
 
     features: int
@@ -46,7 +46,7 @@ class Conv(nn.Module):
 class ConvTranspose(nn.Module):
     """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
 
-    Parameters are float32; ``dtype`` is what it computes in.
+    Parameters are float32; it computes in ``dtype``.
     """
 
     features: int

@@ -15,15 +15,15 @@ differentiation: penalties, which differentiate twice, stay inside it.
 Why not ``lax.conv_general_dilated`` alone: on the CPU, inside a loop, XLA computes the
 weight gradient of a convolution (jax issue 12868), and T and its weight gradient
 everywhere, many times slower than a matrix product does. There the maps are matrix
-products over blocks of a stride's size (`cells`), and between many channels the fewer
-ones of Winograd (`winograd`), which all three maps share; elsewhere they are XLA's own.
+products over blocks of a stride's size (`cells`), and between many channels fewer
+products by Winograd (`winograd`), for all three maps; elsewhere they are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds
 per-example weight gradients.
 
-`reference_conv` and `reference_conv_transpose` are the plain twins of `conv` and
-`conv_transpose`, which the tests compare.
+`reference_conv` and `reference_conv_transpose` are plain versions of `conv` and
+`conv_transpose`; the tests compare them.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ weight_p = _primitive(
     on_cpu=weight_gradient_on_cpu,
 )
 
-# The transposes. `ct` is the cotangent, in the place of the map's output.
+# The transposes. `ct` is the cotangent of the map's output.
 ad.defbilinear(
     conv_p,
     lambda ct, x, w, **how: transpose_p.bind(ct, w, size=_image_size(x), **how),
@@ -139,7 +139,7 @@ def _unmerge(y, count: int, axis: int):
 
 
 def _define_batching(primitive, left_axes: Pair, right_axes: Pair) -> None:
-    """A vmapped argument merges into a free axis; two of them run one by one.
+    """Merges a vmapped argument into a free axis; two of them run one by one.
 
     ``left_axes`` are the axis of the first argument that is free (it meets no axis of
     the second), and where it appears in the output; ``right_axes`` likewise.

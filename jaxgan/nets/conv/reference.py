@@ -1,4 +1,4 @@
-"""The three maps as XLA has them: the plain twins of `jaxgan.nets.conv.maps`."""
+"""The three maps by XLA's convolutions: plain versions of `jaxgan.nets.conv.maps`."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ def reference_conv(
     strides: Pair,
     padding: Padding,
 ) -> Float[Array, "b g q o"]:
-    """The strided convolution as XLA has it."""
+    """The strided convolution by XLA."""
     return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=_LAYOUT)
 
 

@@ -39,7 +39,7 @@ from jaxgan.nets.conv.reference import Pair
 
 
 def applies(dtype, kernel, *, out: Pair, strides: Pair) -> bool:
-    """Whether this takes fewer products than the definition, and they are worth it.
+    """Returns whether this takes fewer products than the definition and is faster.
 
     Args:
         dtype: of the images.
@@ -52,7 +52,7 @@ def applies(dtype, kernel, *, out: Pair, strides: Pair) -> bool:
         cells_of(kernel[:2], strides) == (2, 2)
         and 3 * _pairs(high) * 3 * _pairs(wide) < 2 * high * 2 * wide
         and min(kernel[2:]) >= FEW_CHANNELS
-        # The differences of bfloat16's few bits would lose some.
+        # Differences would lose some of bfloat16's few bits.
         and dtype in (jnp.float32, jnp.float64)
     )
 
@@ -107,7 +107,7 @@ def _of_image(x, *, strides, padding, out: Pair):
 
 
 def _to_image(products, shape, *, strides, padding, out: Pair):
-    """V', written out: as `jax.linear_transpose` has it, it takes three times as long.
+    """V', written out: `jax.linear_transpose` would take three times as long.
 
     Pair t sends v0 to block 2t, v1 - v0 - v2 to 2t + 1, and v2 to 2t + 2.
     """
@@ -139,7 +139,7 @@ def _of_kernel(w, *, strides):
 
 
 def _of_coarse(g):
-    """M(g): along each axis (y0, y0 + y1, y1), of outputs filled up to pairs."""
+    """M(g): along each axis (y0, y0 + y1, y1), of outputs padded to pairs."""
     g = jnp.pad(g, ((0, 0), (0, g.shape[1] % 2), (0, g.shape[2] % 2), (0, 0)))
     b, high, wide, o = g.shape
     g = g.reshape(b, high // 2, 2, wide // 2, 2, o)
