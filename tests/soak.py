@@ -2,10 +2,10 @@
 
     python -m tests.soak --steps 20000
 
-Trains the MLP on the digits and samples the resident memory every second. Prints it a
-tenth of the way in, half-way and before the last line, and how many programs were compiled after
-the first tenth. Exits with 1 if memory grew by more than 5 % between the first and the
-last, or if anything was compiled.
+Trains the MLP on the digits and notes the resident memory at every line of metrics.
+Prints it a tenth of the way in, half-way and at the last line before the evaluation,
+and how many programs were compiled until then. Exits with 1 if memory grew by more than
+5 % between the first and the last, or if anything was compiled.
 """
 
 import dataclasses

@@ -17,7 +17,7 @@ from jaxgan.metrics import collapse
 _EXAMPLES = 256
 _SEED = 0  # of which training examples the samples are held against
 # A sign must have been in every line of so large a share of the run, and in three.
-_LASTING = 0.1
+_LASTING = 0.25
 _LINES = 3
 # The first samples of any run lie close together.
 _GRACE = 0.1
@@ -33,7 +33,7 @@ class CollapseMonitor(Hook):
 
     The numbers are "distance_ratio" and "duplicates" of `jaxgan.metrics.collapse`;
     with the discriminator's mean logits of the same line they are the signs. A
-    warning comes once a sign has been in every line of a tenth of the run, and in
+    warning comes once a sign has been in every line of a quarter of the run, and in
     three at least, the run's first tenth not counted.
 
     Args:
