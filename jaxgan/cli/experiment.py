@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 import jaxgan.data
 from jaxgan import compiled, evaluation, hooks, processes, report
 from jaxgan.checkpoint import digest
 from jaxgan.checks import InputError
-from jaxgan.cli import command, summary
+from jaxgan.cli import command, dry_run, summary
 from jaxgan.cli import workdir as directory
 from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
 from jaxgan.cli.load import restore_from
@@ -28,15 +25,13 @@ from jaxgan.files import write_json
 from jaxgan.game import Game, GameState, init
 from jaxgan.hooks import Hook, collapse
 from jaxgan.loop import fit
-from jaxgan.rounds import Move, Schedule, algorithm_1, fresh_batches
-from jaxgan.update import make_update
+from jaxgan.rounds import Schedule, algorithm_1
+from jaxgan.typing import Key
 
 MakeGame = Callable[[Any, DataSet], Game]
 
 EVALUATORS: tuple[Evaluator, ...] = (evaluation.TwoSample(), evaluation.Classes())
 """How samples are judged unless an experiment says otherwise."""
-
-_BEST = "two_sample"
 
 
 def main(
@@ -103,11 +98,11 @@ def run(
     check_data(config, data)
     game = make_game(config, data)
     key = jax.random.key(config.seed)
-    state = init(game, key, _first_batch(data, 1))
-    rounds = algorithm_1(config.d_steps) if schedule is None else schedule
+    state = init(game, key, dry_run.first_batch(data, 1))
+    rounds = _rounds(config, schedule)
     if config.dry_run:
         if processes.is_first():
-            print(_dry_run(game, state, data, config, rounds))
+            print(dry_run.text(game, state, data, config, rounds))
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
@@ -121,34 +116,66 @@ def run(
         directory.check_shared(path)
         finished = directory.is_finished(result, config)
         if not finished:
-            judges = _judges(config, evaluators, path)
-            others = _hooks(config, path)
-            state = fit(
-                game,
-                state,
-                data,
-                key,
-                steps=config.steps,
-                batch_size=config.batch_size,
-                hooks=(*others[:-1], judges, others[-1]),
-                schedule=rounds,
-                microbatches=config.microbatches,
-                device_cache_mib=config.device_cache_mib,
-            )
-            result = _result(game, state, config, judges, path)
+            result = _train(game, state, data, key, config, rounds, evaluators)
         assert result is not None
         if processes.is_first():
-            if finished:
-                print(
-                    f"This run is finished, after {result['steps']} steps; nothing was "
-                    f"done again in {path}."
-                )
-            else:
-                write_json(path / "result.json", result)
-            report.write(path)
-            print(summary.text(path, result))
+            _leave(path, result, finished=finished)
     processes.check_same(result["digest"])
     return result
+
+
+def _train(
+    game: Game,
+    state: GameState,
+    data: DataSet,
+    key: Key,
+    config: TrainConfig,
+    rounds: Schedule,
+    evaluators: Sequence[Evaluator],
+) -> dict[str, Any]:
+    """Trains to the last step; returns what result.json will hold."""
+    path = config.workdir
+    assert path is not None  # resolve made it explicit
+    best = None if config.evaluate_every is None else path / "best"
+    judges = hooks.Evaluate(evaluators, every=config.evaluate_every, folder=best)
+    others = _hooks(config, path)
+    state = fit(
+        game,
+        state,
+        data,
+        key,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        hooks=(*others[:-1], judges, others[-1]),
+        schedule=rounds,
+        microbatches=config.microbatches,
+        device_cache_mib=config.device_cache_mib,
+    )
+    return _result(game, state, config, judges, path)
+
+
+def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
+    """Writes result.json and the report, and prints the summary."""
+    if finished:
+        print(
+            f"This run is finished, after {result['steps']} steps; nothing was done "
+            f"again in {path}."
+        )
+    else:
+        write_json(path / "result.json", result)
+    report.write(path)
+    print(summary.text(path, result))
+
+
+def _rounds(config: TrainConfig, schedule: Schedule | None) -> Schedule:
+    if schedule is None:
+        return algorithm_1(config.d_steps)
+    if config.d_steps != 1:
+        raise InputError(
+            f"{config.experiment} has a schedule of its own, to which --d-steps says "
+            f"nothing; leave it out, got {config.d_steps}."
+        )
+    return schedule
 
 
 def load_data(config: TrainConfig) -> ImageDataSet:
@@ -178,15 +205,6 @@ def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState
             f"count: --steps must be more, got {config.steps}."
         )
     return state
-
-
-def _judges(
-    config: TrainConfig, evaluators: Sequence[Evaluator], path: Path
-) -> hooks.Evaluate:
-    best: dict[str, Any] = {}
-    if config.evaluate_every is not None:
-        best = {"keep_best": _BEST, "folder": path / "best"}
-    return hooks.Evaluate(evaluators, every=config.evaluate_every, **best)
 
 
 def _hooks(config: TrainConfig, path: Path) -> tuple[Hook, ...]:
@@ -219,41 +237,3 @@ def _result(
         **({} if judges.best is None else {"best": judges.best}),
         "digest": digest(state),
     }
-
-
-def _first_batch(data: DataSet, count: int) -> Any:
-    return jax.tree.map(jnp.asarray, data.train.batch(np.arange(count)))
-
-
-def _dry_run(
-    game: Game, state: GameState, data: DataSet, config: TrainConfig, rounds: Schedule
-) -> str:
-    batch = _first_batch(data, config.batch_size)
-    key = jax.random.key(config.seed)
-    times: Counter[str] = Counter()
-    for move in rounds:
-        move = Move(objective=move) if isinstance(move, str) else move
-        times[move.objective] += 1 / move.every  # pyright: ignore
-    flops, moved = 0.0, 0.0
-    for name, share in times.items():
-        lowered = jax.jit(make_update(game, name)).lower(state, batch, key)
-        cost: Any = lowered.compile().cost_analysis()
-        flops += share * cost["flops"]
-        moved += share * cost["bytes accessed"]
-    count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
-    shapes = jax.tree.map(lambda leaf: leaf.shape[1:], batch)
-    held = 0 if data.test is None else len(data.test)
-    epochs = config.steps * config.batch_size * fresh_batches(rounds) / len(data.train)
-    lines = (
-        *(
-            f"{name + ':':15} {count(state.players[name].params):,} parameters"
-            for name in game.players
-        ),
-        f"data:           {len(data.train):,} training examples of {shapes}, {held:,} "
-        "held out",
-        f"one train step: {flops:.3g} FLOPs, {moved:.3g} bytes moved, for the whole "
-        "batch, by the compiler's estimate",
-        f"the run:        {config.steps:,} steps, {epochs:.1f} epochs",
-        "dry run: no workdir was made",
-    )
-    return "\n".join(lines)

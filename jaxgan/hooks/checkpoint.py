@@ -1,5 +1,6 @@
 """Checkpoints while a game trains; and the start from the newest of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,16 @@ class Checkpoint(Hook):
         if processes.is_first():
             print(f"Continuing from the checkpoint of step {run.step}.")
 
+    def begin(self, run: Run) -> None:
+        # Where it begins at a later step, that state may not be there to be read again.
+        if run.step > 0 and self._open.latest is None:
+            self._save(run, noting=())
+
     def act(self, run: Run) -> None:
-        self._save(run)
+        self._save(run, noting=run.hooks)
 
     def stop(self, run: Run) -> bool:
-        self._save(run)
+        self._save(run, noting=run.hooks)
         self._open.wait()
         return True
 
@@ -76,13 +82,13 @@ class Checkpoint(Hook):
         assert self.checkpoints is not None, "restore(run) first"
         return self.checkpoints
 
-    def _save(self, run: Run) -> None:
+    def _save(self, run: Run, *, noting: Sequence[Hook]) -> None:
         """Saves, unless the last update, which no metric has seen, went wrong."""
         from jaxgan.loop import NonFiniteError
 
         notes: dict[str, Any] = {
             "order_seed": order_seed(run.key),
-            "hooks": {hook.name: hook.notes() for hook in run.hooks if hook.name},
+            "hooks": {hook.name: hook.notes() for hook in noting if hook.name},
         }
         try:
             with processes.losing_peers():

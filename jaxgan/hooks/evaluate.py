@@ -18,10 +18,10 @@ class Evaluate(Hook):
         evaluators: see `jaxgan.evaluation`.
         data: what to judge by; by default what the run plays.
         every: steps between judgements; None: at the end only.
-        keep_best: the name of a result: the state with its lowest value is kept in
-            ``folder``; of equal ones the earlier.
+        folder: where the best state is kept; None: nowhere.
+        keep_best: the name of the result whose lowest value is the best, of equal ones
+            the earlier; by default the first result.
         highest: whether the highest value is the best instead.
-        folder: of the best checkpoint.
 
     Attributes:
         results: the last judgement, by name.
@@ -38,10 +38,9 @@ class Evaluate(Hook):
         highest: bool = False,
         folder: str | Path | None = None,
     ):
-        if (keep_best is None) != (folder is None):
+        if keep_best is not None and folder is None:
             raise InputError(
-                "Evaluate keeps the best state in a folder: give keep_best and folder "
-                f"together, got {keep_best=} and {folder=}."
+                f"Evaluate(keep_best={keep_best!r}) needs folder=..., where to keep it."
             )
         self._evaluators, self._data = tuple(evaluators), data
         self.every, self._keep_best, self._highest = every, keep_best, highest
@@ -87,7 +86,8 @@ class Evaluate(Hook):
         A run that was killed and judges the same state again finds the same number,
         which is no better, and so keeps what it has.
         """
-        assert self._keep_best is not None
+        if self._keep_best is None:
+            self._keep_best = next(iter(self.results))
         if self._keep_best not in self.results:
             raise InputError(
                 f"Evaluate(keep_best={self._keep_best!r}) names none of the results: "

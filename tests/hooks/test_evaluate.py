@@ -138,10 +138,17 @@ def test_a_run_that_is_done_is_judged_again_where_its_result_was_lost(tmp_path):
     assert evaluate.best == {"step": 20, SCORE: 0.7}
 
 
-@pytest.mark.parametrize("half", [{"folder": None}, {"keep_best": None}])
-def test_the_best_needs_a_name_and_a_folder(tmp_path, half):
+def test_a_name_without_a_folder_is_refused(tmp_path):
     with pytest.raises(jaxgan.InputError, match=r"keep_best.*folder"):
-        hooks.Evaluate([], **{"keep_best": SCORE, "folder": tmp_path, **half})
+        hooks.Evaluate([], keep_best=SCORE)
+
+
+def test_the_first_result_is_the_best_by_default(tmp_path):
+    _fit(tmp_path / "a", _evaluate(tmp_path / "a", Planned(), keep_best=None))
+    hook = _evaluate(tmp_path / "b", Planned())
+    _fit(tmp_path / "b", hook)
+    named = lambda folder: sorted(path.name for path in (folder / "best").iterdir())
+    assert named(tmp_path / "a") == named(tmp_path / "b")
 
 
 def test_a_best_that_names_no_result_is_refused(tmp_path):
