@@ -140,7 +140,7 @@ def describe(
         "made_by": {
             "module": _module_of(type(config)),
             "config_class": type(config).__qualname__,
-            "make_game": make_game.__qualname__,
+            "make_game": getattr(make_game, "__qualname__", repr(make_game)),
         },
         "data_fingerprint": data.fingerprint,
         "data": {
