@@ -1,4 +1,4 @@
-"""What a wheel and an sdist hold: what git tracks of them, all of it, nothing else.
+"""Checks that a wheel and an sdist hold what git tracks of them, and nothing else.
 
 python .ci/distributions.py FOLDER
 """
