@@ -1,9 +1,11 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read with a message if damaged."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+from jaxgan.checks import InputError
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -16,3 +18,43 @@ def write_atomically(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     os.replace(part, path)
+
+
+def read_object(path: Path, *, otherwise: str) -> dict[str, Any]:
+    """Returns the JSON object in a file.
+
+    Args:
+        path: of the file, which is there.
+        otherwise: what to do if it cannot be read, a sentence.
+
+    Raises:
+        InputError: it is empty, cut off, no JSON, or JSON that is no object.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {error}. {otherwise}") from error
+    if not isinstance(value, dict):
+        found = type(value).__name__
+        raise InputError(f"{path} holds no JSON object but {found}. {otherwise}")
+    return value
+
+
+def expand(path: str | Path, flag: str) -> Path:
+    """Returns the path with ``~`` replaced by the home folder.
+
+    Args:
+        path: as it was given.
+        flag: where another can be given, such as ``--data-dir``.
+
+    Raises:
+        InputError: there is no home folder: HOME is not set and the user is unknown, as
+            in a container that runs under another user id.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{flag} {path} cannot be used, since there is no such home folder: HOME "
+            f"is not set or the user is unknown. Give {flag} a path without '~'."
+        ) from error

@@ -1,67 +1,82 @@
 """Decoded images on disk: written once, whole or not at all, and mapped into memory.
 
 A cache is a folder with one ``.npy`` file an array and a ``meta.json`` that holds the
-key it was made for, the class names and the size of each file. It appears by one
-rename, so a reader never sees half of it, and two writers at once both succeed: the
-later one finds the earlier one's cache and drops its own.
+key it was made for, the class names, what was left out, and checksums of all of that
+and of each file. It appears by one rename, so a reader never sees half of it, and two
+writers at once both succeed: the later one finds the earlier one's cache and drops its
+own.
 """
 
 import contextlib
+import hashlib
 import json
-import math
 import os
 import shutil
-import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
-from tqdm import tqdm
 
-from jaxgan.checks import InputError
-from jaxgan.data.source import Example, Source, Split
+from jaxgan.data import checksums, drafts, writing
+from jaxgan.data.source import DataWarning, Source
+from jaxgan.data.writing import Decode, LeftOut
 
-_BLOCK = 64  # examples a thread takes at once; records read in blocks come faster
 _META = "meta.json"
-
-Decode = Callable[[Example], UInt8[np.ndarray, "h w c"]]
 
 
 class Cached(NamedTuple):
-    """The arrays by name, memory-mapped and read-only, and the class names."""
+    """What a cache holds.
+
+    Attributes:
+        arrays: by name, memory-mapped and read-only.
+        classes: the class names.
+        left_out: the examples that could not be decoded.
+        largest: see `jaxgan.data.writing.Written`.
+    """
 
     arrays: dict[str, np.ndarray]
     classes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    largest: int | None
+
+
+class _Damaged(Exception):
+    """What a damaged cache suffers from."""
 
 
 def read(folder: Path, key: Mapping[str, Any]) -> Cached | None:
     """Opens the cache in ``folder`` if it is whole and was made for ``key``.
 
-    Files are compared by size with what ``meta.json`` says, so a truncated one is
-    found; no image is read.
+    All files are read and compared with their checksums.
+
+    Warns:
+        DataWarning: it is damaged.
 
     Returns:
         The cache, or None if it is absent, damaged, or made for another key.
     """
     try:
-        meta = json.loads((folder / _META).read_text())
-        sizes = {file: (folder / file).stat().st_size for file in meta["sizes"]}
-        if meta["key"] != key or sizes != meta["sizes"]:
-            return None
-        arrays = {
-            Path(file).stem: np.load(folder / file, mmap_mode="r", allow_pickle=False)
-            for file in sizes
-        }
-        return Cached(arrays, tuple(meta["classes"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return _open(folder, key)
+    except _Damaged as error:
+        warnings.warn(
+            f"The cache of decoded images {folder} is damaged: {error}. It is made "
+            "again from the images.",
+            DataWarning,
+            stacklevel=2,
+        )
         return None
 
 
 def write(
-    folder: Path, key: Mapping[str, Any], source: Source, decode: Decode, title: str
+    folder: Path,
+    key: Mapping[str, Any],
+    source: Source,
+    decode: Decode,
+    title: str,
+    *,
+    skip: tuple[type[Exception], ...] = (),
 ) -> None:
     """Decodes ``source`` into ``folder``, in place of what may be there.
 
@@ -71,21 +86,60 @@ def write(
         source: the examples.
         decode: makes one array of one example; called from several threads.
         title: what the progress bar says.
+        skip: the errors of ``decode`` at which an example is left out.
 
     Raises:
         InputError: an image cannot be used, or two differ in size.
         OSError: the folder cannot be written.
     """
-    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    draft.mkdir(parents=True)
-    try:
-        _write_arrays(draft, source, decode, title)
-        sizes = {file.name: file.stat().st_size for file in sorted(draft.iterdir())}
-        meta = {"key": key, "classes": source.classes, "sizes": sizes}
-        (draft / _META).write_text(json.dumps(meta, indent=1))
+    with drafts.draft(folder) as draft:
+        written = writing.write(draft, source, decode, title, skip)
+        files = sorted(draft.iterdir())
+        meta = {
+            "key": key,
+            "classes": source.classes,
+            "left_out": written.left_out,
+            "largest": written.largest,
+            "sums": checksums.of_files(files, f"checking {title}"),
+        }
+        content = {"meta": meta, "sha256": _hash(json.loads(json.dumps(meta)))}
+        (draft / _META).write_text(json.dumps(content, indent=1))
+        drafts.sync(draft)  # before the rename, which may otherwise come first
         _publish(draft, folder, key)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _open(folder: Path, key: Mapping[str, Any]) -> Cached | None:
+    """What `read` returns; raises _Damaged for a damaged cache of this key."""
+    try:
+        content = json.loads((folder / _META).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise _Damaged(f"{_META} has changed since it was written") from error
+    meta = content.get("meta") if isinstance(content, dict) else None
+    if not isinstance(meta, dict):
+        return None  # of an earlier jaxgan
+    if content.get("sha256") != _hash(meta):
+        raise _Damaged(f"{_META} has changed since it was written")
+    if meta["key"] != key:
+        return None
+    files = [folder / name for name in meta["sums"]]
+    try:
+        found = checksums.of_files(files, f"checking {folder.name}")
+    except FileNotFoundError as error:
+        raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
+    changed = [name for name, sums in meta["sums"].items() if found[name] != sums]
+    if changed:
+        raise _Damaged(f"{changed[0]} has changed since it was written")
+    arrays = {
+        file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in files
+    }
+    left_out = tuple(LeftOut(*each) for each in meta["left_out"])
+    return Cached(arrays, tuple(meta["classes"]), left_out, meta["largest"])
+
+
+def _hash(meta: Any) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
 
 
 def _publish(draft: Path, folder: Path, key: Mapping[str, Any]) -> None:
@@ -93,80 +147,11 @@ def _publish(draft: Path, folder: Path, key: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):  # not empty: a cache is there already
         os.rename(draft, folder)
         return
-    if read(folder, key) is None:  # a damaged or outdated one
-        grave = draft.with_name(f"{draft.name}-old")
-        with contextlib.suppress(FileNotFoundError):  # another process moved it away
-            os.rename(folder, grave)
-            shutil.rmtree(grave, ignore_errors=True)
-        os.rename(draft, folder)
-
-
-def _write_arrays(draft: Path, source: Source, decode: Decode, title: str) -> None:
-    """Writes both splits; the first image to train on says what shape all have."""
-    splits = {"train": source.train, "test": source.test}
-    for name, split in splits.items():
-        if not split.count:
-            raise InputError(f"{title} has no image in its split {name}.")
-    (first,) = source.train.fetch(range(1))
-    shape = decode(first).shape
-    _check_space(draft, (source.train.count + source.test.count) * math.prod(shape))
-
-    def decode_checked(example: Example) -> UInt8[np.ndarray, "h w c"]:
-        image = decode(example)
-        _check_shape(example.name, image.shape, first.name, shape)
-        return image
-
-    for name, split in splits.items():
-        _write_split(draft / name, split, shape, decode_checked, f"{title} {name}")
-
-
-def _write_split(
-    path: Path, split: Split, shape: tuple[int, ...], decode: Decode, title: str
-) -> None:
-    """Writes one split's images as they are decoded, and its labels."""
-    images = np.lib.format.open_memmap(
-        f"{path}_images.npy", "w+", np.uint8, (split.count, *shape)
-    )
-
-    def write_block(start: int) -> list[int | None]:
-        block = range(start, min(start + _BLOCK, split.count))
-        examples = split.fetch(block)
-        for i, example in zip(block, examples, strict=True):
-            images[i] = decode(example)
-        return [example.label for example in examples]
-
-    labels = []
-    # disable=None: the bar shows on a terminal only.
-    with (
-        ThreadPoolExecutor() as pool,
-        tqdm(total=split.count, desc=f"decoding {title}", disable=None) as bar,
-    ):
-        # An error leaves the loop, which cancels the blocks that have not begun.
-        for block in pool.map(write_block, range(0, split.count, _BLOCK)):
-            labels += block
-            bar.update(len(block))
-    images.flush()
-    if labels[0] is not None:
-        np.save(f"{path}_labels.npy", np.asarray(labels, np.int32))
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    """A full disk would kill the process, since the arrays are written as maps."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"The decoded images need {needed / 1e9:.1f} GB, and {folder.parent} has "
-            f"{free / 1e9:.1f} GB free; make room, pass another --data-dir, or a lower "
-            "--resolution."
-        )
-
-
-def _check_shape(
-    name: str, shape: tuple[int, ...], first: str, expected: tuple[int, ...]
-) -> None:
-    if shape != expected:
-        raise InputError(
-            f"{name} is {shape[0]}x{shape[1]} pixels (height x width), but {first} is "
-            f"{expected[0]}x{expected[1]}; pass --resolution HxW to bring all images "
-            "to one size, with --crop where their shapes differ."
-        )
+    with contextlib.suppress(_Damaged):
+        if _open(folder, key) is not None:
+            return
+    grave = draft.with_name(f"{draft.name}-old")
+    with contextlib.suppress(FileNotFoundError):  # another process moved it away
+        os.rename(folder, grave)
+        shutil.rmtree(grave, ignore_errors=True)
+    os.rename(draft, folder)

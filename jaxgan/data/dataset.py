@@ -56,12 +56,14 @@ class DataSet:
         fingerprint: equal for equal examples: of a named set's version and of how it
             was decoded; of the contents of a folder's files and their relative names;
             of the bytes of arrays.
+        note: a line that says how a folder of images was understood; else empty.
     """
 
     name: str
     train: ImageSet | Examples
     test: ImageSet | Examples | None
     fingerprint: str = ""
+    note: str = ""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

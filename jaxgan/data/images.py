@@ -2,57 +2,181 @@
 
 import io
 import pathlib
-import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jaxgan.checks import InputError
+from jaxgan.data import wide
 from jaxgan.data.size import Size, as_pair
+from jaxgan.data.source import Decoded
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "PPM", "GIF")
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
-# What Pillow raises for damaged files, by format and by place of the damage.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
-_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow takes 4 bytes a pixel or more: of large images one is decoded at a time.
+_LARGE_PIXELS = 2**24
+_ONE_LARGE = threading.Lock()
 
 
-def _unreadable(name: str, error: BaseException) -> InputError:
-    return InputError(
-        f"{name} cannot be read as an image: {error}. Expected a whole PNG, JPEG or "
-        "WebP file; repair it or take it out of the folder."
-    )
+class UnreadableImage(InputError):
+    """A file is damaged, or no image of a format that is read."""
 
 
 def is_gray(file: pathlib.Path) -> bool:
     """Returns whether a file's header says grayscale; its pixels are not read.
 
     Raises:
-        InputError: the header is not that of a PNG, JPEG or WebP file.
+        UnreadableImage: the header is not that of an image in one of ``FORMATS``.
+    """
+    with _naming(str(file)), Image.open(file, formats=FORMATS) as image:
+        return image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
+
+
+def decode(
+    file: pathlib.Path | io.BytesIO,
+    name: str,
+    *,
+    channels: int,
+    resolution: Size | None = None,
+    crop: bool = False,
+    bits: int | None = None,
+) -> UInt8[np.ndarray, "h w c"]:
+    """Reads one image, upright; see `read`.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (4, 4), (255, 0, 0)).save(file, "PNG")
+        >>> decode(file, "red", channels=3, resolution=2)[0, 0].tolist()
+        [255, 0, 0]
+    """
+    options = {"resolution": resolution, "crop": crop, "bits": bits}
+    return read(file, name, channels=channels, **options).image
+
+
+def read(
+    file: pathlib.Path | io.BytesIO,
+    name: str,
+    *,
+    channels: int,
+    resolution: Size | None = None,
+    crop: bool = False,
+    bits: int | None = None,
+) -> Decoded:
+    """Reads one image, upright, and how large its 16-bit values are.
+
+    The image is turned as its EXIF orientation says, put on white where transparent,
+    cropped, and resized by a Lanczos filter whose support grows with the reduction, so
+    that it does not alias. Of an animation or of several pages the first is taken.
+
+    Args:
+        file: an image file of one of ``FORMATS``, by path or in memory.
+        name: what to call it in an error.
+        channels: 1 for grayscale or 3 for RGB.
+        resolution: the result's size in pixels, N for N x N or (height, width); None
+            keeps the image's own.
+        crop: take the centre of an image whose aspect ratio is not that of
+            ``resolution``, instead of refusing it; without ``resolution``, the largest
+            square.
+        bits: how many bits of 16-bit grayscale are used, so that 2**bits - 1 is white;
+            None takes what the file says, else 16.
+
+    Returns:
+        The image, uint8 [h w c] with c = channels, and see `Decoded`.
+
+    Raises:
+        UnreadableImage: the file is damaged, or no image.
+        InputError: it is of another aspect ratio, without ``crop``; its values have no
+            known range, or are larger than ``bits`` allow.
+    """
+    with _naming(name), Image.open(file, formats=FORMATS) as image, _alone(image):
+        plain, largest = _plain(image, name, channels, bits)
+    size = None if resolution is None else as_pair(resolution)
+    if size or crop:
+        plain = _cut(plain, name, size or (1, 1), crop)
+    if size and plain.size != size[::-1]:
+        plain = plain.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    pixels = np.asarray(plain).reshape(*plain.size[::-1], channels)
+    return Decoded(pixels, largest)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Raises whatever Pillow raises as an `UnreadableImage` that names the file.
+
+    What it raises for damaged files differs by format, place and version.
     """
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            return image.mode in _GRAY_MODES
-    except (*_DAMAGE, *_BOMB) as error:
-        raise _unreadable(str(file), error) from error
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise UnreadableImage(
+            f"{name} cannot be read as an image: {str(error) or type(error).__name__}. "
+            f"Expected a whole {', '.join(FORMATS)} file; repair it, take it out of "
+            "the folder, or pass --skip-damaged."
+        ) from error
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray to 8-bit: 65535 becomes 255, where Pillow would clip at 255."""
-    wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-    return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+@contextmanager
+def _alone(image: Image.Image) -> Iterator[None]:
+    if image.size[0] * image.size[1] < _LARGE_PIXELS:
+        yield
+    else:
+        with _ONE_LARGE:
+            yield
 
 
-def _plain(image: Image.Image, channels: int) -> Image.Image:
-    """Converts any mode to "L" or "RGB"; what is transparent shows white."""
-    if image.mode.startswith("I"):
-        image = _to_8_bit(image)
-    elif image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("L" if channels == 1 else "RGB")
+def _plain(
+    image: Image.Image, name: str, channels: int, bits: int | None
+) -> tuple[Image.Image, int | None]:
+    """Any mode as "L" or "RGB", upright; what is transparent shows white."""
+    facts = wide.facts(image)
+    image.load()
+    largest = None
+    if facts is None:
+        plain = _on_white(image)
+    else:
+        plain, largest = wide.to_8_bits(image, name, facts, bits)
+        plain = _on_white(plain)
+    plain = plain.convert("L" if channels == 1 else "RGB")
+    turn = _orientation(image)
+    upright = plain.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else plain
+    return upright, largest
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """The EXIF orientation; None if damage hides it, as the picture does not need it.
+
+    To be read after the pixels: Pillow itself turns TIFF files, then.
+    """
+    try:
+        return image.getexif().get(_ORIENTATION)
+    except Exception:
+        return None
 
 
 def _cut(
@@ -70,57 +194,7 @@ def _cut(
             f"{name} is {height}x{width} pixels (height x width), of another shape "
             f"than {rows}x{columns}; pass --crop to take the centre of each image."
         )
-    wide = min(width, max(1, round(height * columns / rows)))
+    broad = min(width, max(1, round(height * columns / rows)))
     high = min(height, max(1, round(width * rows / columns)))
-    left, top = (width - wide) // 2, (height - high) // 2
-    return image.crop((left, top, left + wide, top + high))
-
-
-def decode(
-    file: pathlib.Path | io.BytesIO,
-    name: str,
-    *,
-    channels: int,
-    resolution: Size | None = None,
-    crop: bool = False,
-) -> UInt8[np.ndarray, "h w c"]:
-    """Reads one image, upright.
-
-    The image is turned as its EXIF orientation says, put on white where transparent,
-    cropped, and resized by a Lanczos filter whose support grows with the reduction, so
-    that it does not alias.
-
-    Args:
-        file: a PNG, JPEG or WebP file, by path or in memory.
-        name: what to call it in an error.
-        channels: 1 for grayscale or 3 for RGB.
-        resolution: the result's size in pixels, N for N x N or (height, width); None
-            keeps the image's own.
-        crop: take the centre of an image whose aspect ratio is not that of
-            ``resolution``, instead of refusing it; without ``resolution``, the largest
-            square.
-
-    Returns:
-        uint8 array [h w c], with c = channels.
-
-    Raises:
-        InputError: the file is damaged, no image, or of another aspect ratio without
-            ``crop``.
-
-    Example:
-        >>> file = io.BytesIO()
-        >>> Image.new("RGB", (4, 4), (255, 0, 0)).save(file, "PNG")
-        >>> decode(file, "red", channels=3, resolution=2)[0, 0].tolist()
-        [255, 0, 0]
-    """
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            image = _plain(ImageOps.exif_transpose(image), channels)
-    except (*_DAMAGE, *_BOMB) as error:
-        raise _unreadable(name, error) from error
-    size = None if resolution is None else as_pair(resolution)
-    if size or crop:
-        image = _cut(image, name, size or (1, 1), crop)
-    if size and image.size != size[::-1]:
-        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-    return np.asarray(image).reshape(*image.size[::-1], channels)
+    left, top = (width - broad) // 2, (height - high) // 2
+    return image.crop((left, top, left + broad, top + high))

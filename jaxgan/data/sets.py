@@ -3,22 +3,23 @@
 A second start opens the cache without importing tfds or decoding anything.
 """
 
-import functools
 import hashlib
 import importlib.metadata
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import UInt8
-
 from jaxgan.checks import InputError
+from jaxgan.data import cache, drafts
 from jaxgan.data.dataset import ImageDataSet, ImageSet
 from jaxgan.data.size import Size, simplest
-from jaxgan.data.source import OWN_SETS, Example, Source
+from jaxgan.data.source import LEAST_BITS, OWN_SETS, DataWarning, Source
+from jaxgan.data.walk import listed, printable
+from jaxgan.files import expand
 
+_USUAL_BITS = 12  # of cameras and scanners that write 16-bit files
 _DECODER = 1  # raise it when the same file decodes to other values
 
 
@@ -30,6 +31,8 @@ def load(
     resolution: Size | None = None,
     crop: bool = False,
     channels: int | None = None,
+    skip_damaged: bool = False,
+    bits: int | None = None,
 ) -> ImageDataSet:
     """Loads a set by name, decoding it on the first call only.
 
@@ -51,6 +54,14 @@ def load(
             largest square.
         channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
             RGB where they are mixed.
+        skip_damaged: leave out images that cannot be read, instead of refusing the
+            set; a warning counts them.
+        bits: the significant bits of 16-bit grayscale files, 9 to 16; None takes what
+            a file says, else 16.
+
+    Warns:
+        DataWarning: images were left out, or look as if they had fewer bits than they
+            say; a damaged cache was made again.
 
     Returns:
         The set; its images are uint8 [n h w c], mapped read-only.
@@ -70,12 +81,16 @@ def load(
         resolution = simplest(resolution)
     if channels not in (None, 1, 3):
         raise InputError(f"channels must be 1 (gray), 3 (RGB) or None, got {channels}.")
-    root = Path(data_dir).expanduser()
-    manual = None if manual_dir is None else Path(manual_dir).expanduser()
+    if bits is not None and not LEAST_BITS <= bits <= 16:
+        raise InputError(f"bits must be from {LEAST_BITS} to 16, got {bits}.")
+    root = expand(data_dir, "--data-dir")
+    manual = None if manual_dir is None else expand(manual_dir, "--manual-dir")
     options = {"resolution": resolution, "crop": crop, "channels": channels}
+    if bits is not None:
+        options["bits"] = bits
     try:
-        found = _locate(name, root, manual)
-        return _cached(root / "cache", name, found, options)
+        found = _locate(name, root, manual, skip_damaged)
+        return _cached(root / "cache", name, found, options, skip_damaged)
     except OSError as error:
         raise InputError(
             f"--data-dir {root} cannot be used: {error}. Pass a folder that can be "
@@ -93,15 +108,20 @@ class _Located(NamedTuple):
     identity: str
     version: str
     read: Callable[[], Source]
+    note: str = ""
 
 
-def _locate(name: str, root: Path, manual_dir: Path | None) -> _Located:
+def _locate(
+    name: str, root: Path, manual_dir: Path | None, skip_damaged: bool
+) -> _Located:
     if name.startswith("folder:"):
         from jaxgan.data import folder
 
-        path = Path(name.removeprefix("folder:")).expanduser()
-        content = folder.fingerprint(path, root / "hashes")
-        return _Located(f"folder:{content[:16]}", content, lambda: folder.read(path))
+        found = folder.look(expand(name.removeprefix("folder:"), "--dataset folder:"))
+        content = folder.fingerprint(found, root / "hashes")
+        read_folder = lambda: folder.read(found, skip_damaged=skip_damaged)
+        note = found.layout.note
+        return _Located(f"folder:{content[:16]}", content, read_folder, note)
 
     def read() -> Source:
         from jaxgan.data import prepare  # imports tfds
@@ -115,11 +135,13 @@ def _locate(name: str, root: Path, manual_dir: Path | None) -> _Located:
 
 
 def _cached(
-    root: Path, name: str, located: _Located, options: dict[str, Any]
+    root: Path,
+    name: str,
+    located: _Located,
+    options: dict[str, Any],
+    skip_damaged: bool,
 ) -> ImageDataSet:
     """Opens the cache, after writing it if it is not there or not good."""
-    from jaxgan.data import cache
-
     size = options["resolution"]
     size = list(size) if isinstance(size, tuple) else size  # as JSON gives it back
     where = {"name": located.identity, **options, "resolution": size}
@@ -127,35 +149,65 @@ def _cached(
     mark = hashlib.sha256(repr(sorted(where.items())).encode()).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", located.identity)[-40:]
     folder = root / f"{stem}-{mark}"
+    drafts.clear_stale(root)
     for _ in range(3):  # another process may replace an outdated cache meanwhile
         found = cache.read(folder, key)
-        if found is not None:
+        if found is not None and (skip_damaged or not found.left_out):
+            _tell(name, found)
             fingerprint = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()
-            return _data_set(name, found.arrays, found.classes, fingerprint[:16])
-        source = located.read()
-        cache.write(folder, key, source, _decoder(source, options), name)
+            return _data_set(name, found, fingerprint[:16], located.note)
+        _write(folder, key, located.read(), options, printable(name), skip_damaged)
     raise InputError(f"The cache {folder} keeps changing; remove it and start again.")
 
 
-def _decoder(
-    source: Source, options: dict[str, Any]
-) -> Callable[[Example], UInt8[np.ndarray, "h w c"]]:
-    from jaxgan.data import images
+def _write(
+    folder: Path,
+    key: dict[str, Any],
+    source: Source,
+    options: dict[str, Any],
+    title: str,
+    skip_damaged: bool,
+) -> None:
+    from jaxgan.data import images  # Pillow; a start with a cache needs none
 
-    decode = functools.partial(
-        images.decode,
-        resolution=options["resolution"],
-        crop=options["crop"],
-        channels=options["channels"] or source.channels,
-    )
-    return lambda example: decode(example.file, example.name)
+    options = {**options, "channels": options["channels"] or source.channels}
+    decode = lambda example: images.read(example.file, example.name, **options)
+    skip = (images.UnreadableImage,) if skip_damaged else ()
+    with warnings.catch_warnings():
+        # Pillow's, of damage that does not hide the picture, do not name the file.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        cache.write(folder, key, source, decode, title, skip=skip)
+
+
+def _tell(name: str, found: cache.Cached) -> None:
+    """Says what was left out, and what looks too dark."""
+    if found.left_out:
+        warnings.warn(
+            f"{printable(name)}: {len(found.left_out):,} damaged images are left out: "
+            f"{listed(each.name for each in found.left_out)}.",
+            DataWarning,
+            stacklevel=2,
+        )
+    if found.largest is not None and found.largest < 2**_USUAL_BITS:
+        warnings.warn(
+            f"{printable(name)}: its files have 16 bits, but no value exceeds "
+            f"{found.largest:,} of 65,535, so they are almost black. If they hold "
+            f"{_USUAL_BITS} bits, as many cameras and scanners write, pass --bits "
+            f"{_USUAL_BITS}.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _data_set(
-    name: str, arrays: dict[str, np.ndarray], classes: tuple[str, ...], fingerprint: str
+    name: str, found: cache.Cached, fingerprint: str, note: str
 ) -> ImageDataSet:
     train, test = (
-        ImageSet(arrays[f"{split}_images"], arrays.get(f"{split}_labels"), classes)
+        ImageSet(
+            found.arrays[f"{split}_images"],
+            found.arrays.get(f"{split}_labels"),
+            found.classes,
+        )
         for split in ("train", "test")
     )
-    return ImageDataSet(name, train, test, fingerprint)
+    return ImageDataSet(name, train, test, fingerprint, note)

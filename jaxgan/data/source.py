@@ -6,6 +6,11 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import UInt8
+
+LEAST_BITS = 9  # of --bits: a file of 8 is no file of 16
+
 OWN_SETS = {
     "digits": "1.1.0",
     "mnist": "1.0.0",
@@ -19,12 +24,23 @@ key, and of the folder that tfds prepares.
 """
 
 
+class DataWarning(UserWarning):
+    """A set was loaded, but perhaps not as its owner means it."""
+
+
 class Example(NamedTuple):
     """One encoded image, the name to use for it in an error, and its label."""
 
     name: str
     file: pathlib.Path | io.BytesIO
     label: int | None
+
+
+class Decoded(NamedTuple):
+    """An image, and the largest 16-bit value of a file that does not say its range."""
+
+    image: UInt8[np.ndarray, "h w c"]
+    largest: int | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

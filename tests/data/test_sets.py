@@ -9,6 +9,7 @@ import pytest
 
 from jaxgan.checks import InputError
 from jaxgan.data import cifar, digits, load, prepare
+from jaxgan.data.source import DataWarning
 from tests.data.originals import (
     MNIST_FILES,
     cifar_archive,
@@ -55,7 +56,8 @@ def test_damaged_cache_is_decoded_anew(tmp_path):
     data = load("digits", data_dir=tmp_path)
     (file,) = tmp_path.glob("cache/*/train_images.npy")
     file.write_bytes(file.read_bytes()[:-9])
-    again = load("digits", data_dir=tmp_path)
+    with pytest.warns(DataWarning, match="damaged"):
+        again = load("digits", data_dir=tmp_path)
     np.testing.assert_array_equal(again.test.images, data.test.images)
     assert again.train.images.shape == (1415, 8, 8, 1)
 

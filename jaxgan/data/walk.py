@@ -1,0 +1,150 @@
+"""The files of a folder of images, sorted into images, unread images and the rest."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from jaxgan.checks import InputError
+from jaxgan.data.hashes import unreadable
+
+READ = (
+    *(".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""The suffixes of the images that are read."""
+
+_UNREAD = (
+    *(".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".emf", ".eps", ".exr"),
+    *(".fits", ".hdr", ".heic", ".heif", ".icns", ".ico", ".j2k", ".jp2", ".jpx"),
+    *(".jxl", ".nef", ".nii", ".orf", ".pcx", ".pfm", ".psd", ".qoi", ".raf", ".raw"),
+    *(".rw2", ".sgi", ".svg", ".tga", ".wmf", ".xbm", ".xpm"),
+)
+# What archivers and storage systems add, with images of their own.
+_NOT_THE_USERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found"}
+_DEEPEST = 6  # levels below the root; one level of classes in a split is the second
+_NAMED_AT_MOST = 3
+
+
+class Found(NamedTuple):
+    """The files below a folder, relative to it and sorted.
+
+    Attributes:
+        images: files of the formats that are read.
+        unread: images of other formats, such as AVIF and HEIC.
+        others: files that are no images.
+        folders: all folders, those without images too.
+    """
+
+    images: list[PurePosixPath]
+    unread: list[PurePosixPath]
+    others: list[PurePosixPath]
+    folders: list[PurePosixPath]
+
+
+def find(root: Path) -> Found:
+    """Returns all files below ``root``; hidden ones are left out.
+
+    Links are followed, but for one to a folder that holds it.
+
+    Raises:
+        InputError: there is no such folder, a folder in it cannot be read, or it holds
+            no image that can be read.
+    """
+    if not root.is_dir():
+        raise InputError(
+            f"folder:{printable(root)} is not a folder; pass --dataset folder:PATH "
+            "with the path of a folder of images."
+        )
+    found = Found([], [], [], [])
+    kinds = {
+        **dict.fromkeys(READ, found.images),
+        **dict.fromkeys(_UNREAD, found.unread),
+    }
+    for path, is_folder in _walk(root, PurePosixPath(), frozenset()):
+        if is_folder:
+            found.folders.append(path)
+        else:
+            kinds.get(path.suffix.lower(), found.others).append(path)
+    for paths in found:
+        paths.sort()
+    if not found.images:
+        left = [*found.unread, *found.others]
+        held = f"It holds {count_by_suffix(left)}. " if left else ""
+        raise InputError(
+            f"No images in {printable(root)}: expected files that end in "
+            f"{', '.join(READ)}, there or in one level of sub-folders. {held}Convert "
+            "images of other formats, to PNG for example."
+        )
+    return found
+
+
+def _walk(
+    root: Path, place: PurePosixPath, above: frozenset[tuple[int, int]]
+) -> Iterator[tuple[PurePosixPath, bool]]:
+    """Yields each file and folder below ``root / place``, and whether it is a folder.
+
+    ``above`` identifies the folders that it lies in: a link to one of them would go
+    round for ever.
+    """
+    try:
+        stat = os.stat(root / place)
+        entries = sorted(os.scandir(root / place), key=lambda entry: entry.name)
+    except OSError as error:
+        raise unreadable(error) from error
+    above |= {(stat.st_dev, stat.st_ino)}
+    for entry in entries:
+        path = place / entry.name
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            # Neither is a link to nowhere, which has to be told.
+            if entry.is_file() or entry.is_symlink():
+                yield path, False
+            continue
+        below = os.stat(entry.path)
+        again = (below.st_dev, below.st_ino) in above
+        if again or entry.name in _NOT_THE_USERS or len(path.parts) > _DEEPEST:
+            continue
+        yield path, True
+        yield from _walk(root, path, above)
+
+
+def printable(name: str | os.PathLike) -> str:
+    r"""Returns a name of a file as text that can be printed.
+
+    Python keeps the bytes of a name that is not UTF-8 as characters that no file or
+    terminal takes.
+
+    Example:
+        >>> printable("m\udcfcnchen.png")
+        'm\\xfcnchen.png'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def count_by_suffix(paths: Iterable[PurePosixPath]) -> str:
+    """Returns how many files there are of each suffix, and the first of them by name.
+
+    Example:
+        >>> count_by_suffix([PurePosixPath("a/x.avif"), PurePosixPath("README")])
+        '1 .avif, 1 without suffix (a/x.avif, README)'
+    """
+    paths = list(paths)
+    counts = Counter(path.suffix.lower() for path in paths).most_common()
+    kinds = [f"{n} {printable(suffix) or 'without suffix'}" for suffix, n in counts]
+    return f"{listed(kinds)} ({listed(paths)})"
+
+
+def listed(names: Iterable[str | os.PathLike]) -> str:
+    """Returns the first few names, and how many more there are.
+
+    Example:
+        >>> listed("abcde")
+        'a, b, c and 2 more'
+    """
+    names = [printable(name) for name in names]
+    more = len(names) - _NAMED_AT_MOST
+    shown = ", ".join(names[:_NAMED_AT_MOST])
+    return f"{shown} and {more} more" if more > 0 else shown

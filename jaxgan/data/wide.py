@@ -1,0 +1,207 @@
+"""Images of more than 8 bits: how they are scaled to 8.
+
+Grayscale of 16 bits is scaled by its range: what is passed as ``bits``, else what the
+file says (sBIT of PNG, BitsPerSample and MaxSampleValue of TIFF), else 16 bits. Of
+colour Pillow keeps the upper 8 bits alone, so a narrower range is refused there.
+"""
+
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.checks import InputError
+
+_FULL = 16
+_PNG_GRAY_ALPHA = "LA;16B"
+_WIDE_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE = 258, 262, 281  # tags of TIFF
+_WHITE_IS_ZERO = 0
+
+
+class Facts(NamedTuple):
+    """What a file says of its samples of more than 8 bits.
+
+    Attributes:
+        rawmode: how Pillow unpacks them.
+        significant: the bits of PNG's sBIT, else None.
+        peak: the largest value by TIFF's tags, else None.
+        inverted: whether zero is white.
+        scaled: whether Pillow scales the samples to all 16 bits itself.
+    """
+
+    rawmode: str
+    significant: int | None = None
+    peak: int | None = None
+    inverted: bool = False
+    scaled: bool = False
+
+
+def is_gray_with_alpha(image: Image.Image) -> bool:
+    """Returns whether a file is 16-bit grayscale with alpha, RGBA to Pillow."""
+    return _rawmode(image) == _PNG_GRAY_ALPHA
+
+
+def facts(image: Image.Image) -> Facts | None:
+    """Returns what a file says, or None if it has 8 bits; before the pixels are read.
+
+    It makes Pillow unpack 16-bit grayscale with alpha as four bytes, which loses none.
+    """
+    rawmode = _rawmode(image)
+    file: Any = image  # of which Pillow's types do not tell all
+    if rawmode == _PNG_GRAY_ALPHA:
+        file.tile = [each._replace(args="RGBA") for each in file.tile]
+    if image.format == "PNG" and ";16" in rawmode:
+        return Facts(rawmode, significant=_significant_bits(image))
+    if image.format == "TIFF" and (";16" in rawmode or image.mode in _WIDE_MODES):
+        tags = file.tag_v2
+        depth = int(tags.get(_BITS_PER_SAMPLE, (_FULL,))[0])
+        peak = tags.get(_MAX_SAMPLE_VALUE, 2**depth - 1 if depth < _FULL else None)
+        peak = min(peak) if isinstance(peak, tuple) else peak
+        inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        return Facts(rawmode, peak=peak, inverted=inverted)
+    if image.mode in _WIDE_MODES:
+        # Of PPM, where the decoder of this name scales by the file's maximum.
+        return Facts(rawmode, scaled=file.tile[0].codec_name.startswith("ppm"))
+    return None
+
+
+def to_8_bits(
+    image: Image.Image, name: str, told: Facts, bits: int | None
+) -> tuple[Image.Image, int | None]:
+    """Scales a loaded image to 8 bits, rounded to the nearest.
+
+    Args:
+        image: as `facts` left it, with its pixels loaded.
+        name: what to call it in an error.
+        told: see `facts`.
+        bits: the range, in place of what the file says.
+
+    Returns:
+        An image of mode "L", "LA", "RGB" or "RGBA", and the largest value if neither
+        the file nor ``bits`` tells the range, else None.
+
+    Raises:
+        InputError: the values are floats or integers of 32 bits, negative, or larger
+            than ``bits`` allow; colour of less than 16 bits.
+    """
+    if image.mode not in _WIDE_MODES and told.rawmode != _PNG_GRAY_ALPHA:
+        largest = _check_colour(image, name, told, bits)
+        return image, None if _is_told(told, bits) else largest
+    values, alpha = _gray(image, name, told)
+    largest = int(values.max(initial=0))
+    peak = _peak(values, largest, name, told, bits)
+    scaled = np.minimum(values, peak) * 255.0 / peak
+    gray = np.rint(255 - scaled if told.inverted else scaled).astype(np.uint8)
+    if alpha is not None:
+        gray = np.stack([gray, np.rint(alpha / 257).astype(np.uint8)], axis=-1)
+    return Image.fromarray(gray), None if _is_told(told, bits) else largest
+
+
+def _is_told(told: Facts, bits: int | None) -> bool:
+    """Whether the range of the values is known, not guessed."""
+    return told.scaled or any(
+        x is not None for x in (bits, told.significant, told.peak)
+    )
+
+
+def _gray(
+    image: Image.Image, name: str, told: Facts
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values in int64, and alpha in 16 bits if there is any."""
+    if told.rawmode == _PNG_GRAY_ALPHA:
+        high, low, alpha_high, alpha_low = (
+            np.asarray(image.getchannel(i)).astype(np.int64) for i in range(4)
+        )
+        return high * 256 + low, alpha_high * 256 + alpha_low
+    if image.mode == "F" or ";32" in told.rawmode:
+        raise InputError(
+            f"{name} holds {'floats' if image.mode == 'F' else '32-bit integers'}, "
+            "whose range is not known; convert it to 8 or 16 bits."
+        )
+    values = np.asarray(image).astype(np.int64)
+    if values.min(initial=0) < 0:
+        raise InputError(
+            f"{name} holds negative values, such as {values.min()}; convert it to "
+            "unsigned integers of 8 or 16 bits."
+        )
+    clear = image.info.get("transparency")
+    if not isinstance(clear, int):
+        return values, None
+    return values, np.where(values == clear, 0, 2**_FULL - 1)
+
+
+def _peak(
+    values: np.ndarray, largest: int, name: str, told: Facts, bits: int | None
+) -> int:
+    """The value that is white."""
+    if bits is not None and not told.scaled:
+        if largest >= 2**bits:
+            raise InputError(
+                f"{name} holds the value {largest}, more than {bits} bits can; pass "
+                "the bits that the files have, or leave out --bits."
+            )
+        return 2**bits - 1
+    if told.peak is not None and 0 < largest <= told.peak:
+        return told.peak
+    if told.significant is not None and not _fills(values, told.significant):
+        return 2**told.significant - 1
+    return 2**_FULL - 1
+
+
+def _fills(values: np.ndarray, bits: int) -> bool:
+    """True if ``bits`` bits were scaled up to 16, as PNG prescribes.
+
+    Zeros, or the upper bits again, are then below them, or the scale is linear. Many
+    writers store the values as they are instead.
+    """
+    below = values & (2 ** (_FULL - bits) - 1)
+    ratio = (2**_FULL - 1) / (2**bits - 1)
+    linear = np.rint(np.rint(values / ratio) * ratio)
+    ways = (below == 0, below == values >> bits, values == linear)
+    return any(bool(way.all()) for way in ways)
+
+
+def _check_colour(image: Image.Image, name: str, told: Facts, bits: int | None) -> int:
+    """Returns an upper bound of the colours' 16-bit values; refuses narrow ranges."""
+    clear = image.info.get("transparency")
+    if isinstance(clear, tuple):  # 16-bit values, of which the upper 8 bits are here
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    bands: Any = image.getextrema()
+    colours = bands[:3] if image.mode.startswith("RGB") else bands
+    largest = max(high for _, high in colours) * 256 + 255
+    narrow = bits or told.significant or (told.peak or 2**_FULL - 1).bit_length()
+    if narrow < _FULL and largest < 2**narrow:
+        raise InputError(
+            f"{name} holds colours of {narrow} bits in 16, of which the upper 8 are "
+            "read, and would be almost black; convert it to 8 bits."
+        )
+    return largest
+
+
+def _rawmode(image: Image.Image) -> str:
+    """How Pillow will unpack the samples; empty where it does not say."""
+    tile = getattr(image, "tile", None)
+    args = tile[0][3] if tile else ""
+    first = args[0] if isinstance(args, tuple) and args else args
+    return first if isinstance(first, str) else ""
+
+
+def _significant_bits(image: Image.Image) -> int | None:
+    """The least of the numbers in PNG's chunk sBIT; None if there is none."""
+    file = image.fp  # pyright: ignore[reportAttributeAccessIssue]
+    place = file.tell()
+    try:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"sBIT":
+                found = [n for n in file.read(min(length, 4)) if 0 < n <= _FULL]
+                return min(found, default=None)
+            if kind == b"IDAT":
+                return None
+            file.seek(length + 4, 1)
+        return None
+    finally:
+        file.seek(place)
