@@ -234,7 +234,8 @@ def _note(
         what = f"{len(classes)} classes ({', '.join(shown)})"
     parts = [f"{printable(root)}: {train + test:,} images, {what}; {how}: "]
     parts += [f"{train:,} train, {test:,} held out."]
-    holding = {parent for path in found.images for parent in path.parents}
+    folders = {path.parent for path in found.images}
+    holding = folders | {above for folder in folders for above in folder.parents}
     without = [f for f in found.folders if f not in holding and f.parent in holding]
     if without:
         parts.append(f" Folders without images do not count: {listed(without)}.")
