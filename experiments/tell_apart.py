@@ -22,15 +22,21 @@ from jaxtyping import UInt8
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, command
 from jaxgan.cli.experiment import load_data
+from jaxgan.data import ImageDataSet
 from jaxgan.environment import describe_environment
 from jaxgan.files import write_atomically, write_json
 from jaxgan.images import as_float
 from jaxgan.metrics import c2st
 from jaxgan.metrics.result import Result
+from jaxgan.report import brief
 from jaxgan.report.pictures import grid
 from jaxgan.show import png
 
 _FEWEST = 8
+_OF_THE_DATA = (
+    *("data_dir", "manual_dir", "resolution", "crop", "channels"),
+    *("skip_damaged", "bits"),
+)
 _PLACES = ("data_dir", "manual_dir", "out")
 Images = UInt8[np.ndarray, "n h w c"]
 
@@ -59,6 +65,11 @@ class Config:
     crop: bool = False
     # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
     channels: int | None = None
+    # Leave out images that cannot be read, instead of refusing the folder.
+    skip_damaged: bool = False
+    # Significant bits of 16-bit grayscale files, such as 12; by default all, or what a
+    # file says.
+    bits: int | None = None
     # Where result.json and telling.png go.
     out: Path = Path("runs/tell_apart")
 
@@ -69,13 +80,10 @@ def load(config: Config) -> tuple[Images, Images]:
     Raises:
         InputError: if a set cannot be loaded, or they cannot be compared.
     """
-    names = ("data_dir", "manual_dir", "resolution", "crop", "channels")
-    options = {name: getattr(config, name) for name in names}
-    read = lambda name: load_data(TrainConfig(dataset=name, **options))
-    source = read(config.training)
+    source = _read(config, config.training)
     training, deployed = source.train.images, source.test.images
     if config.deployed != config.training:
-        other = read(config.deployed)
+        other = _read(config, config.deployed)
         deployed = np.concatenate([other.train.images, other.test.images])
     shapes = ["x".join(map(str, images.shape[1:])) for images in (training, deployed)]
     if shapes[0] != shapes[1]:
@@ -90,6 +98,14 @@ def load(config: Config) -> tuple[Images, Images]:
             f"least {_FEWEST} of each are needed."
         )
     return training, deployed
+
+
+def _read(config: Config, name: str) -> ImageDataSet:
+    options = {each: getattr(config, each) for each in _OF_THE_DATA}
+    data = load_data(TrainConfig(dataset=name, **options))
+    if data.note:
+        print(brief.text(data.note, most=1_000))
+    return data
 
 
 def compare(

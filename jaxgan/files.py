@@ -7,6 +7,8 @@ from typing import Any
 
 from jaxgan.checks import InputError
 
+_DEEPEST = 100  # levels of objects in objects; more, and what walks them may fail
+
 
 def write_json(path: Path, value: Any) -> None:
     """Whole or not at all: a reader never sees half a file."""
@@ -20,11 +22,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     os.replace(part, path)
 
 
-def read_object(path: Path, *, otherwise: str) -> dict[str, Any]:
-    """Returns the JSON object in a file.
+def read_object(path: Path, *, otherwise: str) -> dict[str, Any] | None:
+    """Returns the JSON object in a file; None if there is no such file.
 
     Args:
-        path: of the file, which is there.
+        path: of the file.
         otherwise: what to do if it cannot be read, a sentence.
 
     Raises:
@@ -32,12 +34,24 @@ def read_object(path: Path, *, otherwise: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}. {otherwise}") from error
     if not isinstance(value, dict):
         found = type(value).__name__
         raise InputError(f"{path} holds no JSON object but {found}. {otherwise}")
+    if _depth(value) > _DEEPEST:
+        raise InputError(f"{path} nests deeper than {_DEEPEST} levels. {otherwise}")
     return value
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level, depth = [entry for entries in inside for entry in entries], depth + 1
+    return depth
 
 
 def expand(path: str | Path, flag: str) -> Path:

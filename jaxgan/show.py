@@ -17,7 +17,7 @@ from jaxgan.checks import InputError
 from jaxgan.evaluation.inputs import conditions, held_out, output_of
 from jaxgan.game import Game
 from jaxgan.images import as_uint8
-from jaxgan.report import pictures
+from jaxgan.report import brief, pictures
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
@@ -31,6 +31,9 @@ Show = Callable[[Sampler, Any, Key], "Image"]
 class Grid:
     """Images row by row; in a game conditional on the label, a class in each row.
 
+    Of more than ten classes, ten are shown, evenly spaced over all, under a line that
+    says how many there are.
+
     Attributes:
         rows: of images, where there are no classes.
         columns: of images.
@@ -40,14 +43,18 @@ class Grid:
     columns: int = 10
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Image":
-        count, condition = self.rows * self.columns, None
-        if sampler.game.condition is not None:
-            number = len(getattr(held_out(data), "classes", ())) or self.rows
-            count = number * self.columns
-            each = conditions(sampler.game, data, number)
+        game, rows, condition, title = sampler.game, self.rows, None, ""
+        if game.condition is not None:
+            classes = len(getattr(held_out(data), "classes", ()))
+            rows = min(classes, brief.MOST) or self.rows
+            each = conditions(game, data, rows)
+            if classes > rows:
+                each = _of_classes(each, np.array(brief.spread(classes), np.int32))
+                title = f"{rows} of {classes} classes"
             condition = _repeated(each, self.columns)
-        images = _output(sampler, sampler(key, count, condition=condition))
-        return pictures.grid(images, self.columns)
+        made = sampler(key, rows * self.columns, condition=condition)
+        picture = pictures.grid(_output(sampler, made), self.columns)
+        return pictures.titled(picture, title) if title else picture
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,6 +147,14 @@ def _output(sampler: Sampler, samples: Any) -> np.ndarray:
     if isinstance(samples, Mapping):
         samples = samples[sampler.game.output]
     return np.asarray(samples)
+
+
+def _of_classes(condition: Any, classes: np.ndarray) -> Any:
+    """Conditions with these classes as their labels, which are 0, 1, 2, ..."""
+    if isinstance(condition, Mapping):
+        return {name: _of_classes(each, classes) for name, each in condition.items()}
+    is_label = condition.ndim == 1 and np.issubdtype(condition.dtype, np.integer)
+    return classes[condition] if is_label else condition
 
 
 def _repeated(condition: Any, times: int) -> Any:

@@ -1,6 +1,7 @@
 """How samples are shown: what stands where in a picture."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxgan
-from jaxgan import show
+from jaxgan import nets, show
 from jaxgan.report import pictures
 from jaxgan.sampling import Sampler
 from tests import games
@@ -99,3 +100,45 @@ def test_conditional_grid_has_a_class_in_each_row():
     asked = np.arange(10).repeat(4).astype(np.int32)
     images = np.asarray(sampler(KEY, 40, condition=asked))
     np.testing.assert_array_equal(sheet, np.asarray(pictures.grid(images, 4)))
+
+
+def _of_classes(count: int):
+    """A conditional sampler, and data of so many classes."""
+    labels = np.arange(2 * count, dtype=np.int32) % count
+    data = {"image": np.zeros((2 * count, *games.SHAPE), np.uint8), "label": labels}
+    ours = jaxgan.data.from_arrays(data, classes=tuple(map(str, range(count))))
+    networks = {
+        "generator": nets.mlp.Generator(games.SHAPE, width=16, num_classes=count),
+        "discriminator": nets.mlp.Discriminator(width=16, num_classes=count),
+    }
+    game = games.mlp(condition="label", **networks)
+    state = jaxgan.init(game, KEY, jax.tree.map(lambda leaf: leaf[:2], data))
+    return Noting(game, state), ours
+
+
+class Noting(Sampler):
+    """Notes the conditions that it is asked for."""
+
+    asked: ClassVar[list] = []
+
+    def __call__(self, key, count, *, condition=None):
+        self.asked.append(condition)
+        return super().__call__(key, count, condition=condition)
+
+
+@pytest.mark.parametrize("count", [11, 300])
+def test_of_many_classes_ten_are_shown_evenly_spaced(count):
+    sampler, data = _of_classes(count)
+    picture = show.Grid(columns=4)(sampler, data, KEY)
+    labels = sampler.asked.pop()
+    assert labels.dtype == np.int32
+    rows = labels.reshape(10, 4)
+    assert (rows == rows[:, :1]).all()
+    chosen = rows[:, 0]
+    assert (chosen[0], chosen[-1]) == (0, count - 1)
+    assert set(np.diff(chosen)) <= {(count - 1) // 9, -(-(count - 1) // 9)}
+    images = pictures.grid(np.asarray(sampler(KEY, 40, condition=labels)), 4)
+    sheet = np.asarray(picture)
+    assert sheet.shape == (images.height + 14, images.width, 3)
+    np.testing.assert_array_equal(sheet[14:, :, 0], np.asarray(images))
+    assert (sheet[:14] < 100).any()  # how many there are, in words

@@ -1,6 +1,7 @@
 """The one `main` of all commands: from flags to exit codes, without tracebacks."""
 
 import errno
+import io
 import signal
 import sys
 import warnings
@@ -49,6 +50,7 @@ def main(
     """
     import tyro
 
+    _print_anything()
     config = tyro.cli(config_class, prog=prog, description=description, args=arguments)
     return guarded(lambda: run(config))
 
@@ -56,6 +58,7 @@ def main(
 def guarded(action: Callable[[], Any]) -> Any:
     """Returns what ``action`` returns; ends the process where it raises, see `main`."""
     warnings.showwarning = _show_warning
+    _print_anything()
     try:
         with processes.losing_peers():
             return action()
@@ -89,6 +92,13 @@ def guarded(action: Callable[[], Any]) -> Any:
 def _exit(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     processes.leave(code)
+
+
+def _print_anything() -> None:
+    """Escapes what a terminal's encoding lacks: file names may hold any bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:

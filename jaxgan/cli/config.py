@@ -2,7 +2,8 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, ClassVar
+from types import UnionType
+from typing import Annotated, ClassVar, get_args, get_type_hints
 
 import jax
 import tyro
@@ -10,6 +11,7 @@ import tyro
 from jaxgan import parallel
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
+from jaxgan.files import expand
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,11 @@ class TrainConfig:
     crop: bool = False
     # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
     channels: int | None = None
+    # Leave out images that cannot be read, instead of refusing the folder.
+    skip_damaged: bool = False
+    # Significant bits of 16-bit grayscale files, such as 12; by default all, or what a
+    # file says.
+    bits: int | None = None
     # Where the run's files go, and where the same command resumes it; by default
     # runs/EXPERIMENT-DATASET-SEED.
     workdir: Path | None = None
@@ -81,7 +88,7 @@ PLACES = ("data_dir", "manual_dir", "workdir")
 _WHO = ("distributed", "coordinator", "processes", "process", "dry_run")
 MAY_CHANGE = (
     *("steps", "log_every", "sample_every", "checkpoint_every", "evaluate_every"),
-    *("device_cache_mib", "microbatches"),
+    *("device_cache_mib", "microbatches", "skip_damaged"),
 )
 """What may differ between the sessions of one run."""
 
@@ -98,6 +105,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     Raises:
         InputError: for a value that no run can have.
     """
+    check_types(config)
     for field in dataclasses.fields(config):
         _check_number(field.name, getattr(config, field.name))
     parallel.check_divisible(config.batch_size, jax.device_count())
@@ -107,12 +115,15 @@ def resolve(config: TrainConfig) -> TrainConfig:
             f"--microbatches must divide the {share} examples of one device, got "
             f"{config.microbatches}."
         )
+    absolute = lambda path, flag: expand(path, flag).absolute()
+    workdir = config.workdir or default_workdir(config)
+    manual, begin = config.manual_dir, config.from_run
     return dataclasses.replace(
         config,
-        data_dir=config.data_dir.expanduser().absolute(),
-        manual_dir=config.manual_dir and config.manual_dir.expanduser().absolute(),
-        workdir=(config.workdir or default_workdir(config)).expanduser().absolute(),
-        from_run=config.from_run and str(Path(config.from_run).expanduser().absolute()),
+        data_dir=absolute(config.data_dir, "--data-dir"),
+        manual_dir=manual and absolute(manual, "--manual-dir"),
+        workdir=absolute(workdir, "--workdir"),
+        from_run=begin and str(absolute(begin, "--from")),
     )
 
 
@@ -137,9 +148,33 @@ def check_data(config: TrainConfig, data: DataSet) -> None:
         )
 
 
+def check_types(config: TrainConfig) -> None:
+    """Raises InputError for a field that is not of the type that it is declared with.
+
+    A command line has the right types; a config from a file or a program may not.
+    """
+    hints = get_type_hints(type(config))
+    for name in (field.name for field in dataclasses.fields(config)):
+        value, hint = getattr(config, name), hints[name]
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if not all(isinstance(kind, type) for kind in kinds):
+            continue
+        wanted = (*kinds, int) if float in kinds else kinds
+        misplaced = isinstance(value, bool) and bool not in kinds
+        if misplaced or not isinstance(value, wanted):
+            raise InputError(
+                f"{_flag(name)} must be {' or '.join(k.__name__ for k in kinds)}, got "
+                f"{value!r:.80}.".replace("NoneType", "None")
+            )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
 def _check_number(name: str, value) -> None:
     """Counts are at least 1, weights and rates at least 0, a seed has 32 bits."""
-    flag = "--" + name.replace("_", "-")
+    flag = _flag(name)
     if name == "seed" and not 0 <= value < 2**32:
         raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")
     if isinstance(value, bool) or not isinstance(value, int | float):

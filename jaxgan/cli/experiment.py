@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -14,17 +15,19 @@ import jaxgan.data
 from jaxgan import compiled, evaluation, hooks, processes, report
 from jaxgan.checkpoint import digest
 from jaxgan.checks import InputError
-from jaxgan.cli import command, dry_run, summary
+from jaxgan.cli import command, dry_run, kept, summary
 from jaxgan.cli import workdir as directory
 from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
 from jaxgan.cli.load import restore_from
 from jaxgan.data import DataSet, ImageDataSet, parse_size
 from jaxgan.environment import repeatable_on_gpus
 from jaxgan.evaluation import Evaluator
-from jaxgan.files import write_json
+from jaxgan.files import expand, write_json
 from jaxgan.game import Game, GameState, init
 from jaxgan.hooks import Hook, collapse
 from jaxgan.loop import fit
+from jaxgan.report import brief
+from jaxgan.report.records import read_result
 from jaxgan.rounds import Schedule, algorithm_1
 from jaxgan.typing import Key
 
@@ -61,7 +64,7 @@ def main(
 
 def _joined(make_game: MakeGame, config: TrainConfig, **how: Any) -> None:
     repeatable_on_gpus()
-    compiled.keep(config.data_dir.expanduser().absolute() / "compiled")
+    compiled.keep(expand(config.data_dir, "--data-dir").absolute() / "compiled")
     place = (config.coordinator, config.processes, config.process)
     if config.distributed or any(part is not None for part in place):
         processes.join(*place)
@@ -95,6 +98,8 @@ def run(
         shown = {"experiment": config.experiment, **identity(config), **places}
         print(json.dumps(shown, indent=2))
     data = load_data(config)
+    if processes.is_first() and data.note:
+        print(brief.text(data.note, most=1_000))
     check_data(config, data)
     game = make_game(config, data)
     key = jax.random.key(config.seed)
@@ -111,7 +116,7 @@ def run(
         record = directory.describe(config, data, make_game)
         claim = directory.claim(path, record)
         result = processes.first_decides(
-            lambda: stack.enter_context(claim) or directory.read_result(path)
+            lambda: stack.enter_context(claim) or read_result(path)
         )
         directory.check_shared(path)
         finished = directory.is_finished(result, config)
@@ -155,7 +160,10 @@ def _train(
 
 
 def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
-    """Writes result.json and the report, and prints the summary."""
+    """Writes result.json and the report, and prints the summary.
+
+    The run is finished with result.json: no report, whatever its reason, is a warning.
+    """
     if finished:
         print(
             f"This run is finished, after {result['steps']} steps; nothing was done "
@@ -163,7 +171,14 @@ def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
         )
     else:
         write_json(path / "result.json", result)
-    report.write(path)
+    try:
+        report.write(path)
+    except Exception as error:
+        warnings.warn(
+            f"The report could not be written: {type(error).__name__}: {error}. The "
+            f"run is finished; `python -m experiments.report {path}` tries it again.",
+            stacklevel=2,
+        )
     print(summary.text(path, result))
 
 
@@ -190,13 +205,14 @@ def load_data(config: TrainConfig) -> ImageDataSet:
         resolution=resolution,
         crop=config.crop,
         channels=config.channels,
+        skip_damaged=config.skip_damaged,
+        bits=config.bits,
     )
 
 
 def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState:
     """The state that the run begins with; checkpoints of its own will replace it."""
-    own = any(each.name.isdecimal() for each in path.glob("checkpoints/*"))
-    if config.from_run is None or own:
+    if config.from_run is None or kept.has_any(path):
         return state
     state = restore_from(config.from_run, state)
     if state.rounds >= config.steps:
@@ -214,6 +230,7 @@ def _hooks(config: TrainConfig, path: Path) -> tuple[Hook, ...]:
         hooks.TensorBoard(path / "tensorboard"),
         hooks.CollapseMonitor(every=config.log_every),
         hooks.Samples(path, every=config.sample_every),
+        kept.Mark(path),
         hooks.Checkpoint(path / "checkpoints", every=config.checkpoint_every),
     )
 

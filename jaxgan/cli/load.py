@@ -3,22 +3,24 @@
 import dataclasses
 import functools
 import importlib
-import json
+import operator
 import re
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 import jaxgan.data
 from jaxgan import checkpoint
 from jaxgan.checks import InputError
-from jaxgan.cli.config import TrainConfig
+from jaxgan.cli.config import TrainConfig, check_types
 from jaxgan.evaluation.inputs import conditions
+from jaxgan.files import expand
 from jaxgan.game import Game, GameState, init
 from jaxgan.hooks.log import read_metrics
+from jaxgan.report.records import expect, read_config, read_result
 from jaxgan.sampling import sample
 from jaxgan.typing import Key
 
@@ -48,14 +50,21 @@ class LoadedRun:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl."""
+        """The lines of metrics.jsonl.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
         return read_metrics(self.folder)
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json; None while the run is going."""
-        path = self.folder / "result.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        """The content of result.json; None while the run is going.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        return read_result(self.folder)
 
     @functools.cached_property
     def data(self) -> Any:
@@ -97,24 +106,20 @@ def load_run(
         best: the best checkpoint instead, of a run with ``--evaluate-every``.
 
     Raises:
-        InputError: if the folder holds no run or no such checkpoint; if its module
-            cannot be imported; if the game is not the run's.
+        InputError: if the folder holds no run or no such checkpoint; if its config.json
+            is damaged; if its module cannot be imported; if the game is not the run's.
 
     Example::
 
         run = jaxgan.load_run("runs/mlp-digits-0")
         images = run.sample(64)     # [64 8 8 1], floats in [-1, 1]
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder, "folder")
     record = _read_record(folder)
     config: Any = SimpleNamespace(**record["config"])
     if game is None:
         game, config = _made(folder, record)
-    batch = {
-        name: jnp.zeros((1, *shape), dtype)
-        for name, (dtype, shape) in record["data"]["columns"].items()
-    }
-    like = jax.eval_shape(lambda: init(game, jax.random.key(0), batch))
+    like = _state_like(folder, game, record)
     kept = folder / ("best" if best else "checkpoints")
     state = checkpoint.read_one(kept, like, step=step).state
     return LoadedRun(folder, game, state, config, record)
@@ -136,20 +141,53 @@ def restore_from(run: str, like: GameState) -> GameState:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
+    """config.json, with what it takes to make the run's game."""
+    otherwise = "Put back a copy of it."
+    record = read_config(folder, otherwise=otherwise)
     try:
-        record = json.loads(path.read_text())
-        _ = record["config"], record["data"]["columns"], record["made_by"]["module"]
-    except FileNotFoundError as error:
+        expect(record, data=dict, made_by=dict, data_dir=str)
+        expect(record["data"], name=str, classes=list, columns=dict)
+        expect(record["made_by"], module=str, config_class=str, make_game=str)
+        if not all(isinstance(name, str) for name in record["data"]["classes"]):
+            raise ValueError("a class has no name")
+        for name, column in record["data"]["columns"].items():
+            _struct(name, column)
+    except ValueError as error:
         raise InputError(
-            f"{folder} holds no run: there is no config.json. Give the folder that "
-            "--workdir named."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is not the config of a run of this jaxgan: {error!r}."
+            f"{folder / 'config.json'} is not the config of a run of this jaxgan: "
+            f"{error}. {otherwise}"
         ) from error
     return record
+
+
+def _struct(name: str, column: Any) -> jax.ShapeDtypeStruct:
+    """One example of a column of the data, as config.json tells it: [dtype, shape].
+
+    Raises:
+        ValueError: it tells something else.
+    """
+    try:
+        dtype, shape = column
+        sizes = [operator.index(size) for size in shape]
+        if any(not 0 <= size < 2**31 for size in sizes):
+            raise ValueError
+        return jax.ShapeDtypeStruct((1, *sizes), np.dtype(dtype))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the column {name!r} is {column!r:.80}") from error
+
+
+def _state_like(folder: Path, game: Game, record: dict[str, Any]) -> GameState:
+    """A first state of the game, as shapes alone."""
+    columns = record["data"]["columns"].items()
+    batch = {name: _struct(name, column) for name, column in columns}
+    try:
+        return jax.eval_shape(lambda batch: init(game, jax.random.key(0), batch), batch)
+    except Exception as error:  # whatever the game's networks raise
+        raise InputError(
+            f"The game cannot play the examples that {folder / 'config.json'} tells "
+            f"of: {type(error).__name__}: {error}. It may be another game than the "
+            "run's, or the file is damaged: put back a copy of it."
+        ) from error
 
 
 def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
@@ -186,7 +224,14 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
             f"run's config.json sets; the code has changed. {advice}"
         )
     config = config_class(**record["config"], data_dir=Path(record["data_dir"]))
-    return make_game(config, _RecordedSet(record)), config
+    check_types(config)
+    try:
+        return make_game(config, _RecordedSet(record)), config
+    except Exception as error:  # whatever the module raises
+        raise InputError(
+            f"{name}.{made_by['make_game']} makes no game of the settings in "
+            f"{folder / 'config.json'}: {type(error).__name__}: {error}. {advice}"
+        ) from error
 
 
 class _RecordedSet:
@@ -222,11 +267,14 @@ class _RecordedSet:
     def load(self) -> Any:
         """Returns the set itself, by the settings of the run."""
         config = self._record["config"]
-        size = config["resolution"]
+        size = config.get("resolution")
         return jaxgan.data.load(
             config["dataset"],
             data_dir=self._record["data_dir"],
             resolution=jaxgan.data.parse_size(size) if isinstance(size, str) else size,
-            crop=config["crop"],
-            channels=config["channels"],
+            # Records of older versions lack some of these.
+            crop=config.get("crop", False),
+            channels=config.get("channels"),
+            skip_damaged=config.get("skip_damaged", False),
+            bits=config.get("bits"),
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from jaxgan.report import brief
 from jaxgan.report.html import flatten
 
 
@@ -25,15 +26,24 @@ def text(path: Path, result: dict[str, Any]) -> str:
             f"{result['best'][name]:.4g}, in {path / 'best'}"
         )
     lines.append(f"pictures: {path / 'samples.png'}")
-    lines.append(f"report:   {path / 'report.html'}")
+    if (path / "report.html").exists():
+        lines.append(f"report:   {path / 'report.html'}")
     lines.append(f"digest:   {result['digest']}")
     return "\n".join(lines)
 
 
 def _short(judged: dict[str, Any]) -> list[tuple[str, str]]:
-    """The details that are a group of numbers, such as the classes' shares."""
+    """The details that are a group of numbers, such as the classes' shares.
+
+    Of a large group a few are shown, evenly spaced.
+    """
     groups = {k: v for k, v in judged.get("details", {}).items() if isinstance(v, dict)}
     return [
-        (name, ", ".join(f"{key} {value}" for key, value in flatten(group)))
+        (
+            f"{name} ({brief.MOST} of {len(group)})"
+            if len(group) > brief.MOST
+            else name,
+            ", ".join(f"{key} {value}" for key, value in flatten(brief.few(group))),
+        )
         for name, group in groups.items()
     ]

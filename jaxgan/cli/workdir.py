@@ -1,21 +1,25 @@
 """A run's directory: who may write there, and what is written."""
 
 import fcntl
-import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from jaxgan import processes
 from jaxgan.checks import InputError
+from jaxgan.cli import kept
 from jaxgan.cli.config import MAY_CHANGE, TrainConfig, identity
 from jaxgan.data import DataSet
 from jaxgan.environment import FLAGS, describe_environment
 from jaxgan.files import write_json
+from jaxgan.report import records
+
+_OTHERWISE = "Put back a copy of it, or choose another --workdir."
 
 
 @contextmanager
@@ -29,8 +33,9 @@ def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
         record: what runs, see `describe`.
 
     Raises:
-        InputError: if it cannot be written, holds a run of another config, holds files
-            that are no run's, or another process is writing there.
+        InputError: if it cannot be written, holds a run of another config or one that
+            has lost its checkpoints, holds files that are no run's, or another process
+            is writing there.
     """
     path = workdir / "config.json"
     try:
@@ -43,18 +48,32 @@ def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
             "another with --workdir."
         ) from error
     with lock:
-        try:
-            # Released by the system when the process ends, however it ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"Another process is running in {workdir}. Wait for it, or choose "
-                "another --workdir."
-            ) from error
+        _lock(lock, workdir)
         if path.exists():
-            _check_same(record, path)
-        _write(path, record)
+            old = records.read_config(workdir, otherwise=_OTHERWISE)
+            _check_same(record, old, workdir)
+            kept.check(workdir, old, steps=record["config"]["steps"])
+            _write_changes(path, record, old)
+        else:
+            write_json(path, record)
         yield
+
+
+def _lock(lock: IO, workdir: Path) -> None:
+    try:
+        # Released by the system when the process ends, however it ends.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Another process is running in {workdir}. Wait for it, or choose another "
+            "--workdir."
+        ) from error
+    except OSError as error:
+        warnings.warn(
+            f"The file system of {workdir} has no locks ({error.strerror}), so nothing "
+            "keeps a second process out: start only one with this --workdir.",
+            stacklevel=2,
+        )
 
 
 def check_shared(workdir: Path) -> None:
@@ -66,23 +85,14 @@ def check_shared(workdir: Path) -> None:
         )
 
 
-def read_result(workdir: Path) -> dict[str, Any] | None:
-    """result.json, or None if the run is not finished."""
-    path = workdir / "result.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
 def is_finished(result: dict[str, Any] | None, config: TrainConfig) -> bool:
     """Returns whether a run has a result of at least the steps that are asked for."""
     return result is not None and result["steps"] >= config.steps
 
 
-def _write(path: Path, record: dict[str, Any]) -> None:
-    """Writes config.json, unless it says the same already."""
-    old = json.loads(path.read_text()) if path.exists() else None
-    if old is None:
-        write_json(path, record)
-    elif any(old["config"].get(k) != record["config"][k] for k in MAY_CHANGE):
+def _write_changes(path: Path, record: dict[str, Any], old: dict[str, Any]) -> None:
+    """Writes config.json anew, unless it says the same already."""
+    if any(old["config"].get(k) != record["config"][k] for k in MAY_CHANGE):
         # The rest stays as it was when the run began.
         changed = {name: record["config"][name] for name in MAY_CHANGE}
         changed["steps"] = max(changed["steps"], old["config"]["steps"])
@@ -99,13 +109,8 @@ def _check_not_foreign(workdir: Path) -> None:
         )
 
 
-def _check_same(ours: dict[str, Any], path: Path) -> None:
-    try:
-        here, there = _comparable(ours), _comparable(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is not a run's config: {error!r}. Choose another --workdir."
-        ) from error
+def _check_same(ours: dict[str, Any], old: dict[str, Any], workdir: Path) -> None:
+    here, there = _comparable(ours), _comparable(old)
     different = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in sorted({*here, *there})
@@ -113,7 +118,7 @@ def _check_same(ours: dict[str, Any], path: Path) -> None:
     ]
     if different:
         raise InputError(
-            f"{path.parent} holds a run of another config. What differs: "
+            f"{workdir} holds a run of another config. What differs: "
             f"{'; '.join(different)}. Choose another --workdir, or give the same "
             "values to continue that run."
         )

@@ -56,7 +56,7 @@ def conditions(game: Game, data: Any, count: int) -> Any:
         )
     table = held_out(data)
     batch = table.batch(np.arange(count) % len(table))
-    found = {name: _column(batch, name) for name in names}
+    found = {name: entry(batch, name) for name in names}
     number = len(getattr(table, "classes", ()))
     for name, column in found.items():
         if number and column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer):
@@ -87,7 +87,7 @@ def output_of(game: Game, data: Any) -> tuple[str, np.ndarray]:
             "they cannot be judged by it. Give Game(output=...) its name, or another "
             "evaluator."
         )
-    return game.output, _column(trained_on(data).batch(np.arange(1)), game.output)
+    return game.output, entry(trained_on(data).batch(np.arange(1)), game.output)
 
 
 def rows(examples: Any, name: str | None = None) -> jax.Array:
@@ -97,12 +97,17 @@ def rows(examples: Any, name: str | None = None) -> jax.Array:
         examples: an array ``[n ...]``, or a batch with the entry ``name``.
         name: of the entry.
     """
-    array = np.asarray(examples if name is None else _column(examples, name))
+    array = np.asarray(examples if name is None else entry(examples, name))
     scale = 255 if array.dtype == np.uint8 else 1
     return jnp.asarray(array.reshape(len(array), -1), jnp.float32) / scale
 
 
-def _column(batch: Any, name: str) -> np.ndarray:
+def entry(batch: Any, name: str) -> np.ndarray:
+    """Returns a batch's entry.
+
+    Raises:
+        InputError: if it has none of that name.
+    """
     if not isinstance(batch, Mapping) or name not in batch:
         holds = sorted(batch) if isinstance(batch, Mapping) else type(batch).__name__
         raise InputError(f"The game needs the data's entry {name!r}; there is {holds}.")

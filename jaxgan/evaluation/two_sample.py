@@ -3,11 +3,13 @@
 import dataclasses
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import keys
 from jaxgan.data import epoch_order
-from jaxgan.evaluation.inputs import draw, held_out, output_of, rows, trained_on
+from jaxgan.evaluation.inputs import draw, entry, held_out, output_of, trained_on
 from jaxgan.metrics import neighbours
 from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
@@ -27,6 +29,10 @@ class TwoSample:
     generator would draw them; and of the first of both in the set's own order, which
     tells more apart where the order means something: the digits are sorted by writer.
 
+    Distances of pixels are exact. An example with several nearest neighbours at the
+    same distance, as copies and blank images have, counts by the share of them that
+    are of its own kind.
+
     Attributes:
         samples: of the generator.
         examples: of each kind in one draw, at most.
@@ -45,12 +51,12 @@ def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Resul
     """Returns the accuracy for samples ``[n ...]`` in the data's own form."""
     train, test = trained_on(data), held_out(data)
     name, _ = output_of(sampler.game, data)
-    take = lambda table, chosen: rows(table.batch(chosen), name)
+    take = lambda table, chosen: _numbers(entry(table.batch(chosen), name))
     most = (len(test), len(fake) // _DRAWS, len(train) // _DRAWS)
     count = min(examples, *most)
     train_rows = _shuffled(len(train))[: _DRAWS * count].reshape(_DRAWS, count)
     tests = [take(test, _shuffled(len(test), i)[:count]) for i in range(_DRAWS)]
-    fakes = [rows(part) for part in np.split(fake[: _DRAWS * count], _DRAWS)]
+    fakes = [_numbers(part) for part in np.split(fake[: _DRAWS * count], _DRAWS)]
     model = [neighbours.two_sample(*pair) for pair in zip(fakes, tests, strict=True)]
     reference = [
         neighbours.two_sample(take(train, chosen), of_test).accuracy
@@ -77,6 +83,12 @@ def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Resul
             "draws": _DRAWS,
         },
     )
+
+
+def _numbers(examples: np.ndarray) -> jax.Array:
+    """Pixels in uint8, as equal distances of whole numbers are equal; else floats."""
+    pixels = examples.dtype == np.uint8
+    return jnp.asarray(examples if pixels else examples.astype(np.float32))
 
 
 def _shuffled(count: int, draw: int = 0) -> np.ndarray:

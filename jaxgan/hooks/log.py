@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan import processes
+from jaxgan.checks import InputError
 from jaxgan.files import write_atomically
 from jaxgan.hooks.base import Hook, Run
 from jaxgan.hooks.window import Window
@@ -60,12 +61,37 @@ class Log(Hook):
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a folder's metrics.jsonl, without one that was cut off."""
+    """Returns the lines of a folder's metrics.jsonl, without a last one cut off.
+
+    Raises:
+        InputError: another line cannot be read.
+    """
     path = folder / "metrics.jsonl"
+    try:
+        *lines, last = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
+    for number, line in enumerate(lines, start=1):
+        row = _row(line)
+        if row is None:
+            raise InputError(
+                f"{path}: line {number} is no row of metrics, {line[:60]!r}. Put back "
+                "a copy of the file, or remove that line."
+            )
+        rows.append(row)
+    # A process that is killed while it writes leaves a line without an end.
+    row = _row(last)
+    return rows if row is None else [*rows, row]
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row, with its "step"; None if it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    step = row.get("step") if isinstance(row, dict) else None
+    return row if isinstance(step, int) and not isinstance(step, bool) else None

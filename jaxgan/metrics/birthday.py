@@ -24,34 +24,44 @@ from jaxgan.metrics.result import Interval, Result
 def closest_pairs(
     samples: Real[AnyArray, "n ..."], *, count: int = 20
 ) -> tuple[Int[np.ndarray, "p 2"], Float[np.ndarray, " p"]]:
-    """Returns the closest pairs of samples, to look at: their indices and distances."""
-    (samples,) = as_rows(samples=samples)
-    rows, found = np.empty((0, 2), int), np.empty(0)
-    for block_rows, block in distances.others(samples):
-        first = np.arange(block_rows.start, block_rows.stop)
+    """Returns the closest pairs of samples, to look at: their indices and distances.
+
+    The distances are sums of squared differences, 0 for copies; which pairs are the
+    closest is rounded to about 1e-7 of the samples' norm.
+    """
+    (examples,) = distances.prepare(*as_rows(samples=samples))
+    pairs, found = np.empty((0, 2), int), np.empty(0)
+    for rows, block in distances.others(examples):
+        first = np.arange(rows.start, rows.stop)
         # Each pair once: the second is the later one.
-        block[np.arange(len(samples))[None] <= first[:, None]] = np.inf
+        block[np.arange(block.shape[1])[None] <= first[:, None]] = np.inf
         best = np.argpartition(block, min(count, block.size - 1), axis=None)[:count]
+        best = best[np.isfinite(block.flat[best])]
         i, j = np.unravel_index(best, block.shape)
-        rows = np.concatenate([rows, np.stack([first[i], j], axis=1)])
-        found = np.concatenate([found, np.sqrt(block[i, j])])
-        order = np.argsort(found, kind="stable")[:count]
-        rows, found = rows[order], found[order]
-    real = np.isfinite(found)
-    return rows[real], found[real]
+        apart = distances.by_differences(examples, first[i], examples, j)
+        pairs = np.concatenate([pairs, np.stack([first[i], j], axis=1)])
+        found = np.concatenate([found, np.sqrt(apart)])
+        order = np.lexsort([pairs[:, 1], pairs[:, 0], found])[:count]
+        pairs, found = pairs[order], found[order]
+    return pairs, found
 
 
 def count_collisions(samples: Real[AnyArray, "n ..."], *, closer_than: float) -> int:
-    """Returns the number of pairs closer than a distance, which must be positive."""
+    """Returns the number of pairs closer than a distance, which must be positive.
+
+    Copies are at distance 0. Other distances are as exact as a sum in float64.
+    """
     if closer_than <= 0:
         raise InputError(
-            f"closer_than must be positive, got {closer_than}; for exact copies take "
-            "1e-6 of the samples' norm, as distances are rounded to about 1e-7 of it."
+            f"closer_than must be positive, got {closer_than}; for exact copies take a "
+            "distance that no two different samples are so close at, such as 1e-12 of "
+            "their norm."
         )
-    (samples,) = as_rows(samples=samples)
-    near = sum(
-        int((block < closer_than**2).sum()) for _, block in distances.others(samples)
-    )
+    (examples,) = distances.prepare(*as_rows(samples=samples))
+    thresholds, near = np.full((1, len(samples)), closer_than**2), 0
+    for rows, block in distances.others(examples):
+        distances.settle(block, examples, rows, examples, thresholds=thresholds)
+        near += int((block < thresholds).sum())
     return near // 2
 
 

@@ -36,20 +36,25 @@ def interval(
     resamples: int = 1000,
     level: float = 0.95,
     value: float | None = None,
-) -> Interval:
+) -> Interval | None:
     """Returns the bootstrap interval of a statistic of one or more independent sets.
 
     Args:
         statistic: see `Statistic`.
         sizes: number of examples of each set; every set is resampled by itself.
         key: of the resamples.
-        resamples: their number; the ends of a 95 % interval need about 1000.
+        resamples: their number; the ends of a 95 % interval need about 1000. 0: no
+            interval.
         level: the probability with which the interval should cover the expectation.
         value: None for the percentile interval; the metric's value for the centred
             one.
 
+    Returns:
+        The interval; None for no resamples.
+
     Raises:
-        InputError: for a level outside (0, 1), or fewer than two resamples.
+        InputError: for a level outside (0, 1), or a number of resamples of which there
+            is no interval, 1 or below 0.
 
     References:
         Efron & Tibshirani 1993, An Introduction to the Bootstrap.
@@ -71,18 +76,18 @@ def replicates(
 ) -> np.ndarray:
     """Returns the statistic of each resample, ``[resamples]``; see `interval`."""
     blocks = resample(key, sizes, resamples)
-    return np.concatenate([statistic(*weights) for weights in blocks])
+    return np.concatenate([np.empty(0), *(statistic(*weights) for weights in blocks)])
 
 
 def from_replicates(
     drawn: np.ndarray, *, level: float = 0.95, value: float | None = None
-) -> Interval:
-    """Returns the interval of given replicates; see `interval`."""
-    if not 0 < level < 1 or len(drawn) < 2:
-        raise InputError(
-            "An interval needs a level in (0, 1) and two or more resamples, got "
-            f"level={level} and {len(drawn)} resamples."
-        )
+) -> Interval | None:
+    """Returns the interval of given replicates, None of none; see `interval`."""
+    if not 0 < level < 1:
+        raise InputError(f"An interval needs a level in (0, 1), got level={level}.")
+    _check(len(drawn))
+    if len(drawn) == 0:
+        return None
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = (float(q) for q in np.quantile(drawn, tails))
     how = f"bootstrap, {len(drawn)} resamples"
@@ -94,7 +99,7 @@ def from_replicates(
 
 def interval_of_mean(
     values: AnyArray, *, key: Key, resamples: int = 1000, level: float = 0.95
-) -> Interval:
+) -> Interval | None:
     """Returns the percentile interval of a mean of one number per example, ``[n]``."""
     values = np.asarray(values, np.float64)
     mean = lambda weights: weights @ values / len(values)
@@ -105,10 +110,26 @@ def resample(
     key: Key, sizes: Sequence[int], resamples: int
 ) -> Iterator[list[np.ndarray]]:
     """Yields blocks of counts, ``[r n]`` for each set; a row sums to its set's size."""
+    _check(resamples)
     random = generator(key)
     for start in range(0, resamples, _BLOCK):
         rows = min(_BLOCK, resamples - start)
         yield [_counts(random, rows, size) for size in sizes]
+
+
+def counts(key: Key, sizes: Sequence[int], resamples: int) -> list[np.ndarray]:
+    """Returns all blocks of `resample` at once, ``[resamples n]`` for each set."""
+    none = [np.empty((0, size)) for size in sizes]
+    blocks = [none, *resample(key, sizes, resamples)]
+    return [np.concatenate(of_set) for of_set in zip(*blocks, strict=True)]
+
+
+def _check(resamples: int) -> None:
+    if resamples < 0 or resamples == 1:
+        raise InputError(
+            "An interval needs two or more resamples, about 1000 for its ends, got "
+            f"resamples={resamples}; pass 0 for no interval."
+        )
 
 
 def _counts(random: np.random.Generator, rows: int, size: int) -> np.ndarray:

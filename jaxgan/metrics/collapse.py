@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Real
 
 from jaxgan.checks import InputError
 from jaxgan.metrics.inputs import as_floats
-from jaxgan.metrics.neighbours import squared_distances
+from jaxgan.metrics.nearest import squared_distances
 
 _QUANTILE = 0.01
 # Of the data's typical distance: below it, float32 does not tell distances from zero.

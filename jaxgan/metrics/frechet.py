@@ -68,14 +68,11 @@ def distance(
     real, fake = as_rows(real=real, fake=fake)
     key = key_or_default(key)
     value = between_gaussians(*_moments(real), *_moments(fake))
-    interval = None
-    if resamples:
-        drawn = _replicates(real, fake, key, resamples)
-        interval = bootstrap.from_replicates(drawn, value=value)
+    drawn = _replicates(real, fake, key, resamples)
     return Result(
         name="Fréchet distance",
         value=value,
-        interval=interval,
+        interval=bootstrap.from_replicates(drawn, value=value),
         protocol=f"{_sizes(real, fake, features)}, {describe_key(key)}",
     )
 

@@ -34,7 +34,7 @@ def score(
         key: of the bootstrap, which resamples each split by itself; None is
             ``jax.random.key(0)``.
         splits: 10 in the paper, of 5,000 samples each.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     References:
         Salimans et al. 2016, Improved Techniques for Training GANs, arXiv:1606.03498;

@@ -45,6 +45,15 @@ def flatten(**sets: Any) -> tuple[Any, ...]:
     return tuple(examples.reshape(len(examples), -1) for examples in sets.values())
 
 
+def check_one_shape(x: Any, y: Any) -> None:
+    """Raises `InputError` unless the sets have as many examples, of one shape."""
+    if x.shape != y.shape:
+        raise InputError(
+            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
+            "examples of each."
+        )
+
+
 def as_rows(**sets: AnyArray) -> tuple[np.ndarray, ...]:
     """Returns sets ``[n ...]`` in float64, each example flattened to a row.
 

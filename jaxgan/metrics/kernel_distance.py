@@ -44,7 +44,7 @@ def distance(
         key: of the subsets and the bootstrap; None is ``jax.random.key(0)``.
         subsets: their number; one subset of all examples is the complete estimate.
         subset_size: examples of each set in a subset, drawn without replacement.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     References:
         Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401.
@@ -58,7 +58,10 @@ def distance(
     key = key_or_default(key)
     subset_key, bootstrap_key = jax.random.split(key)
     # The first row is the value itself, each of the others one resample.
-    w_real, w_fake = _weights(bootstrap_key, [len(real), len(fake)], resamples)
+    w_real, w_fake = (
+        np.concatenate([np.ones((1, of_set.shape[1])), of_set])
+        for of_set in bootstrap.counts(bootstrap_key, [len(real), len(fake)], resamples)
+    )
     totals, values = np.zeros((3, 2, resamples + 1)), []
     random = generator(subset_key)
     for _ in range(subsets):
@@ -79,9 +82,3 @@ def distance(
         # mean, as subsets overlap.
         details={"standard_deviation_over_subsets": float(np.std(values))},
     )
-
-
-def _weights(key: Key, sizes: list[int], resamples: int) -> list[np.ndarray]:
-    blocks = bootstrap.resample(key, sizes, resamples)
-    ones = [np.ones((1, size)) for size in sizes]
-    return [np.concatenate(of_set) for of_set in zip(ones, *blocks, strict=True)]

@@ -95,7 +95,7 @@ def two_sample(
         key: of the relabellings and the bootstrap; None is ``jax.random.key(0)``.
         kernel: None for the Gaussian kernel with the median distance as bandwidth.
         permutations: number of relabellings.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
     """
     x, y = as_rows(x=x, y=y)
     key = key_or_default(key)
@@ -148,9 +148,8 @@ def _ones(x, y):
     return np.ones((1, len(x))), np.ones((1, len(y)))
 
 
-def _interval(kernel, x, y, key: Key, resamples: int) -> Interval:
-    draws = list(bootstrap.resample(key, [len(x), len(y)], resamples))
-    w_x, w_y = (np.concatenate(weights) for weights in zip(*draws, strict=True))
+def _interval(kernel, x, y, key: Key, resamples: int) -> Interval | None:
+    w_x, w_y = bootstrap.counts(key, [len(x), len(y)], resamples)
     return bootstrap.from_replicates(_u_statistic(kernel, x, y, w_x, w_y))
 
 

@@ -25,7 +25,7 @@ from scipy.special import xlogy
 from jaxgan.checks import InputError, check_rank
 from jaxgan.metrics import bootstrap
 from jaxgan.metrics.inputs import AnyArray, as_floats, describe_key, key_or_default
-from jaxgan.metrics.neighbours import squared_distances
+from jaxgan.metrics.nearest import squared_distances
 from jaxgan.metrics.result import Interval, Result
 from jaxgan.typing import Key
 
@@ -60,7 +60,7 @@ def of_points(
         target: probabilities of the modes; None: all equal.
         within: radius of high quality, in standard deviations, Euclidean. In two
             dimensions 98.9 % of a perfect generator's samples lie within 3.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     References:
         Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761; Lin et al. 2018 (PacGAN),
@@ -104,7 +104,7 @@ def of_labels(
         num_modes: number of classes.
         key: of the bootstrap; None is ``jax.random.key(0)``.
         target: probabilities of the classes; None: all equal.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     Raises:
         InputError: for labels out of range, or in a class of probability zero, where
@@ -189,7 +189,7 @@ def _divergence(q, p):
     return (xlogy(q, q) - xlogy(q, np.where(p > 0, p, 1))).sum(axis=1)
 
 
-def _kl_interval(counts, p, key: Key, resamples: int, value: float) -> Interval:
+def _kl_interval(counts, p, key: Key, resamples: int, value: float) -> Interval | None:
     """Bootstraps KL by mode: the weights of a resample are summed over each mode."""
     n = int(counts.sum())
     first = np.concatenate([[0], counts.cumsum()])

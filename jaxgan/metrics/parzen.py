@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Real
 
 from jaxgan.checks import InputError
 from jaxgan.metrics.inputs import AnyArray, flatten
-from jaxgan.metrics.neighbours import squared_distances
+from jaxgan.metrics.nearest import squared_distances
 from jaxgan.metrics.result import Result
 
 SIGMAS = tuple(float(sigma) for sigma in np.logspace(-1, 0, 10))

@@ -4,6 +4,7 @@ Around each real example lies a ball that reaches to its k-th nearest other real
 example; the union of the balls stands for the data. Likewise for the samples.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,13 +12,10 @@ import numpy as np
 from jaxtyping import Real
 
 from jaxgan.checks import InputError
-from jaxgan.metrics import bootstrap, distances
+from jaxgan.metrics import bootstrap, distances, grid
 from jaxgan.metrics.inputs import AnyArray, as_rows, describe_key, key_or_default
 from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
-
-# Keeps the balls closed even if rounding differs between two equal distances.
-_TIES = 1 + 1e-9
 
 
 class PRDC(NamedTuple):
@@ -50,8 +48,12 @@ def measure(
     copies in a resample would shrink every ball, so an interval does not cover their
     variation.
 
-    Balls are closed; those of the package by Naeem et al. are open, which matters only
-    for equal distances.
+    Balls are closed: an example at exactly the radius lies in the ball, and a ball of
+    radius 0, around an example that occurs more than k times, holds its copies.
+    Distances are compared without rounding where the numbers are whole or lie on a
+    grid, as pixels do on any scale (`grid.whole`). Of other numbers copies are at
+    distance 0, and the rest is as exact as a sum in float64. The balls of the package
+    by Naeem et al. are open, which matters for equal distances only.
 
     Args:
         real: features of data, or the data themselves; each example, of any shape, is
@@ -60,7 +62,7 @@ def measure(
         features: their name, such as "Inception pool3", for the protocol.
         key: of the bootstrap; None is ``jax.random.key(0)``.
         neighbours: k; 3 in the first paper, 5 in the second.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     References:
         Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020,
@@ -95,21 +97,22 @@ def per_example(
     real: np.ndarray, fake: np.ndarray, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns the four before the mean: ``[m], [n], [m], [n]``."""
-    real_radii, fake_radii = _radii(real, neighbours), _radii(fake, neighbours)
-    around_fake = np.concatenate(
-        [(block <= real_radii).sum(axis=1) for _, block in distances.blocks(fake, real)]
+    of_real, of_fake = distances.prepare(*grid.whole(real, fake))
+    real_radii = distances.kth(of_real, neighbours)
+    fake_radii = distances.kth(of_fake, neighbours)
+    balls_around = np.empty(len(fake))
+    recalled, covered = np.zeros((2, len(real)), bool)
+    for rows, block in distances.blocks(of_fake, of_real):
+        settle = partial(distances.settle, block, of_fake, rows, of_real)
+        settle(thresholds=real_radii[None, :])
+        in_real_ball = block <= real_radii
+        balls_around[rows] = in_real_ball.sum(axis=1)
+        covered |= in_real_ball.any(axis=0)
+        settle(thresholds=fake_radii[rows, None])
+        recalled |= (block <= fake_radii[rows, None]).any(axis=0)
+    return (
+        (balls_around > 0).astype(float),
+        recalled.astype(float),
+        balls_around / neighbours,
+        covered.astype(float),
     )
-    recall, coverage = np.empty(len(real)), np.empty(len(real))
-    for rows, block in distances.blocks(real, fake):
-        recall[rows] = (block <= fake_radii).any(axis=1)
-        coverage[rows] = block.min(axis=1) <= real_radii[rows]
-    return (around_fake > 0).astype(float), recall, around_fake / neighbours, coverage
-
-
-def _radii(rows: np.ndarray, neighbours: int) -> np.ndarray:
-    """Returns the squared distance of each example to its k-th nearest other one."""
-    kth = [
-        np.partition(block, neighbours - 1, axis=1)[:, neighbours - 1]
-        for _, block in distances.others(rows)
-    ]
-    return np.concatenate(kth) * _TIES

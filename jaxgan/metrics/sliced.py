@@ -9,6 +9,7 @@ from jaxgan.metrics import bootstrap
 from jaxgan.metrics.inputs import (
     AnyArray,
     as_rows,
+    check_one_shape,
     describe_key,
     generator,
     key_or_default,
@@ -38,16 +39,12 @@ def distance(
         key: of the directions and the bootstrap; None is ``jax.random.key(0)``.
         projections: number of directions; the same key gives the same ones.
         order: p, at least 1.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0: no interval.
 
     References:
         Bonneel et al. 2015, Sliced and Radon Wasserstein Barycenters of Measures.
     """
-    if x.shape != y.shape:
-        raise InputError(
-            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
-            "examples of each."
-        )
+    check_one_shape(x, y)
     x, y = as_rows(x=x, y=y)
     key = key_or_default(key)
     if order < 1:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +9,16 @@ from typing import Any
 
 import jinja2
 
+from jaxgan.files import write_atomically
+from jaxgan.hooks.log import read_metrics
+from jaxgan.report import brief, pictures
+from jaxgan.report.figures import figure
+from jaxgan.report.records import read_config, read_result
+
 _PICTURES_OVER_TIME = 8
+# Larger pictures are embedded as JPEG, so that a report has less than 3 MB.
+_MOST_BYTES = 150_000
+_MOST_BYTES_OF_LAST = 600_000
 _GROUPS = (
     ("Losses", r".*_(loss|penalty)"),
     ("Mean logits", r".*_logit"),
@@ -26,56 +34,74 @@ _NO_CURVES = ("step", "images", "seconds")
 def write(workdir: Path) -> Path:
     """Writes report.html from what the run left in its workdir.
 
+    A run that is still going, without result.json, is shown as far as it is.
+
     Args:
         workdir: holds config.json, metrics.jsonl, samples/ and result.json.
 
     Returns:
         The report's path.
+
+    Raises:
+        InputError: if it holds no run, or one of these files is damaged.
     """
-    metrics = (workdir / "metrics.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in metrics]
-    record = json.loads((workdir / "config.json").read_text())
-    result = json.loads((workdir / "result.json").read_text())
+    record = read_config(workdir, otherwise="Put back a copy of it.")
+    result = read_result(workdir)
+    rows = read_metrics(workdir)
+    final = workdir / "samples.png"
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("jaxgan.report"), autoescape=True
     )
     page = environment.get_template("report.html").render(
         record=record,
         result=result,
-        evaluation=result["evaluation"],
+        step=rows[-1]["step"] if rows else 0,
+        evaluation=result["evaluation"] if result else {},
         flatten=flatten,
+        brief=brief.text,
         curves=curves(rows),
-        samples=[(p.stem.lstrip("0") or "0", _embed(p)) for p in _chosen(workdir)],
-        final=_embed(workdir / "samples.png"),
+        samples=[
+            (p.stem.lstrip("0") or "0", _embed(p, _MOST_BYTES))
+            for p in _chosen(workdir)
+        ],
+        final=_embed(final, _MOST_BYTES_OF_LAST) if final.exists() else None,
     )
     path = workdir / "report.html"
-    path.write_text(page, encoding="utf-8")
+    # The name of a file or a class may hold bytes that are no text.
+    write_atomically(path, page.encode(errors="backslashreplace"))
     return path
 
 
 def curves(rows: list[dict[str, float]]) -> str:
-    """The metrics over the steps, as one SVG element."""
-    # matplotlib takes half a second to import and is needed only here.
-    from matplotlib.figure import Figure
-
-    groups = panels({name: None for row in rows for name in row})
+    """The metrics over the steps, as one SVG element; empty without metrics."""
+    numbers = [_numbers(row) for row in rows]
+    groups = panels({name: None for row in numbers for name in row})
+    if not groups:
+        return ""
     lines = -(-len(groups) // 2)
-    figure = Figure(figsize=(10, 2.75 * lines), layout="constrained")
-    places = list(figure.subplots(lines, 2, squeeze=False).flat)
+    sheet = figure(figsize=(10, 2.75 * lines), layout="constrained")
+    places = list(sheet.subplots(lines, 2, squeeze=False).flat)
     for axes in places[len(groups) :]:
         axes.remove()
     for axes, (title, names) in zip(places, groups, strict=False):
         for name in names:
-            points = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
-        axes.set_title(title)
+            points = [(row["step"], row[name]) for row in numbers if name in row]
+            label = brief.text(name, most=40)
+            axes.plot(*zip(*points, strict=True), label=label, linewidth=1)
+        axes.set_title(brief.text(title, most=40))
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     svg = io.StringIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
+    sheet.savefig(svg, format="svg", metadata={"Date": None})
     text = svg.getvalue()
     return text[text.index("<svg") :]
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    """A line of the log without what is no number, and so no curve."""
+    shown = {k: v for k, v in row.items() if isinstance(v, int | float)}
+    return {name: float(value) for name, value in shown.items()}
 
 
 def panels(names: Iterable[str]) -> list[tuple[str, list[str]]]:
@@ -95,29 +121,34 @@ def panels(names: Iterable[str]) -> list[tuple[str, list[str]]]:
 
 
 def flatten(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested entries as (dotted name, value) pairs.
+    """Nested entries as (dotted name, value) pairs; of a large group inside, a few.
 
     Example:
         >>> flatten({"a": {"b": 1, "c": 2}, "d": 3})
         [('a.b', 1), ('a.c', 2), ('d', 3)]
     """
     pairs = []
-    for name, entry in value.items():
+    for key, entry in value.items():
+        name = prefix + brief.text(key, most=60)
         if isinstance(entry, dict):
-            pairs += flatten(entry, f"{prefix}{name}.")
+            pairs += flatten(brief.few(entry), f"{name}.")
+            if len(entry) > brief.MOST:
+                pairs.append((name, f"{brief.MOST} of {len(entry)}, evenly spaced"))
+        elif isinstance(entry, int | float):
+            pairs.append((name, f"{entry:.4g}" if isinstance(entry, float) else entry))
         else:
-            shown = f"{entry:.4g}" if isinstance(entry, float) else entry
-            pairs.append((prefix + name, shown))
+            pairs.append((name, brief.text(entry)))
     return pairs
 
 
 def _chosen(workdir: Path) -> list[Path]:
     """Pictures over time, the first and the last among them, evenly spaced."""
-    pictures = sorted((workdir / "samples").glob("*.png"))
-    count = min(len(pictures), _PICTURES_OVER_TIME)
-    last = max(count - 1, 1)
-    return [pictures[i * (len(pictures) - 1) // last] for i in range(count)]
+    files = sorted((workdir / "samples").glob("*.png"))
+    return [files[i] for i in brief.spread(len(files), _PICTURES_OVER_TIME)]
 
 
-def _embed(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+def _embed(picture: Path, most: int) -> str:
+    content, kind = picture.read_bytes(), "png"
+    if len(content) > most:
+        content, kind = pictures.smaller(content, most), "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,23 +1,29 @@
 """Pictures of images and points, as Pillow images."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
 from jaxgan.images import as_uint8
+from jaxgan.report import brief
+from jaxgan.report.figures import figure
 
 _SMALLEST_TILE = 32
 _SMALLEST_TITLED = 64  # under which a column's name can be read
 _TITLE = 14  # pixels
+_LARGEST = 2_000_000  # pixels of a picture; 10 x 10 images of 128 x 128 fit
 
 
 def grid(images: Float[np.ndarray, "n h w c"], columns: int) -> Image.Image:
     """Images row by row, with one pixel of white between them.
 
     Small images are enlarged by a whole factor, each pixel a square, so that digits of
-    8x8 pixels can be seen.
+    8x8 pixels can be seen; large ones are reduced, so that the picture stays below two
+    million pixels.
 
     Args:
         images: in [-1, 1], grayscale or RGB.
@@ -42,12 +48,25 @@ def strips(columns: Mapping[str, UInt8[np.ndarray, "n h w c"]]) -> Image.Image:
     shape = (max(heights), max(widths))
     whole = np.stack([_padded(images, *shape) for images in tiles.values()], axis=1)
     sheet = _sheet(whole.reshape(-1, *whole.shape[2:]), len(tiles))
-    picture = Image.new("RGB", (sheet.shape[1], sheet.shape[0] + _TITLE), "white")
-    picture.paste(Image.fromarray(sheet), (0, _TITLE))
-    draw = ImageDraw.Draw(picture)
-    for i, name in enumerate(tiles):
-        draw.text((i * (shape[1] + 1) + 2, 1), name, fill="black")
-    return picture
+    return _under_titles(sheet, list(tiles))
+
+
+def titled(picture: Image.Image, title: str) -> Image.Image:
+    """Returns a picture under a line of text."""
+    return _under_titles(np.asarray(picture), [title])
+
+
+def smaller(content: bytes, most: int) -> bytes:
+    """Returns the picture in a file's content as a JPEG of at most so many bytes."""
+    with Image.open(io.BytesIO(content)) as opened:
+        picture = opened if opened.mode == "L" else opened.convert("RGB")
+        while True:
+            jpeg = io.BytesIO()
+            picture.save(jpeg, format="JPEG", quality=90)
+            if jpeg.tell() <= most or max(picture.size) == 1:
+                return jpeg.getvalue()
+            width, height = picture.size
+            picture = picture.resize((max(width * 3 // 4, 1), max(height * 3 // 4, 1)))
 
 
 def scatter(
@@ -61,31 +80,54 @@ def scatter(
         points: the samples.
         real: the data's, in gray; None for none.
     """
-    # matplotlib takes half a second to import and is needed only here.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     frame = points if real is None else real
     low, high = frame.min(axis=0), frame.max(axis=0)
     margin = 0.15 * max(float((high - low).max()), 1e-6)
     low, high = low - margin, high + margin
     outside = int(((points < low) | (points > high)).any(axis=1).sum())
-    figure = Figure(figsize=(5, 5), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    sheet = figure(figsize=(5, 5), dpi=100, layout="constrained")
+    axes = sheet.subplots()
     if real is not None:
         axes.scatter(*real.T, s=4, c="0.75", linewidths=0, label="data")
     axes.scatter(*points.T, s=4, c="tab:blue", linewidths=0, alpha=0.6, label="samples")
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.set_title(f"{outside} of {len(points)} samples lie outside" if outside else "")
     axes.legend(loc="upper right", fontsize="small")
+    canvas: Any = sheet.canvas
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def _enlarged(pixels: np.ndarray, least: int = _SMALLEST_TILE) -> np.ndarray:
-    scale = -(-least // min(pixels.shape[1:3]))
+    count, height, width, _ = pixels.shape
+    most = int((_LARGEST / (count * height * width)) ** 0.5)
+    scale = min(-(-least // min(height, width)), max(most, 1))
     return pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def _reduced(tiles: np.ndarray) -> np.ndarray:
+    """The tiles, so many times smaller that together they are not too large."""
+    count, height, width, _ = tiles.shape
+    scale = (_LARGEST / (count * height * width)) ** 0.5
+    if scale >= 1:
+        return tiles
+    size = (max(int(width * scale), 1), max(int(height * scale), 1))
+    gray = tiles.shape[-1] == 1
+    sized = lambda tile: Image.fromarray(tile[..., 0] if gray else tile).resize(size)
+    reduced = np.stack([np.asarray(sized(tile)) for tile in tiles])
+    return reduced[..., None] if gray else reduced
+
+
+def _under_titles(sheet: np.ndarray, titles: Sequence[str]) -> Image.Image:
+    """A picture under a line of titles, evenly spaced."""
+    picture = Image.fromarray(sheet).convert("RGB")
+    whole = Image.new("RGB", (picture.width, picture.height + _TITLE), "white")
+    whole.paste(picture, (0, _TITLE))
+    draw = ImageDraw.Draw(whole)
+    for i, title in enumerate(titles):
+        left = i * (picture.width + 1) // len(titles)
+        draw.text((left + 2, 1), brief.text(title), fill="black")
+    return whole
 
 
 def _as_rgb(pixels: np.ndarray) -> np.ndarray:
@@ -99,6 +141,7 @@ def _padded(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _sheet(tiles: np.ndarray, columns: int) -> np.ndarray:
     """The tiles row by row, with white between them, ``[h w]`` or ``[h w 3]``."""
+    tiles = _reduced(tiles)
     count, height, width, channels = tiles.shape
     lines = -(-count // columns)
     shape = (lines * (height + 1) - 1, columns * (width + 1) - 1, channels)

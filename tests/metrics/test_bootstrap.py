@@ -70,9 +70,12 @@ def test_interval_of_a_mean_covers_the_mean():
     assert_share(hits, 0.87, 0.91)  # too narrow by √(59/60), and by the 200
 
 
-@pytest.mark.parametrize(("level", "resamples"), [(1.0, 10), (0.9, 1)])
-def test_refuses_levels_and_numbers_that_make_no_interval(key, level, resamples):
-    with pytest.raises(ValueError, match="level"):
+@pytest.mark.parametrize(
+    ("level", "resamples", "named"),
+    [(1.0, 10, "level"), (0.9, 1, "resamples=1"), (0.9, -3, "resamples=-3")],
+)
+def test_refuses_levels_and_numbers_that_make_no_interval(key, level, resamples, named):
+    with pytest.raises(ValueError, match=named):
         bootstrap.interval_of_mean(
             np.ones(4), key=key, level=level, resamples=resamples
         )
