@@ -9,6 +9,7 @@ says how many units it did in how many seconds. It ends with its input, or with
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import sys
@@ -64,16 +65,25 @@ def segment(run: Run, seconds: float) -> tuple[int, float]:
     return units, elapsed
 
 
-def warm_up(run: Run, *, units: int = 10, seconds: float = 20.0) -> None:
+def warm_up(
+    run: Run, *, units: int = 10, seconds: float = 20.0, long: float = 0.5
+) -> None:
     """Does some more units, which may still compile, within about so many seconds.
 
-    torch.compile records its CUDA graphs in the first calls after the first.
+    torch.compile records its CUDA graphs in the first calls after the first. Once two
+    units in a row take as long as each other, and longer than ``long`` seconds, they
+    are long by themselves, and no more are done.
     """
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), math.inf
     for _ in range(units):
-        if time.perf_counter() - begin > seconds:
+        since = time.perf_counter()
+        if since - begin > seconds:
             return
         run(1)
+        took = time.perf_counter() - since
+        if took > max(long, before / 1.5):
+            return
+        before = took
 
 
 def peak_bytes() -> int:

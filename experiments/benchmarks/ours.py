@@ -116,12 +116,22 @@ def _training(work: Work) -> Callable[[int], None]:
 
 def population(work: Work) -> Callable[[int], None]:
     """The loop of `jaxgan.population.train`, whose program does not end so soon."""
+    keys = jax.vmap(jax.random.key)(np.arange(work.members, dtype=np.uint32))
+    return _drawing(work, keys, jax.vmap)
+
+
+def alone(work: Work) -> Callable[[int], None]:
+    """The same loop for one game, not as a member of a population of one."""
+    return _drawing(work, jax.random.key(0), lambda play, axes=0: play)
+
+
+def _drawing(work: Work, keys: Any, spread: Callable) -> Callable[[int], None]:
+    """A loop whose games, one for each key, draw their rows on the device."""
     gan = make_gan(work)
     table = jnp.asarray(works.table(work))
     train_step = make_train_step(gan, d_steps=work.d_steps)
-    keys = jax.vmap(jax.random.key)(np.arange(work.members, dtype=np.uint32))
     batch = {"image": table[:1]}
-    states = jax.jit(jax.vmap(lambda key: init(gan, key, batch)))(keys)
+    states = jax.jit(spread(lambda key: init(gan, key, batch)))(keys)
     shape = (work.d_steps, work.batch_size)
 
     def play(state, key, first, count, table):
@@ -129,7 +139,7 @@ def population(work: Work) -> Callable[[int], None]:
         return scan.play(train_step, state, draw, key, steps=count, first=first)
 
     axes = (0, 0, None, None, None)
-    many = jax.jit(jax.vmap(play, axes), donate_argnums=0)
+    many = jax.jit(spread(play, axes), donate_argnums=0)
     place = 0
 
     def run(count: int) -> None:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 LONGEST_SECONDS = 600.0
@@ -26,9 +26,19 @@ NO_TIME = "no time left"
 """The failure of a contestant that was not started."""
 
 _SETTLE_SECONDS = 0.2  # for the threads of who worked last to fall asleep
-
+_LEAST_SECONDS = 0.5  # to read an answer that is there already
 
 _SILENT = "no answer within"
+
+
+def is_late(failure: str | None) -> bool:
+    """Whether a failure is want of time.
+
+    Example:
+        >>> is_late("first run: no time left"), is_late("out of memory"), is_late(None)
+        (True, False, False)
+    """
+    return any(late in (failure or "") for late in (NO_TIME, _SILENT))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Record:
     @property
     def late(self) -> bool:
         """Whether it failed for want of time."""
-        return (self.failure or "").startswith((NO_TIME, _SILENT))
+        return is_late(self.failure)
 
 
 class Contestant:
@@ -69,7 +79,8 @@ class Contestant:
     Args:
         entry: who it is. Where its environment does not say ``JAX_PLATFORMS``, it
             competes on the CPU.
-        longest: seconds after which a silent one is ended, with all that it started.
+        longest: seconds after which a silent one is ended, with all that it started;
+            until it is ready they count from here.
         wait: until it is ready; else ask `ready` before `work`.
     """
 
@@ -97,8 +108,8 @@ class Contestant:
             self.ready()
 
     def ready(self) -> None:
-        """Waits for the end of its first unit."""
-        answer = self._answer(self._longest)
+        """Waits for the end of its first units."""
+        answer = self._answer(self._longest, waited=time.time() - self._begin)
         if answer is not None:
             self.record.first_seconds = answer["at"] - self._begin
 
@@ -136,10 +147,11 @@ class Contestant:
         self._process.stdout.close()
         self._errors.close()
 
-    def _answer(self, longest: float) -> dict[str, Any] | None:
+    def _answer(self, longest: float, waited: float = 0.0) -> dict[str, Any] | None:
         """The next line; None, and a failure in the record, if there is none."""
         assert self._process.stdout is not None
-        late = threading.Timer(longest, self._give_up, [longest])
+        left = max(longest - waited, _LEAST_SECONDS)
+        late = threading.Timer(left, self._give_up, [longest])
         late.start()
         try:
             line = self._process.stdout.readline()
@@ -164,16 +176,23 @@ class Contestant:
         self.end()
 
 
-def race(
+def race(entries: Mapping[str, Entry], **how: Any) -> dict[str, Record]:
+    """All entries by name: how each did in the end; ``how`` is as for `segments`."""
+    *_, found = segments(entries, **how)
+    return found
+
+
+def segments(
     entries: Mapping[str, Entry],
     *,
     rounds: int,
     seconds: float,
     say: Callable[[str], None] = print,
     until: float = math.inf,
+    ready_by: float | None = None,
     together: bool = False,
-) -> dict[str, Record]:
-    """All entries by name: how each did.
+) -> Generator[dict[str, Record], None, None]:
+    """All entries by name: how each did so far, once all are ready and by each segment.
 
     One that cannot start or ends early has a failure in its record, and the others go
     on.
@@ -183,33 +202,40 @@ def race(
         rounds: segments of each.
         seconds: about how long a segment is.
         say: told what happens.
-        until: the time, by `time.monotonic`, after which nobody is started and no
-            round but the first begins.
+        until: the time, by `time.monotonic`, when all should have ended: no round but
+            the first begins that would not, were it as long as the longest before.
+        ready_by: when all must be ready to take part; by default ``until``.
         together: whether all are started at once: sooner done where there are many
             cores, but then their first units take longer.
     """
+    ready_by = until if ready_by is None else ready_by
     contestants: dict[str, Contestant] = {}
-    late: dict[str, Record] = {}
+    records: dict[str, Record] = {}
     try:
         for name, entry in entries.items():
-            left = until - time.monotonic()
+            left = ready_by - time.monotonic()
             if left <= 0:
-                late[name] = Record(failure=NO_TIME)
+                records[name] = Record(failure=NO_TIME)
                 continue
             longest = min(LONGEST_SECONDS, left)
             contestants[name] = Contestant(entry, longest, wait=not together)
+            records[name] = contestants[name].record
         for name, contestant in contestants.items():
             if together:
                 contestant.ready()
             first = contestant.record
             say(f"  {name}: " + (first.failure or f"{first.first_seconds:.1f} s"))
-        names = list(contestants)
+        yield dict(records)
+        names, longest = list(contestants), 0.0
         for number in range(rounds if names else 0):
-            if number and time.monotonic() > until:
+            begin = time.monotonic()
+            if number and begin + longest > until:
                 break
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
                 contestants[name].work(seconds)
+                yield dict(records)
+            longest = max(longest, time.monotonic() - begin)
             say(f"  round {number + 1} of {rounds}")
     except BaseException:
         for contestant in contestants.values():
@@ -218,5 +244,3 @@ def race(
     finally:
         for contestant in contestants.values():
             contestant.close()
-    found = {name: contestant.record for name, contestant in contestants.items()}
-    return {name: {**found, **late}[name] for name in entries}

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 _BLOCK = 2**24  # bytes
 
 
@@ -26,6 +24,8 @@ def of_files(files: Sequence[Path], title: str) -> dict[str, dict[str, Any]]:
     Raises:
         OSError: a file cannot be read.
     """
+    from tqdm import tqdm  # not of the core libraries
+
     sizes = {file: file.stat().st_size for file in files}
     starts = [(file, at) for file in files for at in range(0, sizes[file], _BLOCK)]
     with ThreadPoolExecutor() as pool:

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from jaxgan.checks import InputError
 
 
@@ -84,6 +82,8 @@ def _stamp(file: Path) -> list[int]:
 def _hash_all(root: Path, paths: Sequence[PurePosixPath]) -> list[str]:
     if not paths:
         return []
+    from tqdm import tqdm  # not of the core libraries
+
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(read_hash, [root / path for path in paths])
         # disable=None: the bar shows on a terminal only.

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from jaxgan.checks import InputError
 from jaxgan.data.source import Decoded, Example, Source, Split
@@ -118,6 +117,8 @@ def _decoded(
     skip: tuple[type[Exception], ...],
 ) -> Iterator[_Block]:
     """Yields the examples of a split in their order, decoded by several threads."""
+    from tqdm import tqdm  # not of the core libraries
+
     size = min(_BLOCK, max(1, _BLOCK_BYTES // math.prod(shape)))
 
     def decode_block(start: int) -> _Block:

@@ -8,6 +8,7 @@ FACTS = {
     "driver": "1.2",
     "versions": {"jax": "0.11"},
     "torch": None,
+    "git_revision": "0123456789",
 }
 
 

@@ -10,12 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.accelerator import __main__ as command
-from experiments.benchmarks.accelerator import checks, exact, games, right
-from experiments.benchmarks.accelerator.checks import SHARES, Outcome
+from experiments.benchmarks.accelerator import exact, games, right
+from experiments.benchmarks.accelerator.checks import SHARES
 from experiments.benchmarks.race import NO_TIME, Record
 from tests.benchmarks import faults
-from tests.benchmarks.records import FACTS, make
+from tests.benchmarks.records import make
 
 
 def test_quick_form_gives_every_check_a_figure(tmp_path):
@@ -149,141 +148,3 @@ def test_the_flag_is_tried_on_gpus_alone(monkeypatch):
     assert entry.environment["XLA_FLAGS"].endswith(exact.FLAG)
     # Several of these hold the card's memory at once.
     assert entry.environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-
-
-# The checks' processes.
-
-
-@pytest.fixture
-def play(monkeypatch):
-    """Runs a check whose process runs the program given."""
-    start = subprocess.Popen
-
-    def run(program, seconds=60.0):
-        child = lambda command, **how: start([sys.executable, "-c", program], **how)
-        with monkeypatch.context() as patch:
-            patch.setattr(subprocess, "Popen", child)
-            return checks.run("right", {"seconds": seconds})
-
-    return run
-
-
-PART = """
-import json, sys, time
-def tell(**line): print(json.dumps(line), flush=True)
-tell(part="a", figures={"holds": True})
-"""
-
-
-def test_check_that_raises_has_failed_and_keeps_its_parts(play):
-    outcome = play(PART + "tell(failure='ValueError: x'); sys.exit(1)")
-    assert (outcome.status, outcome.why) == ("failed", "ValueError: x")
-    assert outcome.parts == {"a": {"holds": True}}
-
-
-def test_check_that_dies_has_failed(play):
-    outcome = play(PART + "sys.exit('out of memory')")
-    assert (outcome.status, outcome.why) == ("failed", "out of memory")
-
-
-def test_check_that_takes_too_long_is_cut_off(play, monkeypatch):
-    monkeypatch.setattr(checks, "_TOO_SHORT", 0.0)
-    monkeypatch.setattr(checks, "_GRACE", 1.0)
-    outcome = play(PART + "time.sleep(60)", seconds=0.1)
-    assert outcome.status == "cut off"
-    assert outcome.parts == {"a": {"holds": True}}
-    assert play("import time; time.sleep(60)", seconds=0.1).status == "skipped"
-
-
-def test_check_without_time_is_skipped():
-    outcome = checks.run("right", {"seconds": 1.0})
-    assert (outcome.status, outcome.why) == ("skipped", "no time left")
-
-
-def test_failure_stops_no_other_check_and_all_is_written_as_it_comes(
-    tmp_path, monkeypatch, capsys
-):
-    file, seen = tmp_path / "accelerator-nvidia-test-9.json", []
-
-    def run(name, plan):
-        if name == "machine":
-            return Outcome("done", parts={"machine": FACTS})
-        written = json.loads(file.read_text())["checks"] if file.exists() else {}
-        assert list(written) == seen
-        seen.append(name)
-        if name == "exact":
-            return Outcome("failed", why="ValueError: x")
-        return Outcome("done")
-
-    monkeypatch.setattr(checks, "run", run)
-    assert command.main(["--out", str(tmp_path)]) == 1
-    assert seen == list(SHARES)
-    record = json.loads(file.read_text())
-    assert record["checks"]["exact"]["why"] == "ValueError: x"
-    assert {check["status"] for check in record["checks"].values()} == {
-        "done",
-        "failed",
-    }
-    assert not any(target["holds"] for target in record["targets"])
-    assert "exact      failed" in capsys.readouterr().out
-
-
-def test_what_is_left_over_goes_to_later_checks(tmp_path, monkeypatch):
-    seconds = {}
-
-    def run(name, plan):
-        seconds[name] = plan["seconds"]
-        return Outcome("done", parts={"machine": FACTS} if name == "machine" else {})
-
-    monkeypatch.setattr(checks, "run", run)
-    flags = ["--only", "input", "race", "--budget", "100", "--out", str(tmp_path)]
-    assert command.main(flags) == 0
-    assert list(seconds) == ["machine", "race", "input"]
-    share = SHARES["race"] / (SHARES["race"] + SHARES["input"])
-    np.testing.assert_allclose(seconds["race"], 100 * share, atol=2)
-    np.testing.assert_allclose(seconds["input"], 100, atol=2)
-
-
-def test_the_same_command_continues_what_was_not_finished(
-    tmp_path, monkeypatch, capsys
-):
-    played, earlier = [], {}
-
-    def run(name, plan):
-        if name == "machine":
-            return Outcome("done", parts={"machine": facts})
-        played.append(name)
-        earlier[name] = dict(plan["earlier"].get(name, {}))
-        late = name == "race" and not earlier[name]
-        part = {} if name == "input" else {"mlp" if late else "ring": {"first": late}}
-        return Outcome("cut off" if late else "done", parts=part)
-
-    monkeypatch.setattr(checks, "run", run)
-    facts = FACTS
-    flags = ["--only", "input", "race", "--out", str(tmp_path)]
-    for _ in range(2):
-        assert command.main(flags) == 0
-    assert played == ["race", "input", "race"]
-    assert earlier["race"] == {"mlp": {"first": True}}
-    (file,) = tmp_path.iterdir()
-    found = json.loads(file.read_text())["checks"]["race"]["parts"]
-    assert found == {"mlp": {"first": True}, "ring": {"first": False}}
-    facts = {**FACTS, "driver": "another"}
-    with pytest.raises(SystemExit) as refusal:
-        command.main(flags)
-    assert refusal.value.code == 2
-    assert "driver" in capsys.readouterr().err
-
-
-def test_parts_that_are_known_are_not_measured_again():
-    known = {"ring": {"forms": {}}, "mlp": {"failure": NO_TIME}}
-    plan = make(earlier={"loop": known})
-    assert set(plan.known("loop")) == {"ring"}
-    assert plan.known("race") == {}
-
-
-@pytest.mark.parametrize("flags", [["--only", "rihgt"], ["--budget", "0"]])
-def test_bad_flags_are_refused(flags):
-    with pytest.raises(SystemExit) as refusal:
-        command.main(flags)
-    assert refusal.value.code == 2

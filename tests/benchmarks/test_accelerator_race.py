@@ -4,6 +4,7 @@ import json
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from experiments.benchmarks import flops, traffic, works
 from experiments.benchmarks.accelerator import (
@@ -14,14 +15,14 @@ from experiments.benchmarks.accelerator import (
     targets,
     timing,
 )
-from experiments.benchmarks.race import Record
+from experiments.benchmarks.race import NO_TIME, Record
 from tests.benchmarks.records import FACTS, check, full_record, make
 
 
 def test_race_without_torch_names_it_as_absent(monkeypatch):
     field = rivals.entrants(make("gpu", quick=False), "dcgan", works.WORKS["dcgan"])
     assert list(field) == ["jaxgan", "jaxgan_bf16", "flax"]
-    monkeypatch.setattr(rivals, "raced", lambda plan, name: {})
+    monkeypatch.setattr(rivals, "raced", lambda plan, check, name: iter(()))
     parts = dict(rivals.measure(make()))
     assert parts["PyTorch"] == {"present": False}
     lines = table.of_check("race", check(parts))
@@ -57,6 +58,57 @@ def test_ratio_is_of_the_best_of_each():
     found = rivals._against(records, "torch")
     assert (found["best"], found["best_torch"]) == ("jaxgan_bf16", "torch")
     assert found["against_torch"]["median"] == 2.5
+
+
+@pytest.fixture
+def staged(monkeypatch):
+    """Plays the stages of a race that are given, without processes."""
+
+    def play(stages, plan, **how):
+        def segments(entries, **limits):
+            assert limits["ready_by"] < limits["until"]
+            for stage in stages:
+                yield {name: stage.get(name, Record(1.0)) for name in entries}
+
+        monkeypatch.setattr(rivals, "segments", segments)
+        monkeypatch.setattr(rivals.profile, "of_entry", lambda entry: {"busy": 1.0})
+        return [figures for _, figures in rivals.raced(plan, "race", "ring")]
+
+    return play
+
+
+def test_figures_are_told_after_every_segment(staged):
+    stages = [
+        {},
+        {"jaxgan": Record(1.0, [10.0])},
+        {"jaxgan": Record(1.0, [10.0]), "torch": Record(1.0, [5.0])},
+        {"jaxgan": Record(1.0, [10.0, 30.0]), "torch": Record(1.0, [5.0])},
+    ]
+    gpu = make("gpu", quick=False, torch=True)
+    none, alone, one, more, profiled = staged(stages, gpu)
+    assert none["contestants"]["jaxgan"] == {"failure": NO_TIME}
+    assert "against_torch" not in alone
+    # Those that had no time are to be raced again.
+    assert plan.lacks(one)
+    assert one["against_torch"]["median"] == 2.0
+    assert more["against_torch"] == one["against_torch"]
+    assert more["contestants"]["jaxgan"]["steps_per_second"]["rounds"] == 2
+    assert profiled == {**more, "profile": {"busy": 1.0}}
+
+
+def test_rounds_before_a_late_one_count(staged):
+    late = Record(1.0, [5.0], failure="no answer within 9 seconds")
+    (found,) = staged([{"jaxgan": Record(1.0, [10.0, 10.0]), "torch": late}], make())
+    assert found["contestants"]["jaxgan"]["rates"] == [10.0, 10.0]
+    records = {"jaxgan": Record(1.0, [10.0, 10.0]), "torch": rivals._so_far(late)}
+    assert rivals._against(records, "torch")["against_torch"]["rounds"] == 1
+
+
+def test_fewer_rounds_do_not_take_the_place_of_more(staged):
+    stages = [{"jaxgan": Record(1.0, [1.0] * rounds)} for rounds in (1, 2, 3)]
+    first = staged(stages, make())[1]
+    again = staged(stages, make(earlier={"race": {"ring": first}}))
+    assert [len(each["contestants"]["jaxgan"]["rates"]) for each in again] == [2, 3]
 
 
 def test_roofline_is_that_of_the_slower_part():
@@ -108,10 +160,14 @@ def test_profile_names_the_operations():
 
 
 def test_all_fits_one_screen():
-    lines = table.screen(full_record()).splitlines()
-    assert len(lines) <= 45
+    record = full_record()
+    lines = table.screen(record).splitlines()
+    assert len(lines) <= 50
     assert max(map(len, lines)) <= 100
     text = "\n".join(lines)
+    forms = record["checks"]["loop"]["parts"]["ring"]["forms"]
+    # Nothing is cut away.
+    assert all(" ".join(text.split()).count(f"{form} ") >= 3 for form in forms)
     assert "repeat NO" in text
     assert "target met: dcgan: times as fast as PyTorch's best >= 1.5" in text
     assert "target MISSED: ring" in text
@@ -135,3 +191,11 @@ def test_readmes_table_is_of_accelerators_alone(tmp_path):
     assert "`ring` static scan" in lines[2]
     assert "`dcgan` 1.60 [0.80, 3.20]" in lines[2]
     assert "`default` no" in lines[2]
+    assert "revision" not in lines[2]
+    scan = record["checks"]["loop"]["parts"]["ring"]["forms"]["static scan"]
+    scan["ratio_to_traced"] = {"median": 1.01, "low": 0.99, "high": 1.02}
+    (tmp_path / "accelerator-b.json").write_text(json.dumps(record))
+    assert "`ring` no clear difference" in table.readme(tmp_path)
+    record["checks"]["race"]["parts"]["ring"] = {"revision": "abcdefghij+"}
+    (tmp_path / "accelerator-b.json").write_text(json.dumps(record))
+    assert "revisions unknown, abcdefg+ |" in table.readme(tmp_path)

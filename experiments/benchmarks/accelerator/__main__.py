@@ -4,18 +4,18 @@ The checks run one after another, each within its share of the budget, and write
 they found as they go; one that does not fit is skipped or cut off, one that fails does
 not stop the others. The figures are of one device. Only the libraries of the core
 install are needed, none of those for data, pictures and the command line; with PyTorch
-installed, it is raced. All of it takes about 12 minutes on an H200, most of which is
+installed, it is raced. All of it takes about 20 minutes on an H200, most of which is
 compiling; the same command continues what an earlier one on the same kind of card and
 with the same versions did not finish::
 
-    python -m experiments.benchmarks.accelerator --budget 720
+    python -m experiments.benchmarks.accelerator --budget 1200
 
     right       values and gradients against the CPU, in three precisions
     exact       the same run twice, and continued: equal to the bit?
     ceilings    products of matrices, and a copy
-    loop        how the steps of a run are best compiled
     race        beside PyTorch and plain Flax
     population  many games in one vmap
+    loop        how the steps of a run are best compiled
     input       what resident and streamed data cost of a step
 
 Exit code 1 if a check failed, or found that something is wrong; 2 for input that cannot
@@ -35,6 +35,7 @@ from typing import Any
 
 from experiments.benchmarks.accelerator import checks, machine, table, targets
 from experiments.benchmarks.accelerator.checks import SHARES, Outcome
+from experiments.benchmarks.accelerator.plan import lacks
 from jaxgan.checks import InputError
 from jaxgan.cli import command
 from jaxgan.files import write_json
@@ -80,6 +81,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if "machine" not in found.parts:
             raise RuntimeError(f"No device could be found: {found.why}")
         facts = found.parts["machine"]
+        # Of each part, since a record may be of several calls.
+        revision = facts.pop("git_revision", None)
         plan["platform"] = facts["platform"]
         file = options.out / f"accelerator-{machine.slug(facts['card'])}.json"
         record: dict[str, Any] = {
@@ -93,12 +96,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if file.exists():
             record["checks"] = _continued(json.loads(file.read_text()), record)
         plan["earlier"] = {n: check["parts"] for n, check in record["checks"].items()}
+        done = lambda check: check["status"] == "done" and not lacks(check["parts"])
         names = [
             name
             for name in names
-            if record["checks"].get(name, {}).get("status") != "done"
+            if name not in record["checks"] or not done(record["checks"][name])
         ]
-        _play(names, plan, record, file, options.budget - (time.monotonic() - begin))
+        left = options.budget - (time.monotonic() - begin)
+        _play(names, plan, record, file, seconds=left, revision=revision)
     print(f"written: {file}")
     return record
 
@@ -108,7 +113,9 @@ def _play(
     plan: dict[str, Any],
     record: dict[str, Any],
     file: Path,
+    *,
     seconds: float,
+    revision: str | None,
 ) -> None:
     """Runs the checks one after another, and writes the record after each."""
     begin, due = time.monotonic(), 0.0
@@ -120,7 +127,10 @@ def _play(
         since = time.monotonic()
         outcome = checks.run(name, plan)
         outcome.seconds = time.monotonic() - since
-        outcome.parts = {**plan["earlier"].get(name, {}), **outcome.parts}
+        new = {part: {**f, "revision": revision} for part, f in outcome.parts.items()}
+        outcome.parts = {**plan["earlier"].get(name, {}), **new}
+        if outcome.status == "done" and lacks(outcome.parts):
+            outcome.status = "cut off"
         plan["earlier"] = {**plan["earlier"], name: outcome.parts}
         record["checks"][name] = _as_json(outcome)
         if plan["platform"] != "cpu" and not record["quick"]:

@@ -13,11 +13,11 @@ from typing import Any
 
 SHARES = {
     "right": 0.10,
-    "exact": 0.14,
-    "ceilings": 0.015,
-    "loop": 0.125,
-    "race": 0.45,
-    "population": 0.13,
+    "exact": 0.08,
+    "ceilings": 0.03,
+    "race": 0.42,
+    "population": 0.18,
+    "loop": 0.15,
     "input": 0.04,
 }
 """The checks in their order, and each one's share of the budget.
@@ -28,6 +28,7 @@ What an earlier check leaves over goes to the later ones.
 _TOO_SHORT = 3.0  # seconds in which no check can even start
 _GRACE = 5.0  # seconds after which a check that has run out of time is told to end
 _LAST = 5.0  # seconds after which it is ended
+_LINES, _WIDTH = 3, 200  # of its errors, the last that are kept
 
 _ONE_DEVICE = {
     "JAX_CUDA_VISIBLE_DEVICES": "0",
@@ -48,7 +49,7 @@ class Outcome:
             time for it; "failed".
         seconds: how long it took.
         parts: the figures of each part that was finished.
-        why: it was skipped or failed.
+        why: it was skipped, cut off or failed; the last lines that it wrote.
     """
 
     status: str
@@ -72,7 +73,8 @@ def run(name: str, plan: dict[str, Any]) -> Outcome:
     """
     if plan["seconds"] < _TOO_SHORT:
         return Outcome("skipped", why="no time left")
-    command = [sys.executable, "-m", "experiments.benchmarks.accelerator.child"]
+    # Unbuffered, so that what it wrote last is there when it is ended.
+    command = [sys.executable, "-u", "-m", "experiments.benchmarks.accelerator.child"]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [*command, name, json.dumps(plan)],
@@ -83,10 +85,13 @@ def run(name: str, plan: dict[str, Any]) -> Outcome:
             env={**_ONE_DEVICE, **os.environ},
         )
         outcome = _listen(process, plan["seconds"])
-        if outcome.status == "failed" and outcome.why is None:
+        if outcome.status != "done":
             errors.seek(0)
-            said = [line for line in errors.read().splitlines() if line.strip()]
-            outcome.why = said[-1] if said else f"ended with {process.returncode}"
+            said = [line.rstrip()[:_WIDTH] for line in errors if line.strip()]
+            told = [outcome.why] if outcome.why and outcome.why not in said else []
+            if outcome.status == "failed" and not said + told:
+                told = [f"ended with {process.returncode}"]
+            outcome.why = "\n".join(told + said[-_LINES:]) or None
     return outcome
 
 

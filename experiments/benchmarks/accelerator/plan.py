@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from experiments.benchmarks import works
+from experiments.benchmarks.race import is_late
 from experiments.benchmarks.works import Work
 
 Figures = dict[str, Any]
@@ -16,6 +17,20 @@ Parts = Iterator[tuple[str, Figures]]
 
 class OutOfTime(Exception):
     """The check has another part, but no time for it."""
+
+
+def lacks(figures: Any) -> bool:
+    """Whether there was no time for some of a part.
+
+    Example:
+        >>> lacks({"forms": {"static scan": {"failure": "no time left"}}})
+        True
+        >>> lacks({"failure": "out of memory"})
+        False
+    """
+    if not isinstance(figures, Mapping):
+        return False
+    return is_late(figures.get("failure")) or any(map(lacks, figures.values()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +72,7 @@ class Plan:
         return {
             name: figures
             for name, figures in self.earlier.get(check, {}).items()
-            if "failure" not in figures
+            if "failure" not in figures and not lacks(figures)
         }
 
     def go_on(self) -> None:

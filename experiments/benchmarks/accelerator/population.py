@@ -1,8 +1,13 @@
-"""Many games in one vmap: what a member costs beside a game alone."""
+"""Many games in one vmap: what a member costs beside a game alone.
+
+The game alone plays the same loop without the vmap: both draw their rows on the device.
+"""
 
 import dataclasses
 import gc
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +17,7 @@ from experiments.benchmarks.accelerator.plan import Figures, Parts, Plan, descri
 from experiments.benchmarks.child import reason
 from experiments.benchmarks.race import NO_TIME
 from experiments.benchmarks.works import Work
+from jaxgan import compiled
 
 SIZES = (1, 16, 64, 256, 1024)
 RACED = "population_64"
@@ -20,56 +26,60 @@ RACED = "population_64"
 def measure(plan: Plan) -> Parts:
     """A part for each game and size, then 64 rings against PyTorch's."""
     known = plan.known("population")
-    for name in plan.pick(("ring", "mlp"), ("ring", "mlp"), ("ring",)):
-        if len(known.get(f"{name}, vmap", {}).get("measured", ())) > 1:
-            continue
+    games = plan.pick(("ring", "mlp"), ("ring", "mlp"), ("ring",))
+    for number, name in enumerate(games, start=1):
         # Neither takes the other's time.
-        share = {"ring": plan.seconds / 2, "mlp": plan.seconds}[name]
+        share = plan.seconds * number / len(games)
         yield from grown(plan, name, until=plan.begin + share)
     if plan.torch and not plan.quick and RACED not in known:
         plan.go_on()
-        yield RACED, rivals.raced(plan, RACED)
+        yield from rivals.raced(plan, "population", RACED)
 
 
 def grown(plan: Plan, name: str, *, until: float) -> Parts:
-    """One game's population at all sizes; the last part says where vmap stops paying.
+    """One game's population at the sizes that are missing, and so far where vmap pays.
 
     A member's cost is the time of the population's step over that of its members, each
     alone: below 1, vmap pays.
     """
-    size = work(plan, name)
-    spec = {"work": dataclasses.asdict(size), "cache": f"{plan.cache}/jax"}
-    alone = ours.start(spec)
+    size, known = work(plan, name), plan.known("population")
+    parts = {n: f"{name} x {n}" for n in plan.pick(SIZES, SIZES, SIZES[:2])}
+    found = {n: known[part] for n, part in parts.items() if part in known}
+    missing = [n for n in parts if n not in found]
+    if not missing:
+        return
+    plan.go_on()
+    compiled.keep(Path(plan.cache) / "jax")
+    begin, longest = time.monotonic(), 0.0
+    alone = ours.alone(size)
     alone(1)
     units = timing.enough(alone, plan.pick(0.2, 0.2, 0.001))
-    costs: dict[int, float] = {}
-    needed = 0.0
-    for members in plan.pick(SIZES, SIZES, SIZES[:2]):
-        part = f"{name} x {members}"
-        if costs and time.monotonic() + needed > until:
-            yield part, {"failure": NO_TIME}
+    for members in missing:
+        # Most of a size's time is compiling, as for the game alone.
+        longest = max(longest, time.monotonic() - begin)
+        begin = time.monotonic()
+        if found and begin + longest > until:
+            yield parts[members], {"failure": NO_TIME}
             continue
         gc.collect()  # the one before is large
         try:
-            found = _measured(plan, size, members, alone, units)
+            found[members] = _measured(plan, size, members, alone, units)
         except Exception as error:  # out of memory, mostly
-            yield part, {"failure": reason(error)}
+            yield parts[members], {"failure": reason(error)}
             continue
-        costs[members] = found["cost_of_a_member"]["median"]
-        # The next population has at least four times as many members.
-        step = 1 / found["steps_per_second"]["median"]
-        needed = found["compile_seconds"] + 4 * 4 * step
-        yield part, found
+        yield parts[members], found[members]
+        yield f"{name}, vmap", {"work": describe(size), **_paying(found)}
+
+
+def _paying(found: Mapping[int, Figures]) -> Figures:
+    """Where vmap stops paying, and where it pays most."""
+    costs = {n: found[n]["cost_of_a_member"]["median"] for n in sorted(found)}
     paying = [members for members, cost in costs.items() if cost < 1 and members > 1]
-    yield (
-        f"{name}, vmap",
-        {
-            "work": describe(size),
-            "measured": list(costs),
-            "pays_up_to": max(paying, default=None),
-            "cheapest": min(costs, key=lambda members: costs[members], default=None),
-        },
-    )
+    return {
+        "measured": list(costs),
+        "pays_up_to": max(paying, default=None),
+        "cheapest": min(costs, key=lambda members: costs[members], default=None),
+    }
 
 
 def _measured(

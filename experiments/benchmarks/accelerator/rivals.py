@@ -4,10 +4,13 @@ As in `throughput`: every contestant is a process of its own, they take turns, a
 ratio is taken within a round. jaxgan and PyTorch run in float32 as the device has it by
 default (TF32) and in bfloat16; PyTorch is at its best known settings (`torch_runs`).
 torch.compile compiles for long: it takes part in the first three works alone, and on a
-CPU in none (`throughput` has the time).
+CPU in none (`throughput` has the time). A work whose rounds are fewer than others' was
+short of time; one in which some had no time at all is raced again by the next call.
 """
 
 import dataclasses
+import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +26,7 @@ from experiments.benchmarks.accelerator.plan import (
     work,
 )
 from experiments.benchmarks.accelerator.targets import RATIO, ROOFLINE
-from experiments.benchmarks.race import Entry, Record, race
+from experiments.benchmarks.race import NO_TIME, Entry, Record, segments
 from experiments.benchmarks.works import Work
 
 COMPILED = RACED[:3]
@@ -42,36 +45,69 @@ def measure(plan: Plan) -> Parts:
         if name in plan.known("race"):
             continue
         plan.go_on()
-        yield name, raced(plan, name)
+        yield from raced(plan, "race", name)
 
 
-def raced(plan: Plan, name: str, size: Work | None = None) -> Figures:
-    """One work's race: its contestants, and jaxgan's best against PyTorch's best."""
-    size = size or work(plan, name)
+def raced(plan: Plan, check: str, name: str) -> Parts:
+    """One work's race: its contestants, and jaxgan's best against PyTorch's best.
+
+    The figures so far are told after every segment, so that they are there if time runs
+    out (but not while an earlier call's are of more rounds), and once more with a
+    profile where a target is missed.
+    """
+    before = _rounds(plan.earlier.get(check, {}).get(name, {}))
+    size = work(plan, name)
     field = entrants(plan, name, size)
-    seconds = plan.pick(0.6, 1.0, 0.01)
-    records = race(
+    print(f"{name}: {describe(size)}", file=sys.stderr)
+    seconds, now = plan.pick(0.6, 1.0, 0.01), time.monotonic()
+    # How long a segment takes in the end is not known yet.
+    first_round = max(len(field) * (seconds + 0.5), (plan.until - now) / 4)
+    found: Figures = {}
+    for records in segments(
         {label: entry for label, (entry, _) in field.items()},
         rounds=plan.pick(5, 3, 1),
         seconds=seconds,
-        until=plan.until - len(field) * (seconds + 0.5),  # a first round must fit
+        until=plan.until,
+        ready_by=plan.until - first_round,
         together=plan.full,
-    )
-    lines = {
-        label: _line(plan, records[label], size) for label, (_, size) in field.items()
-    }
-    found: Figures = {
-        "work": describe(size),
+    ):
+        found = figures(plan, field, {n: _so_far(r) for n, r in records.items()})
+        if _rounds(found) >= before:
+            yield name, found
+    if plan.full and found.get("against_torch") and missed(name, found):
+        best = found["best"]
+        if plan.left > found["contestants"][best]["first_step_seconds"]:
+            yield name, {**found, "profile": profile.of_entry(field[best][0])}
+
+
+def figures(
+    plan: Plan, field: Mapping[str, tuple[Entry, Work]], records: Mapping[str, Record]
+) -> Figures:
+    """What the records of a race come to."""
+    sizes = [size for _, size in field.values()]
+    return {
+        "work": describe(sizes[0]),
         "started": "together" if plan.full else "one after another",
-        "contestants": lines,
+        "contestants": {
+            label: _line(plan, records[label], size)
+            for label, size in zip(field, sizes, strict=True)
+        },
         **_against(records, "torch"),
         **_against(records, "flax"),
     }
-    ratio = found.get("against_torch")
-    if plan.full and ratio is not None and missed(name, found):
-        entry, _ = field[found["best"]]
-        found["profile"] = profile.of_entry(entry)
-    return found
+
+
+def _so_far(record: Record) -> Record:
+    """The record; without its failure if that is late, and comes after some rounds."""
+    if record.late and record.rates:
+        return dataclasses.replace(record, failure=None)
+    return record
+
+
+def _rounds(found: Figures) -> int:
+    """The rounds of all contestants together."""
+    lines = found.get("contestants", {}).values()
+    return sum(len(line.get("rates", ())) for line in lines)
 
 
 def missed(name: str, found: Figures) -> bool:
@@ -115,7 +151,7 @@ def _entry(plan: Plan, start: str, size: Work) -> Entry:
 def _line(plan: Plan, record: Record, size: Work) -> Figures:
     rate = summary.middle(record.rates)
     if record.failure is not None or rate is None:
-        return {"failure": record.failure}
+        return {"failure": record.failure or NO_TIME}
     return {
         "steps_per_second": rate,
         "images_per_second": rate["median"] * size.images,
@@ -152,5 +188,8 @@ def _against(records: Mapping[str, Record], rival: str) -> Figures:
         return {}
     if theirs is None:
         return {"best": ours}
-    ratio = summary.ratio(records[ours], records[theirs])
+    # In a round that is not over yet one of them may be ahead.
+    rounds = min(len(records[name].rates) for name in (ours, theirs))
+    whole = lambda name: Record(rates=records[name].rates[:rounds])
+    ratio = summary.ratio(whole(ours), whole(theirs))
     return {"best": ours, f"against_{rival}": ratio, f"best_{rival}": theirs}

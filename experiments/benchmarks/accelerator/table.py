@@ -6,6 +6,7 @@
 """
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,18 +33,52 @@ def screen(record: Mapping[str, Any]) -> str:
         f"{versions['jax']}, PyTorch {facts['torch']}"
         + (", quick: sizes that show no speed" if record["quick"] else "")
     ]
+    of = revisions(record)
+    if len(of) > 1:
+        told = "; ".join(f"{short}: {', '.join(of[short])}" for short in of)
+        lines.append(f"measured at different revisions: {told}")
     for name, check in record["checks"].items():
         lines += of_check(name, check)
     lines += [_target(target) for target in record["targets"]]
-    return "\n".join(line[:_WIDTH].rstrip() for line in lines)
+    return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def _wrapped(line: str) -> list[str]:
+    deeper = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=deeper)
+
+
+def revisions(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By short revision, what was measured there: checks, or parts of some.
+
+    Example:
+        >>> parts = {"ring": {"revision": "abcdef012"}, "mlp": {"revision": None}}
+        >>> revisions({"checks": {"race": {"parts": parts}, "exact": {"parts": {}}}})
+        {'abcdef0': ['race ring'], 'unknown': ['race mlp']}
+    """
+    found: dict[str, list[str]] = {}
+    for check, result in record["checks"].items():
+        of = {name: _short(part) for name, part in result["parts"].items()}
+        for short in dict.fromkeys(of.values()):
+            names = [f"{check} {name}" for name in of if of[name] == short]
+            all_of_it = len(names) == len(of)
+            found.setdefault(short, []).extend([check] if all_of_it else names)
+    return found
+
+
+def _short(part: Part) -> str:
+    """A part's revision, with "+" if the code had been changed since."""
+    revision = part.get("revision") or "unknown"
+    return revision[:7] + "+" * revision.endswith("+")
 
 
 def of_check(name: str, check: Mapping[str, Any]) -> list[str]:
     """A check's lines: how it went, then its figures."""
     verdict = {True: ", all holds", False: ", FAILS", None: ""}[check["holds"]]
-    why = f": {check['why']}" if check["why"] else ""
-    head = f"{name:<10} {check['status']}{verdict}, {check['seconds']:.0f} s{why}"
-    return [head, *("  " + line for line in _LINES[name](check["parts"]))]
+    head = f"{name:<10} {check['status']}{verdict}, {check['seconds']:.0f} s"
+    figures = _LINES[name](check["parts"])
+    why = (check["why"] or "").splitlines()
+    return [head, *("  " + line for line in [*figures, *why])]
 
 
 def _right(parts: Mapping[str, Part]) -> list[str]:
@@ -143,8 +178,9 @@ def _population(parts: Mapping[str, Part]) -> list[str]:
                 cells.append(f"{size}: " + (f"{cost['median']:.3g}" if cost else "-"))
         if cells:
             lines.append(f"{game}, a member's cost, alone = 1: " + ", ".join(cells))
-        if f"{game}, vmap" in parts:
-            most = parts[f"{game}, vmap"]["pays_up_to"]
+        vmap = parts.get(f"{game}, vmap", {"measured": ()})
+        if max(vmap["measured"], default=1) > 1:
+            most = vmap["pays_up_to"]
             lines[-1] += f"; vmap pays up to {most}" if most else "; vmap pays at none"
     return lines + _race({n: p for n, p in parts.items() if "contestants" in p})
 
@@ -172,10 +208,11 @@ def _spread(value: Part | None) -> str:
 
 
 def _target(target: Mapping[str, Any]) -> str:
-    value = target["value"]
-    found = "not measured" if value is None else f"found {value:.2f}"
+    goal = f"{target['text']} >= {target['goal']:g}"
+    if target["value"] is None:
+        return f"target not measured: {goal}"
     verdict = "met" if target["holds"] else "MISSED"
-    return f"target {verdict}: {target['text']} >= {target['goal']:g}, {found}"
+    return f"target {verdict}: {goal}, found {target['value']:.2f}"
 
 
 def readme(results: Path = RESULTS) -> str:
@@ -201,8 +238,11 @@ def _card(record: Mapping[str, Any]) -> list[str]:
     exact = {n: p for n, p in parts("exact").items() if "holds" in p}
     raced = {n: p for n, p in parts("race").items() if p.get("best")}
     share = lambda p: p["contestants"][p["best"]]["of_roofline"]
+    of = list(revisions(record))
+    apart = f", revisions {', '.join(of)}" if len(of) > 1 else ""
     return [
-        f"{record['machine']['card']}, jax {record['machine']['versions']['jax']}",
+        f"{record['machine']['card']}, jax {record['machine']['versions']['jax']}"
+        + apart,
         held[checks.get("right", {}).get("holds")],
         _cells(exact, lambda p: held[p["holds"]]),
         _cells(parts("loop"), _best_form),
@@ -217,7 +257,13 @@ def _best_form(part: Part) -> str:
         for form, line in part["forms"].items()
         if line.get("steps_per_second")
     }
-    return max(rates, key=lambda form: rates[form]) if rates else "failed"
+    if not rates:
+        return "failed"
+    best = max(rates, key=lambda form: rates[form])
+    ratio = part["forms"][best].get("ratio_to_traced")
+    # The first form is the traced one: its ratio to itself is 1.
+    tied = ratio is not None and best != next(iter(rates)) and ratio["low"] <= 1
+    return "no clear difference" if tied else best
 
 
 def _cells(parts: Mapping[str, Part], of: Callable[[Part], str]) -> str:

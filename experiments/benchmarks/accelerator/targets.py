@@ -21,7 +21,7 @@ ROOFLINE = {"dcgan": 0.5}
 def judge(checks: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The targets as text, goal, value, and whether it holds.
 
-    What was not measured has no value, and does not hold.
+    What was not measured has no value, and neither holds nor does not.
 
     Args:
         checks: the parts of each check.
@@ -31,7 +31,7 @@ def judge(checks: Mapping[str, Any]) -> list[dict[str, Any]]:
             "text": text,
             "goal": goal,
             "value": value,
-            "holds": value is not None and value >= goal,
+            "holds": None if value is None else value >= goal,
         }
         for text, goal, value in _values(checks)
     ]
