@@ -226,7 +226,7 @@ def _check_writable(path: Path | None) -> None:
 
 def _names() -> list[str]:
     modules = pkgutil.iter_modules(experiments.__path__)
-    tools = ("plan", "tell_apart")
+    tools = ("plan", "report", "tell_apart")
     return sorted(m.name for m in modules if not m.ispkg and m.name not in tools)
 
 

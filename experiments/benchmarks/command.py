@@ -14,6 +14,7 @@ import jax
 from jaxgan.checks import InputError
 from jaxgan.cli import command
 from jaxgan.environment import describe_environment
+from jaxgan.files import expand
 
 NO_TORCH = "PyTorch is not installed: its rows are left out (pip install -e '.[bench]')"
 
@@ -66,7 +67,7 @@ def check_known(flag: str, given: Sequence[str], known: Sequence[str]) -> None:
 
 def folder(config: RaceConfig) -> Path:
     """Returns the folder for the files, made if missing."""
-    out = config.out.expanduser().absolute()
+    out = expand(config.out, "--out").absolute()
     out.mkdir(parents=True, exist_ok=True)
     return out
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.benchmarks import command, flops, scaling_plots, summary, works
+from experiments.benchmarks import command, flops, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
 from experiments.studies.tables import text_table
@@ -168,6 +168,9 @@ def crossover(gains: Sequence[tuple[int, float]]) -> float | None:
 
 def run(config: Config) -> dict[str, Any]:
     """Measures the axes; writes a picture for each, and scaling.json."""
+    # matplotlib, which the import of the studies has made safe from MPLBACKEND.
+    from experiments.benchmarks import scaling_plots
+
     config = command.hurried(config)
     command.check(config)
     command.check_known("--axes", config.axes, AXES)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from experiments.studies.tables import text_table
 from jaxgan.cli import command
 from jaxgan.environment import describe_environment
-from jaxgan.files import write_atomically, write_json
+from jaxgan.files import expand, write_atomically, write_json
 
 _PLACES = ("out", "data_dir", "manual_dir")
 
@@ -188,7 +188,7 @@ def conduct(
 ) -> dict[str, Any]:
     """Runs a study and writes its files; returns what result.json holds."""
     name = config.study + ("-quick" if config.quick else "")
-    out = (config.out or Path("runs") / "studies" / name).expanduser().absolute()
+    out = expand(config.out or Path("runs") / "studies" / name, "--out").absolute()
     out.mkdir(parents=True, exist_ok=True)
     parts = Parts(out, config)
     with _timed() as elapsed:
