@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,6 +77,7 @@ def write(
     title: str,
     *,
     skip: tuple[type[Exception], ...] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Decodes ``source`` into ``folder``, in place of what may be there.
 
@@ -87,6 +88,7 @@ def write(
         decode: makes one array of one example; called from several threads.
         title: what the progress bar says.
         skip: the errors of ``decode`` at which an example is left out.
+        check: called when all is decoded; raises if the source has changed since.
 
     Raises:
         InputError: an image cannot be used, or two differ in size.
@@ -104,6 +106,7 @@ def write(
         }
         content = {"meta": meta, "sha256": _hash(json.loads(json.dumps(meta)))}
         (draft / _META).write_text(json.dumps(content, indent=1))
+        check()
         drafts.sync(draft)  # before the rename, which may otherwise come first
         _publish(draft, folder, key)
 

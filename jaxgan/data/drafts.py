@@ -49,6 +49,9 @@ def clear_stale(root: Path) -> None:
             if path.name.endswith(_LOCK):
                 if not path.with_name(path.name.removesuffix(_LOCK)).exists():
                     _remove_lock(path)
+            elif path.is_file():
+                if _is_old(path):
+                    path.unlink()
             elif _is_stale(path):
                 shutil.rmtree(path)
                 path.with_name(path.name + _LOCK).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ licences, metadata) are skipped.
 import hashlib
 import os
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxgan.data.hashes import content_hashes
@@ -59,8 +59,15 @@ def look(root: Path) -> Folder:
     return Folder(root, layout)
 
 
-def fingerprint(folder: Folder, store: Path) -> str:
-    """A hash of the examples: their contents, splits, classes and relative names.
+class Identity(NamedTuple):
+    """A hash of the examples, and the pairs of equal files in both splits."""
+
+    fingerprint: str
+    twins: list[tuple[PurePosixPath, PurePosixPath]]
+
+
+def identify(folder: Folder, store: Path) -> Identity:
+    """Returns a hash of the examples: their contents, splits, classes, relative names.
 
     A copy of the folder, under any path, has the same one; any change of an image, a
     name or the layout makes another.
@@ -75,10 +82,26 @@ def fingerprint(folder: Folder, store: Path) -> str:
         digest.update(b"\0" + os.fsencode(name))
     paths = [*layout.train, *layout.test]
     digest.update(f"\0{len(layout.train)}".encode())
-    for path, content in zip(paths, content_hashes(root, paths, store), strict=True):
+    contents = content_hashes(root, paths, store)
+    for path, content in zip(paths, contents, strict=True):
         # No name holds a zero byte, and all hashes have one length.
         digest.update(b"\0" + os.fsencode(path) + b"\0" + content.encode())
-    return digest.hexdigest()
+    trained = dict(zip(contents, layout.train, strict=False))
+    held_out = zip(contents[len(layout.train) :], layout.test, strict=True)
+    twins = [(path, trained[each]) for each, path in held_out if each in trained]
+    return Identity(digest.hexdigest(), twins)
+
+
+def note(folder: Folder, identity: Identity) -> str:
+    """Returns a line that says how the folder was understood."""
+    twins = identity.twins
+    if not twins:
+        return folder.layout.note
+    held_out, trained = map(printable, twins[0])
+    return (
+        f"{folder.layout.note} {len(twins):,} of the images held out are also trained "
+        f"on, to the byte ({held_out} is {trained})."
+    )
 
 
 def read(folder: Folder, *, skip_damaged: bool = False) -> Source:

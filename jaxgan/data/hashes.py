@@ -1,8 +1,9 @@
 """Hashes of files' contents, remembered so that only changed files are read again.
 
 The memory of a folder is one text file: the SHA-256 of what follows on the first line,
-then a JSON object from each file's relative name to its size, its time of change and
-its hash. A file that does not fit its first line is damaged, and counts as empty.
+then a JSON object from each file's relative name to its size, its times of change, its
+place on the disk (inode) and its hash. A file that does not fit its first line is
+damaged, and counts as empty.
 """
 
 import contextlib
@@ -30,7 +31,8 @@ def content_hashes(
 ) -> list[str]:
     """The SHA-256 of each file's bytes, in hexadecimal digits.
 
-    A file is read if its size or time of change is not the remembered one. The memory
+    A file is read if its size, a time of change or its place on the disk is not the
+    remembered one. The memory
     is replaced whole, so two writers at once both leave a good one.
 
     Args:
@@ -49,10 +51,10 @@ def content_hashes(
     stale = [
         path
         for path, stamp in zip(paths, stamps, strict=True)
-        if known.get(str(path), [])[:2] != stamp
+        if known.get(str(path), [])[:-1] != stamp
     ]
     fresh = dict(zip(stale, _hash_all(root, stale), strict=True))
-    hashes = [fresh.get(path) or known[str(path)][2] for path in paths]
+    hashes = [fresh.get(path) or known[str(path)][-1] for path in paths]
     entries = {
         str(path): [*stamp, digest]
         for path, stamp, digest in zip(paths, stamps, hashes, strict=True)
@@ -76,7 +78,8 @@ def _stamp(file: Path) -> list[int]:
         stat = file.stat()
     except OSError as error:  # a link to nowhere
         raise unreadable(error) from error
-    return [stat.st_size, stat.st_mtime_ns]
+    # Two files of one size and time may change places, as those of an archive do.
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _hash_all(root: Path, paths: Sequence[PurePosixPath]) -> list[str]:

@@ -4,11 +4,11 @@ import io
 import pathlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from jaxgan.checks import InputError
 from jaxgan.data import wide
@@ -28,9 +28,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pillow takes 4 bytes a pixel or more: of large images one is decoded at a time.
-_LARGE_PIXELS = 2**24
-_ONE_LARGE = threading.Lock()
+# Pillow takes 4 bytes a pixel, and each conversion as many.
+_AT_ONCE = {2**22: threading.Semaphore(4), 2**25: threading.Semaphore(1)}
 
 
 class UnreadableImage(InputError):
@@ -43,7 +42,7 @@ def is_gray(file: pathlib.Path) -> bool:
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
     """
-    with _naming(str(file)), Image.open(file, formats=FORMATS) as image:
+    with _naming(str(file)), _opened(file) as image:
         return image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
 
 
@@ -103,7 +102,7 @@ def read(
         InputError: it is of another aspect ratio, without ``crop``; its values have no
             known range, or are larger than ``bits`` allow.
     """
-    with _naming(name), Image.open(file, formats=FORMATS) as image, _alone(image):
+    with _naming(name), _opened(file) as image, _with_few_others(image):
         plain, largest = _plain(image, name, channels, bits)
     size = None if resolution is None else as_pair(resolution)
     if size or crop:
@@ -125,27 +124,45 @@ def _naming(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
+        why = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            why = "its content is none that is known"
         raise UnreadableImage(
-            f"{name} cannot be read as an image: {str(error) or type(error).__name__}. "
+            f"{name} cannot be read as an image: {why}. "
             f"Expected a whole {', '.join(FORMATS)} file; repair it, take it out of "
             "the folder, or pass --skip-damaged."
         ) from error
 
 
 @contextmanager
-def _alone(image: Image.Image) -> Iterator[None]:
-    if image.size[0] * image.size[1] < _LARGE_PIXELS:
+def _opened(file: pathlib.Path | io.BytesIO) -> Iterator[Image.Image]:
+    """Opens an image by its content.
+
+    Not by its path: Pillow would map it, and takes a turned TIFF of one strip for one
+    of the size that it has upright.
+    """
+    with ExitStack() as stack:
+        by_path = isinstance(file, pathlib.Path)
+        content = stack.enter_context(file.open("rb")) if by_path else file
+        yield stack.enter_context(Image.open(content, formats=FORMATS))
+
+
+@contextmanager
+def _with_few_others(image: Image.Image) -> Iterator[None]:
+    """Bounds the memory of images that are decoded at once."""
+    pixels = image.size[0] * image.size[1]
+    with ExitStack() as stack:
+        for least, limit in _AT_ONCE.items():
+            if pixels >= least:
+                stack.enter_context(limit)
         yield
-    else:
-        with _ONE_LARGE:
-            yield
 
 
 def _plain(
     image: Image.Image, name: str, channels: int, bits: int | None
 ) -> tuple[Image.Image, int | None]:
     """Any mode as "L" or "RGB", upright; what is transparent shows white."""
-    facts = wide.facts(image)
+    facts = wide.facts(image, name)
     image.load()
     largest = None
     if facts is None:

@@ -8,15 +8,20 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxgan.checks import InputError
-from jaxgan.data.walk import Found, count_by_suffix, listed, printable
+from jaxgan.data.walk import Found, count_by_suffix, is_image, listed, printable
 
 Paths = list[PurePosixPath]
 
 _TRAIN = ("train", "training")
 _HELD_OUT = ("dev", "test", "testing", "val", "valid", "validation")
-_UNPAIRED = re.compile(r"(train|test|val)[ab]")
+_UNPAIRED = re.compile(r"(train|test|val)[ _-]?[ab]")
+# What is probably meant as a split: train2017, test_images, seg_val.
+_LIKE_A_SPLIT = re.compile(
+    rf"(?:.*[^a-z])?({'|'.join((*_TRAIN, *_HELD_OUT))})(?:[^a-z].*)?"
+)
 _SURE = 5  # a class of so many images has one held out
 _CLASSES_SHOWN = 20
+_LOOKED_AT = 3  # files without an image's suffix, of a folder without other images
 
 
 class Layout(NamedTuple):
@@ -85,7 +90,7 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
     """The top folders that are splits, by what they are; empty if none is."""
     tops = {path.parts[0] for path in found.images if len(path.parts) > 1}
     role = {top: top.casefold() for top in sorted(tops)}
-    if sum(bool(_UNPAIRED.fullmatch(name)) for name in role.values()) > 1:
+    if any(_UNPAIRED.fullmatch(name) for name in role.values()):
         raise InputError(
             f"{printable(root)} holds {listed(role)}, the folders of an unpaired set "
             "for image-to-image translation. Here one set of images is expected: pass "
@@ -94,6 +99,7 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
     known = [top for top in role if role[top] in (*_TRAIN, *_HELD_OUT)]
     others = [top for top in role if top not in known]
     if not known:
+        _refuse_like(root, role)
         return {}
     others += [str(path) for path in found.images if len(path.parts) == 1]
     if others:
@@ -120,6 +126,18 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
                 f"{listed(empty)}; fill it or remove it."
             )
     return splits
+
+
+def _refuse_like(root: Path, role: dict[str, str]) -> None:
+    """Refuses top folders of which some seem to train on, and some to be held out."""
+    found = {top: _LIKE_A_SPLIT.fullmatch(name) for top, name in role.items()}
+    meant = {top: match[1] for top, match in found.items() if match}
+    if set(meant.values()) & set(_TRAIN) and set(meant.values()) & set(_HELD_OUT):
+        raise InputError(
+            f"{printable(root)} holds {listed(meant)}, which seem to be splits, but "
+            "are not named so. Rename them: train, and val or test. If they are "
+            "classes, rename them otherwise."
+        )
 
 
 def _named(splits: dict[str, list[str]], roles: Sequence[str]) -> str:
@@ -155,9 +173,15 @@ def _classes(root: Path, found: Found, depth: int) -> tuple[str, ...]:
 def _refuse_lost(root: Path, found: Found, depth: int, classes: set[str]) -> None:
     """Refuses a class whose images are all of formats that are not read."""
     above = {path.parts[:depth] for path in found.images}  # the splits
-    for path in found.unread:
+    lost: dict[str, Paths] = {}
+    unread = set(found.unread)
+    for path in (*found.unread, *found.others):
         in_one = len(path.parts) > depth + 1 and path.parts[:depth] in above
         if in_one and path.parts[depth] not in classes:
+            lost.setdefault(path.parts[depth], []).append(path)
+    for paths in lost.values():
+        path = paths[0]  # an unread image, if there is one
+        if path in unread or any(is_image(root / each) for each in paths[:_LOOKED_AT]):
             raise InputError(
                 f"The sub-folder {printable(path.parts[depth])} of {printable(root)} "
                 f"would be lost: none of its images can be read ({printable(path)}). "

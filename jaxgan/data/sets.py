@@ -109,6 +109,8 @@ class _Located(NamedTuple):
     version: str
     read: Callable[[], Source]
     note: str = ""
+    same: Callable[[], bool] = lambda: True
+    """Whether it is still what it was when it was found."""
 
 
 def _locate(
@@ -118,10 +120,11 @@ def _locate(
         from jaxgan.data import folder
 
         found = folder.look(expand(name.removeprefix("folder:"), "--dataset folder:"))
-        content = folder.fingerprint(found, root / "hashes")
+        identity = folder.identify(found, root / "hashes")
+        content, note = identity.fingerprint, folder.note(found, identity)
         read_folder = lambda: folder.read(found, skip_damaged=skip_damaged)
-        note = found.layout.note
-        return _Located(f"folder:{content[:16]}", content, read_folder, note)
+        same = lambda: folder.identify(found, root / "hashes") == identity
+        return _Located(f"folder:{content[:16]}", content, read_folder, note, same)
 
     def read() -> Source:
         from jaxgan.data import prepare  # imports tfds
@@ -150,33 +153,42 @@ def _cached(
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", located.identity)[-40:]
     folder = root / f"{stem}-{mark}"
     drafts.clear_stale(root)
+    drafts.clear_stale(root.parent / "hashes")
     for _ in range(3):  # another process may replace an outdated cache meanwhile
         found = cache.read(folder, key)
         if found is not None and (skip_damaged or not found.left_out):
             _tell(name, found)
             fingerprint = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()
             return _data_set(name, found, fingerprint[:16], located.note)
-        _write(folder, key, located.read(), options, printable(name), skip_damaged)
+        _write(folder, key, located, options, printable(name), skip_damaged)
     raise InputError(f"The cache {folder} keeps changing; remove it and start again.")
 
 
 def _write(
     folder: Path,
     key: dict[str, Any],
-    source: Source,
+    located: _Located,
     options: dict[str, Any],
     title: str,
     skip_damaged: bool,
 ) -> None:
     from jaxgan.data import images  # Pillow; a start with a cache needs none
 
-    options = {**options, "channels": options["channels"] or source.channels}
-    decode = lambda example: images.read(example.file, example.name, **options)
     skip = (images.UnreadableImage,) if skip_damaged else ()
+
+    def check() -> None:
+        if not located.same():
+            raise InputError(
+                f"{title} was changed while it was read; start again when it is whole."
+            )
+
     with warnings.catch_warnings():
         # Pillow's, of damage that does not hide the picture, do not name the file.
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        cache.write(folder, key, source, decode, title, skip=skip)
+        source = located.read()
+        options = {**options, "channels": options["channels"] or source.channels}
+        decode = lambda example: images.read(example.file, example.name, **options)
+        cache.write(folder, key, source, decode, title, skip=skip, check=check)
 
 
 def _tell(name: str, found: cache.Cached) -> None:
@@ -193,7 +205,7 @@ def _tell(name: str, found: cache.Cached) -> None:
             f"{printable(name)}: its files have 16 bits, but no value exceeds "
             f"{found.largest:,} of 65,535, so they are almost black. If they hold "
             f"{_USUAL_BITS} bits, as many cameras and scanners write, pass --bits "
-            f"{_USUAL_BITS}.",
+            f"{_USUAL_BITS} for grayscale, or convert colour to 8 bits.",
             DataWarning,
             stacklevel=2,
         )

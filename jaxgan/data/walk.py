@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 
 from jaxgan.checks import InputError
@@ -11,7 +12,7 @@ from jaxgan.data.hashes import unreadable
 
 READ = (
     *(".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    *(".mpo", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
 """The suffixes of the images that are read."""
 
@@ -23,8 +24,9 @@ _UNREAD = (
 )
 # What archivers and storage systems add, with images of their own.
 _NOT_THE_USERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found"}
-_DEEPEST = 6  # levels below the root; one level of classes in a split is the second
+_MOST_FOLDERS = 200_000
 _NAMED_AT_MOST = 3
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
 
 class Found(NamedTuple):
@@ -65,6 +67,11 @@ def find(root: Path) -> Found:
     for path, is_folder in _walk(root, PurePosixPath(), frozenset()):
         if is_folder:
             found.folders.append(path)
+            if len(found.folders) > _MOST_FOLDERS:
+                raise InputError(
+                    f"{printable(root)} has more than {_MOST_FOLDERS:,} sub-folders; "
+                    "do links in it go in circles?"
+                )
         else:
             kinds.get(path.suffix.lower(), found.others).append(path)
     for paths in found:
@@ -96,32 +103,53 @@ def _walk(
     above |= {(stat.st_dev, stat.st_ino)}
     for entry in entries:
         path = place / entry.name
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry.name in _NOT_THE_USERS:
             continue
-        if not entry.is_dir():
-            # Neither is a link to nowhere, which has to be told.
-            if entry.is_file() or entry.is_symlink():
-                yield path, False
-            continue
-        below = os.stat(entry.path)
-        again = (below.st_dev, below.st_ino) in above
-        if again or entry.name in _NOT_THE_USERS or len(path.parts) > _DEEPEST:
-            continue
-        yield path, True
-        yield from _walk(root, path, above)
+        try:
+            known = os.stat(entry.path)
+        except OSError as error:  # a link to nowhere, or to itself
+            if path.suffix and path.suffix.lower() not in READ:
+                continue
+            raise unreadable(error) from error
+        if S_ISREG(known.st_mode):
+            yield path, False
+        if S_ISDIR(known.st_mode) and (known.st_dev, known.st_ino) not in above:
+            yield path, True
+            yield from _walk(root, path, above)
+
+
+def is_image(file: Path) -> bool:
+    """Returns whether a file begins as images do, whatever its name."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(16)
+    except OSError as error:
+        raise unreadable(error) from error
+    return head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp"  # HEIC and AVIF
 
 
 def printable(name: str | os.PathLike) -> str:
-    r"""Returns a name of a file as text that can be printed.
+    r"""Returns a name of a file as text that can be printed, each name as another.
 
     Python keeps the bytes of a name that is not UTF-8 as characters that no file or
-    terminal takes.
+    terminal takes; control characters would move the terminal's cursor.
 
     Example:
-        >>> printable("m\udcfcnchen.png")
-        'm\\xfcnchen.png'
+        >>> printable("m\udcfcnchen.png"), printable("a\tb")
+        ('m\\xfcnchen.png', 'a\\tb')
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsdecode(os.fspath(name))
+    if text.isprintable():
+        return text
+    escaped = text.replace("\\", "\\\\")
+    shown = (c if c.isprintable() else _escaped(c) for c in escaped)
+    return "".join(shown)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 def count_by_suffix(paths: Iterable[PurePosixPath]) -> str:

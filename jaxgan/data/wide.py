@@ -14,10 +14,13 @@ from PIL import Image
 from jaxgan.checks import InputError
 
 _FULL = 16
+_USUAL = 12  # bits of cameras and scanners that write files of 16
 _PNG_GRAY_ALPHA = "LA;16B"
 _WIDE_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE = 258, 262, 281  # tags of TIFF
-_WHITE_IS_ZERO = 0
+# Tags of TIFF, and their values.
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE = 258, 262, 281
+_PLANES, _SAMPLE_FORMAT = 284, 339
+_WHITE_IS_ZERO, _SEPARATE, _SIGNED = 0, 2, 2
 
 
 class Facts(NamedTuple):
@@ -43,10 +46,14 @@ def is_gray_with_alpha(image: Image.Image) -> bool:
     return _rawmode(image) == _PNG_GRAY_ALPHA
 
 
-def facts(image: Image.Image) -> Facts | None:
+def facts(image: Image.Image, name: str) -> Facts | None:
     """Returns what a file says, or None if it has 8 bits; before the pixels are read.
 
     It makes Pillow unpack 16-bit grayscale with alpha as four bytes, which loses none.
+
+    Raises:
+        InputError: for a TIFF that Pillow would read wrongly: planes of more than 8
+            bits, signed samples of 8.
     """
     rawmode = _rawmode(image)
     file: Any = image  # of which Pillow's types do not tell all
@@ -54,13 +61,18 @@ def facts(image: Image.Image) -> Facts | None:
         file.tile = [each._replace(args="RGBA") for each in file.tile]
     if image.format == "PNG" and ";16" in rawmode:
         return Facts(rawmode, significant=_significant_bits(image))
+    if image.format == "TIFF":
+        _check_tiff(file.tag_v2, name)
     if image.format == "TIFF" and (";16" in rawmode or image.mode in _WIDE_MODES):
         tags = file.tag_v2
-        depth = int(tags.get(_BITS_PER_SAMPLE, (_FULL,))[0])
+        depth = int(np.max(tags.get(_BITS_PER_SAMPLE, _FULL)))
         peak = tags.get(_MAX_SAMPLE_VALUE, 2**depth - 1 if depth < _FULL else None)
         peak = min(peak) if isinstance(peak, tuple) else peak
         inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         return Facts(rawmode, peak=peak, inverted=inverted)
+    if image.format == "PPM" and image.mode == "RGB":
+        maximum = file.tile[0].args[1]
+        return Facts(rawmode) if maximum == 2**_FULL - 1 else None
     if image.mode in _WIDE_MODES:
         # Of PPM, where the decoder of this name scales by the file's maximum.
         return Facts(rawmode, scaled=file.tile[0].codec_name.startswith("ppm"))
@@ -90,12 +102,16 @@ def to_8_bits(
         largest = _check_colour(image, name, told, bits)
         return image, None if _is_told(told, bits) else largest
     values, alpha = _gray(image, name, told)
-    largest = int(values.max(initial=0))
-    peak = _peak(values, largest, name, told, bits)
-    scaled = np.minimum(values, peak) * 255.0 / peak
-    gray = np.rint(255 - scaled if told.inverted else scaled).astype(np.uint8)
+    present = np.zeros(2**_FULL, bool)
+    present[values] = True
+    found = np.flatnonzero(present)  # far fewer than pixels
+    peak = _peak(found, name, told, bits)
+    scaled = np.minimum(np.arange(2**_FULL), peak) * (255.0 / peak)
+    table = np.rint(255 - scaled if told.inverted else scaled).astype(np.uint8)
+    gray = table[values]
     if alpha is not None:
-        gray = np.stack([gray, np.rint(alpha / 257).astype(np.uint8)], axis=-1)
+        gray = np.stack([gray, alpha], axis=-1)
+    largest = int(found.max(initial=0))
     return Image.fromarray(gray), None if _is_told(told, bits) else largest
 
 
@@ -106,36 +122,48 @@ def _is_told(told: Facts, bits: int | None) -> bool:
     )
 
 
+def _check_tiff(tags: Any, name: str) -> None:
+    depth = int(np.max(tags.get(_BITS_PER_SAMPLE, 1)))
+    if tags.get(_PLANES) == _SEPARATE and depth > 8:
+        raise InputError(
+            f"{name} holds each colour of {depth} bits in a plane of its own, which "
+            "cannot be read; convert it to 8 bits."
+        )
+    if _SIGNED in np.atleast_1d(tags.get(_SAMPLE_FORMAT, 1)) and depth <= 8:
+        raise InputError(
+            f"{name} holds signed integers of 8 bits; convert it to unsigned ones."
+        )
+
+
 def _gray(
     image: Image.Image, name: str, told: Facts
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values in int64, and alpha in 16 bits if there is any."""
+    """Values in uint16, and alpha in uint8 if there is any."""
     if told.rawmode == _PNG_GRAY_ALPHA:
-        high, low, alpha_high, alpha_low = (
-            np.asarray(image.getchannel(i)).astype(np.int64) for i in range(4)
-        )
-        return high * 256 + low, alpha_high * 256 + alpha_low
+        bands = [np.asarray(image.getchannel(i)).astype(np.uint16) for i in range(4)]
+        values, alpha = bands[0] << 8 | bands[1], bands[2] << 8 | bands[3]
+        return values, np.rint(np.arange(2**_FULL) / 257).astype(np.uint8)[alpha]
     if image.mode == "F" or ";32" in told.rawmode:
         raise InputError(
             f"{name} holds {'floats' if image.mode == 'F' else '32-bit integers'}, "
             "whose range is not known; convert it to 8 or 16 bits."
         )
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image)
     if values.min(initial=0) < 0:
         raise InputError(
             f"{name} holds negative values, such as {values.min()}; convert it to "
             "unsigned integers of 8 or 16 bits."
         )
+    values = values.astype(np.uint16, copy=False)
     clear = image.info.get("transparency")
     if not isinstance(clear, int):
         return values, None
-    return values, np.where(values == clear, 0, 2**_FULL - 1)
+    return values, np.where(values == clear, 0, 255).astype(np.uint8)
 
 
-def _peak(
-    values: np.ndarray, largest: int, name: str, told: Facts, bits: int | None
-) -> int:
-    """The value that is white."""
+def _peak(found: np.ndarray, name: str, told: Facts, bits: int | None) -> int:
+    """The value that is white, for an image that holds the values ``found``."""
+    largest = int(found.max(initial=0))
     if bits is not None and not told.scaled:
         if largest >= 2**bits:
             raise InputError(
@@ -143,9 +171,20 @@ def _peak(
                 "the bits that the files have, or leave out --bits."
             )
         return 2**bits - 1
-    if told.peak is not None and 0 < largest <= told.peak:
+    if told.peak is not None:
+        if not largest <= told.peak < 2**_FULL or told.peak < 1:
+            raise InputError(
+                f"{name} holds the value {largest}, and says that its largest is "
+                f"{told.peak}; pass --bits with the bits that the files have."
+            )
         return told.peak
-    if told.significant is not None and not _fills(values, told.significant):
+    if told.significant is not None and not _fills(found, told.significant):
+        if largest >= 2**told.significant:
+            raise InputError(
+                f"{name} holds the value {largest}, and says that it has "
+                f"{told.significant} bits; pass --bits with the bits that the files "
+                "have."
+            )
         return 2**told.significant - 1
     return 2**_FULL - 1
 
@@ -164,14 +203,19 @@ def _fills(values: np.ndarray, bits: int) -> bool:
 
 
 def _check_colour(image: Image.Image, name: str, told: Facts, bits: int | None) -> int:
-    """Returns an upper bound of the colours' 16-bit values; refuses narrow ranges."""
+    """Returns the colours' largest 16-bit value, about; refuses narrow ranges."""
     clear = image.info.get("transparency")
     if isinstance(clear, tuple):  # 16-bit values, of which the upper 8 bits are here
         image.info["transparency"] = tuple(value >> 8 for value in clear)
     bands: Any = image.getextrema()
     colours = bands[:3] if image.mode.startswith("RGB") else bands
-    largest = max(high for _, high in colours) * 256 + 255
+    highest = max(high for _, high in colours)
+    # Of a PPM Pillow rounds; of the others it takes the upper byte.
+    rounded = image.format == "PPM"
+    largest = max(0, highest * 257 - 128) if rounded else highest * 256 + 255
     narrow = bits or told.significant or (told.peak or 2**_FULL - 1).bit_length()
+    if image.mode == "RGBA" and max(largest, bands[3][1] * 256 + 255) < 2**_USUAL:
+        narrow = min(narrow, _USUAL)  # nothing is opaque: alpha has that range, too
     if narrow < _FULL and largest < 2**narrow:
         raise InputError(
             f"{name} holds colours of {narrow} bits in 16, of which the upper 8 are "

@@ -13,7 +13,7 @@ from jaxgan.data import folder, hashes, load, walk
 
 
 def fingerprint(root, store):
-    return folder.fingerprint(folder.look(root), store)
+    return folder.identify(folder.look(root), store).fingerprint
 
 
 def fill(root, shades):
@@ -220,3 +220,36 @@ def test_unreadable_file_is_named(root, store):
     (root / "train" / "gone.png").symlink_to(root / "nowhere.png")
     with pytest.raises(InputError, match=r"gone\.png cannot be read"):
         fingerprint(root, store)
+
+
+def test_folders_that_change_places_are_told_apart(tmp_path):
+    """Files of an archive have one time, and files of one format one size."""
+    root = tmp_path / "pictures"
+    for name, shade in (("cat", 0), ("dog", 100)):
+        (root / name).mkdir(parents=True)
+        for i in range(5):
+            path = root / name / f"{i}.bmp"
+            Image.new("L", (4, 4), shade + i).save(path)
+            os.utime(path, ns=(10**18, 10**18))
+    of_cat = lambda data: data.train.images[data.train.labels == 0]
+    opened = lambda: load(f"folder:{root}", data_dir=tmp_path / "data")
+    assert of_cat(opened()).max() < 100
+    (root / "cat").rename(root / "x")
+    (root / "dog").rename(root / "cat")
+    (root / "x").rename(root / "dog")
+    assert of_cat(opened()).min() >= 100
+
+
+def test_a_folder_that_changes_while_it_is_read_is_refused(root, tmp_path, monkeypatch):
+    """Its cache would hold other images than its fingerprint says."""
+    real = folder.read
+
+    def slow(*args, **options):
+        Image.new("L", (4, 4), 99).save(root / "train" / "1.png")
+        later(root / "train" / "1.png")
+        return real(*args, **options)
+
+    monkeypatch.setattr(folder, "read", slow)
+    with pytest.raises(InputError, match="changed while it was read"):
+        load(f"folder:{root}", data_dir=tmp_path / "data")
+    assert list((tmp_path / "data" / "cache").iterdir()) == []

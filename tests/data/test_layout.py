@@ -1,6 +1,7 @@
 """What sub-folders mean: splits in any spelling, classes, what is left out."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from jaxgan.checks import InputError
 from jaxgan.data import folder, load
 from jaxgan.data.layout import in_natural_order
 from jaxgan.data.source import DataWarning
+from jaxgan.data.walk import printable
 
 
 def fill(root, *names):
@@ -125,6 +127,75 @@ def test_unpaired_sets_are_refused(root, tops):
     fill(root, *(f"{top}/{i}.png" for top in tops for i in range(3)))
     with pytest.raises(InputError, match="unpaired"):
         folder.look(root)
+
+
+@pytest.mark.parametrize(
+    "tops",
+    ["train2017 val2017", "train_images test_images", "training_set test_set",
+     "train-set dev-set", "seg_train seg_test", "Train_1 VALID_1"],
+)  # fmt: skip
+@pytest.mark.parametrize("inner", ["", "cat/"])
+def test_splits_by_other_names_are_refused(root, tops, inner):
+    fill(root, *(f"{top}/{inner}{i}.png" for top in tops.split() for i in range(3)))
+    with pytest.raises(InputError, match=r"seem to be splits.*Rename"):
+        folder.look(root)
+
+
+@pytest.mark.parametrize("tops", ["trainer tester", "train_a station", "latest best"])
+def test_classes_that_only_sound_alike_are_classes(root, tops):
+    fill(root, *(f"{top}/{i}.png" for top in tops.split() for i in range(5)))
+    if tops == "train_a station":
+        with pytest.raises(InputError, match="unpaired"):
+            folder.look(root)
+    else:
+        assert understood(root).classes == tuple(sorted(tops.split()))
+
+
+@pytest.mark.parametrize("suffix", ["", ".crdownload", ".png_"])
+def test_a_class_of_images_by_other_names_is_refused(root, suffix):
+    fill(root, *(f"{k}/{i}.png" for k in "ab" for i in range(5)))
+    (root / "c").mkdir()
+    Image.new("L", (4, 4)).save(root / "c" / f"1{suffix}", "PNG")
+    with pytest.raises(InputError, match=rf"c .*lost.*c/1{suffix}"):
+        folder.look(root)
+
+
+def test_a_class_that_is_a_link_to_nowhere_is_refused(root):
+    fill(root, *(f"{k}/{i}.png" for k in "ab" for i in range(5)))
+    (root / "c").symlink_to("/mnt/not-mounted")
+    with pytest.raises(InputError, match=r"pictures/c cannot be read"):
+        folder.look(root)
+
+
+def test_a_link_to_itself_is_named(root):
+    fill(root, *(f"{i}.png" for i in range(5)))
+    (root / "self").symlink_to(root / "self")
+    with pytest.raises(InputError, match=r"pictures/self cannot be read"):
+        load(f"folder:{root}", data_dir=root.parent / "data")
+
+
+def test_images_deep_down_are_not_lost(root):
+    fill(root, *(f"a/{i}.png" for i in range(5)), "b/1/2/3/4/5/6/7/x.png")
+    with pytest.raises(InputError, match=r"7/x\.png lies too deep"):
+        folder.look(root)
+
+
+def test_equal_images_in_both_splits_are_told(root):
+    fill(root, *(f"train/{i}.png" for i in range(5)), "test/0.png")
+    shutil.copy(root / "train" / "3.png", root / "test" / "3.png")
+    (root / "test" / "0.png").unlink()
+    note = load(f"folder:{root}", data_dir=root.parent / "data").note
+    assert "1 of the images held out are also trained on" in note
+    assert "test/3.png is train/3.png" in note
+
+
+def test_control_characters_and_bytes_are_escaped():
+    names = ["caf\udce9", "caf\\xe9", "a\nb", "a\x1b[2J", "\u72d7", "a b"]
+    shown = [printable(name) for name in names]
+    assert shown == [
+        "caf\\xe9", "caf\\xe9", "a\\nb", "a\\x1b[2J", "\u72d7", "a b",
+    ]  # fmt: skip
+    assert all(name.isprintable() for name in shown)
 
 
 def test_classes_are_sorted_as_numbers(root):

@@ -100,9 +100,11 @@ def test_max_sample_value_of_tiff():
     got, largest = read(tiff(values, MAX_SAMPLE_VALUE=1000))
     np.testing.assert_array_equal(got, expected(values, 1000))
     assert largest is None
-    # A tag that the values contradict is no range.
-    got, _ = read(tiff(values, MAX_SAMPLE_VALUE=999))
-    np.testing.assert_array_equal(got, expected(values, 65535))
+    # A tag that the values contradict is no range, and 65,535 would be a guess.
+    with pytest.raises(InputError, match=r"1000, and says .* 999; pass --bits"):
+        read(tiff(values, MAX_SAMPLE_VALUE=999))
+    got, _ = read(tiff(values, MAX_SAMPLE_VALUE=999), bits=10)
+    np.testing.assert_array_equal(got, expected(values, 1023))
 
 
 def test_packed_12_bits_of_tiff():
@@ -207,6 +209,70 @@ def test_values_without_a_known_range_are_refused(values):
 
 
 SAMPLE_FORMAT = 339
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_turned_gray_tiff_is_the_same_by_path_and_in_memory(tmp_path, depth, number):
+    """Pillow takes a mapped file for one of the size that it has upright."""
+    stored = np.arange(16 * 8).reshape(8, 16) * (2 if depth == 8 else 512)
+    file, exif = tmp_path / "x.tif", Image.Exif()
+    exif[0x0112] = number
+    array = stored.astype(np.uint8 if depth == 8 else np.uint16)
+    Image.fromarray(array).save(file, exif=exif)
+    by_path = images.decode(file, "x", channels=1)
+    in_memory = images.decode(io.BytesIO(file.read_bytes()), "x", channels=1)
+    np.testing.assert_array_equal(by_path, in_memory)
+    assert by_path.shape == ((8, 16, 1) if number < 5 else (16, 8, 1))
+    if number == 6:
+        upright = np.rot90(np.rint(array / (1 if depth == 8 else 257)), -1)
+        np.testing.assert_array_equal(by_path[..., 0], upright)
+
+
+def tiff_of(entries, content):
+    """A TIFF of one strip, or of several, by the specification."""
+    entries = sorted(entries)
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    head += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    return head.ljust(400, b"\0") + content
+
+
+def test_planes_of_16_bits_are_refused():
+    planes = np.zeros((3, 4, 4), np.uint16)
+    content = planes.astype("<u2").tobytes()
+    entries = [
+        (256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 3, 300), (259, 3, 1, 1),
+        (262, 3, 1, 2), (273, 4, 3, 320), (277, 3, 1, 3), (278, 3, 1, 4),
+        (279, 4, 3, 340), (284, 3, 1, 2),
+    ]  # fmt: skip
+    file = bytearray(tiff_of(entries, content))
+    file[300:306] = struct.pack("<3H", 16, 16, 16)
+    file[320:332] = struct.pack("<3I", 400, 432, 464)
+    file[340:352] = struct.pack("<3I", 32, 32, 32)
+    with pytest.raises(InputError, match=r"x holds each colour of 16 bits in a plane"):
+        read(bytes(file), channels=3)
+
+
+def test_signed_bytes_are_refused():
+    entries = [
+        (256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1),
+        (262, 3, 1, 1), (273, 4, 1, 400), (277, 3, 1, 1), (278, 3, 1, 4),
+        (279, 4, 1, 16), (339, 3, 1, 2),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"x holds signed integers of 8 bits"):
+        read(tiff_of(entries, bytes(16)))
+
+
+def test_colour_whose_alpha_is_narrow_too_is_refused():
+    samples = np.full((4, 4, 4), 4095)
+    with pytest.raises(InputError, match=r"x holds colours of 12 bits"):
+        read(png(samples, 6), channels=3)
+
+
+def test_colour_ppm_tells_its_largest_value():
+    body = np.full((4, 4, 3), 4095, ">u2").tobytes()
+    assert read(b"P6 4 4 65535\n" + body, channels=3)[1] <= 4095
+    assert read(b"P6 4 4 4095\n" + body, channels=3)[1] is None
 
 
 @pytest.fixture
