@@ -1,5 +1,7 @@
 """Compiled programs, kept on disk: a second start compiles nothing."""
 
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,25 @@ def keep(folder: Path) -> None:
     (``JAX_ENABLE_COMPILATION_CACHE=false``).
 
     Args:
-        folder: made if missing; it may be deleted at any time.
+        folder: made if missing; it may be deleted at any time. Where it cannot be
+            written, nothing is kept, with a warning.
     """
     config: Any = jax.config
-    if config.jax_compilation_cache_dir is not None:
+    chosen = config.jax_compilation_cache_dir is not None
+    if chosen or not config.jax_enable_compilation_cache:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        # Otherwise JAX would warn of every single program.
+        warnings.warn(
+            f"Compiled programs are not kept, so that every start compiles anew: "
+            f"{folder} cannot be written ({error.strerror}). Another folder can be "
+            "given as JAX_COMPILATION_CACHE_DIR.",
+            stacklevel=2,
+        )
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # A run compiles many small programs: together they take as long as the large ones.

@@ -1,7 +1,6 @@
 """The one `main` of all commands: from flags to exit codes, without tracebacks."""
 
 import errno
-import io
 import signal
 import sys
 import warnings
@@ -11,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from jaxgan import processes
 from jaxgan.checkpoint.errors import CheckpointError
 from jaxgan.checks import InputError
+from jaxgan.cli import streams
 from jaxgan.loop import NonFiniteError
 from jaxgan.signals import Stopped
 
@@ -19,7 +19,8 @@ EXIT_NON_FINITE = 3
 EXIT_NOT_WRITTEN = 4
 EXIT_PEER_LOST = 5
 EXIT_SIGNAL = 128  # plus the signal's number, as shells do: 130 SIGINT, 143 SIGTERM
-_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_CANNOT_WRITE = {*_FULL, errno.EROFS, errno.EIO}  # also of an unnamed file
 
 C = TypeVar("C")
 
@@ -35,8 +36,8 @@ def main(
     """Parses a command line into a config, runs it, and turns errors into exit codes.
 
     Exits with 2 for input that cannot be used; 3 when a metric became non-finite; 4
-    when files could not be written; 5 when another process of the run was lost; 130 and
-    143 when stopped by SIGINT and SIGTERM. The message says what to do.
+    when files could not be read or written; 5 when another process of the run was lost;
+    130 and 143 when stopped by SIGINT and SIGTERM. The message says what to do.
 
     Args:
         config_class: a frozen dataclass, whose comments are the help.
@@ -50,7 +51,7 @@ def main(
     """
     import tyro
 
-    _print_anything()
+    streams.make_safe()
     config = tyro.cli(config_class, prog=prog, description=description, args=arguments)
     return guarded(lambda: run(config))
 
@@ -58,7 +59,7 @@ def main(
 def guarded(action: Callable[[], Any]) -> Any:
     """Returns what ``action`` returns; ends the process where it raises, see `main`."""
     warnings.showwarning = _show_warning
-    _print_anything()
+    streams.make_safe()
     try:
         with processes.losing_peers():
             return action()
@@ -70,14 +71,9 @@ def guarded(action: Callable[[], Any]) -> Any:
     except CheckpointError as error:
         _exit(f"stopped: {error}", EXIT_NOT_WRITTEN)
     except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
+        if error.filename is None and error.errno not in _CANNOT_WRITE:
             raise
-        _exit(
-            f"stopped: {error.filename or 'a file'} could not be written: "
-            f"{error.strerror}. Checkpoints are kept; make room, and the same command "
-            "continues from the last one.",
-            EXIT_NOT_WRITTEN,
-        )
+        _exit(_of_file(error), EXIT_NOT_WRITTEN)
     except processes.PeerLostError as error:
         _exit(f"stopped: {error}", EXIT_PEER_LOST)
     except Stopped as stop:
@@ -94,11 +90,14 @@ def _exit(message: str, code: int) -> NoReturn:
     processes.leave(code)
 
 
-def _print_anything() -> None:
-    """Escapes what a terminal's encoding lacks: file names may hold any bytes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+def _of_file(error: OSError) -> str:
+    failed = "written" if error.errno in _CANNOT_WRITE else "read or written"
+    advice = "make room" if error.errno in _FULL else "put that right"
+    return (
+        f"stopped: {error.filename or 'a file'} could not be {failed}: "
+        f"{error.strerror}. Checkpoints are kept; {advice}, and the same command "
+        "continues from the last one."
+    )
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:

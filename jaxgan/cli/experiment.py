@@ -225,12 +225,12 @@ def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState
 
 def _hooks(config: TrainConfig, path: Path) -> tuple[Hook, ...]:
     return (
+        kept.Mark(path),  # before the log: see `kept.check`
         hooks.Progress(),
         hooks.Log(path, every=config.log_every),
         hooks.TensorBoard(path / "tensorboard"),
         hooks.CollapseMonitor(every=config.log_every),
         hooks.Samples(path, every=config.sample_every),
-        kept.Mark(path),
         hooks.Checkpoint(path / "checkpoints", every=config.checkpoint_every),
     )
 
@@ -244,13 +244,12 @@ def _result(
 ) -> dict[str, Any]:
     rows = processes.first_decides(lambda: hooks.read_metrics(path))
     judged = {name: result.as_json() for name, result in judges.results.items()}
-    signs = [row for row in rows if "distance_ratio" in row]
     return {
         "steps": int(state.rounds),
         "images": int(state.images),
         "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
         "evaluation": judged,
-        "warnings": collapse.history(game, signs, config.steps),
+        "warnings": collapse.history(game, rows, config.steps),
         **({} if judges.best is None else {"best": judges.best}),
         "digest": digest(state),
     }

@@ -28,7 +28,8 @@ class Mark(Hook):
     Checkpoints are written in the background, so that lines of the log after one do not
     show that it was ever on disk.
 
-    Give it before the hook `Checkpoint`, which is then closed first.
+    Give it before the hook `Checkpoint`, which is then closed first; and before `Log`,
+    so that the mark of a run that begins anew is gone when its log is made.
 
     Args:
         workdir: of the run.
@@ -72,12 +73,12 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
     if result is not None and result["steps"] >= steps:
         return
     log = workdir / "metrics.jsonl"
-    # Removing the log, too, is asking for a new run. What else tells of checkpoints:
-    # their folder is made before the log is.
+    # Removing the log, too, is asking for a new run; an empty one was cut off if there
+    # is the mark. What else tells of checkpoints: their folder is made before the log.
     begun = log.exists() and log.stat().st_size > 0
     if result is not None:
         sign = f"result.json is of {result['steps']} steps"
-    elif begun and (workdir / _MARK).exists():
+    elif log.exists() and (workdir / _MARK).exists():
         sign = f"{_MARK} says that there were some"
     elif begun and not (workdir / "checkpoints").is_dir():
         sign = "metrics.jsonl has lines"

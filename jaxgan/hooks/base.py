@@ -56,7 +56,7 @@ class Run:
         """Prints a line on stderr, above a progress bar if there is one."""
         from tqdm import tqdm  # which the library's import does without
 
-        if processes.is_first():
+        if processes.is_first() and sys.stderr is not None:
             tqdm.write(text, file=sys.stderr)
 
 

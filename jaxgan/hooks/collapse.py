@@ -24,6 +24,7 @@ _GRACE = 0.1
 # Those whose logits are log odds, so that a large gap means a sure discriminator.
 _LOG_ODDS = (losses.minimax, losses.non_saturating, losses.relativistic)
 _SIGNS = ("distance_ratio", "duplicates")
+_LOGITS = {"d_real_logit", "d_fake_logit"}
 
 Row = Mapping[str, Any]
 
@@ -88,7 +89,7 @@ def lasting(game: Game, lines: Sequence[Row], steps: int) -> dict[str, str]:
 
     Args:
         game: the game; its loss says whether a gap between the logits means anything.
-        lines: with the signs, in order.
+        lines: with both signs, in order.
         steps: the run's length.
     """
     needed = _needed(lines, steps)
@@ -106,7 +107,9 @@ def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str,
     """Returns the problems of a whole run that persisted, by kind.
 
     Each has its first and last step, its last text, and whether the run recovered.
+    Lines without both signs do not count.
     """
+    lines = [line for line in lines if line.keys() >= set(_SIGNS)]
     found: dict[str, dict[str, Any]] = {}
     for end in range(1, len(lines) + 1):
         for kind, text in lasting(game, lines[:end], steps).items():
@@ -131,7 +134,7 @@ def _needed(lines: Sequence[Row], steps: int) -> int:
 def _alarms(game: Game, row: Row) -> dict[str, str]:
     """The warnings of one line, by their first word."""
     gap, limit = 0.0, None
-    if isinstance(game, GAN) and game.loss in _LOG_ODDS and "d_real_logit" in row:
+    if isinstance(game, GAN) and game.loss in _LOG_ODDS and row.keys() >= _LOGITS:
         gap = row["d_real_logit"] - row["d_fake_logit"]
         limit = collapse.Thresholds().gap
     # Of NumPy, for which nothing is compiled in the middle of a run.

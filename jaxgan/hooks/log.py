@@ -1,6 +1,8 @@
 """metrics.jsonl: one line of JSON for every step at which something was measured."""
 
 import json
+import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,12 @@ from jaxgan.checks import InputError
 from jaxgan.files import write_atomically
 from jaxgan.hooks.base import Hook, Run
 from jaxgan.hooks.window import Window
+
+_LOST = (
+    "{path} has lost its lines up to step {step}, from which the run continues: its "
+    "curves, seconds and history of collapse begin there. Stop the run and put back a "
+    "copy of the file to have them."
+)
 
 
 class Log(Hook):
@@ -37,11 +45,16 @@ class Log(Hook):
         rows = [row for row in read_metrics(self.folder) if row["step"] <= run.step]
         timed = [row["seconds"] for row in rows if "seconds" in row]
         self._seconds: float = timed[-1] if timed else 0.0
+        saved = run.notes.get(self.name, {})
+        self._any = bool(rows)
         if processes.is_first():
+            # Notes of an older version say nothing of lines, but there was a file.
+            if saved and not rows and saved.get("lines", not self.path.exists()):
+                warnings.warn(_LOST.format(path=self.path, step=run.step), stacklevel=2)
             self.folder.mkdir(parents=True, exist_ok=True)
             text = "".join(json.dumps(row) + "\n" for row in rows)
             write_atomically(self.path, text.encode())
-        self._window = Window(run.notes.get(self.name, {}), int(run.state.images))
+        self._window = Window(saved, int(run.state.images))
 
     def advance(self, run: Run, metrics: Mapping[str, np.ndarray]) -> None:
         self._window.add(metrics)
@@ -52,12 +65,13 @@ class Log(Hook):
         return {**row, "seconds": round(self._seconds, 2)}
 
     def line(self, run: Run, row: Mapping[str, Any]) -> None:
+        self._any = True
         if processes.is_first():
             with self.path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
 
     def notes(self) -> dict[str, Any]:
-        return self._window.notes()
+        return {**self._window.notes(), "lines": self._any}
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -78,8 +92,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         row = _row(line)
         if row is None:
             raise InputError(
-                f"{path}: line {number} is no row of metrics, {line[:60]!r}. Put back "
-                "a copy of the file, or remove that line."
+                f"{path}: line {number} is no row of metrics, which are numbers by "
+                f'name and their "step", but {line[:60]!r}. Put back a copy of the '
+                "file, or remove that line."
             )
         rows.append(row)
     # A process that is killed while it writes leaves a line without an end.
@@ -88,10 +103,19 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """The row, with its "step"; None if it is none."""
+    """The row, numbers by name and their "step"; None if it is none."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    step = row.get("step") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not all(map(_is_number, row.values())):
+        return None
+    step = row.get("step")
     return row if isinstance(step, int) and not isinstance(step, bool) else None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that fits a float."""
+    if isinstance(value, int):
+        return abs(value) <= sys.float_info.max
+    return isinstance(value, float)

@@ -26,7 +26,9 @@ class Progress(Hook):
 
     def begin(self, run: Run) -> None:
         out = self._out or sys.stderr
-        self._show = processes.is_first() and run.step < run.steps
+        # A process may have no stderr, as in a job whose streams are closed.
+        able = processes.is_first() and out is not None
+        self._show = able and run.step < run.steps
         self._begin = self._told = time.monotonic()
         self._start = run.step
         if self._show and out.isatty():

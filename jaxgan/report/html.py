@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from jaxgan.checks import InputError
 from jaxgan.files import write_atomically
 from jaxgan.hooks.log import read_metrics
 from jaxgan.report import brief, pictures
@@ -150,5 +151,11 @@ def _chosen(workdir: Path) -> list[Path]:
 def _embed(picture: Path, most: int) -> str:
     content, kind = picture.read_bytes(), "png"
     if len(content) > most:
-        content, kind = pictures.smaller(content, most), "jpeg"
+        try:
+            content, kind = pictures.smaller(content, most), "jpeg"
+        except Exception as error:  # Pillow has many for a damaged file
+            raise InputError(
+                f"{picture} cannot be read as a picture ({type(error).__name__}). Put "
+                "back a copy of it, or remove it: the report does without."
+            ) from error
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

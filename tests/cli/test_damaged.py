@@ -145,7 +145,19 @@ def test_mutated_records_are_read_or_refused(copied):
 
 @pytest.mark.parametrize(
     "line",
-    [b'{"step": 2, "d_l', b"[1]", b'{"d_loss": 1}', b"\xff", b"[" * 100_000, b"7", b""],
+    [
+        b'{"step": 2, "d_l',
+        b"[1]",
+        b'{"d_loss": 1}',
+        b"\xff",
+        b"[" * 100_000,
+        b"7",
+        b"",
+        b'{"seconds": null, "step": 2}',
+        b'{"seconds": "1", "step": 2}',
+        b'{"step": 2, "d_loss": [1]}',
+        b'{"d_loss": 1' + 400 * b"0" + b', "step": 2}',
+    ],
     ids=lambda line: repr(line[:20]),
 )
 def test_line_of_metrics_that_is_none_is_named(tmp_path, line):

@@ -9,6 +9,7 @@ import pytest
 import jaxgan
 from experiments import mlp
 from jaxgan.cli import kept, run
+from jaxgan.hooks import TensorBoard
 from tests.cli.interrupt import interrupted
 
 FILES = ("metrics.jsonl", "config.json", "samples.png", "samples", "tensorboard")
@@ -75,6 +76,35 @@ def test_run_whose_log_was_removed_too_begins_anew(finished, config, tmp_path):
     interrupted(run, config, mlp.make_gan, at=10)
     # What told of the first run's checkpoints is not taken for the second's.
     assert run(config, mlp.make_gan)["digest"] == finished[1]["digest"]
+
+
+def test_the_mark_is_gone_before_there_is_a_log(config, tmp_path, monkeypatch):
+    """So that a new run, killed while it starts, is not taken for the old one."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    config = dataclasses.replace(config, workdir=folder)
+    interrupted(run, config, mlp.make_gan, at=40)
+    assert (folder / ".checkpointed").exists()
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "metrics.jsonl").unlink()
+    monkeypatch.setattr(TensorBoard, "begin", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(config, mlp.make_gan)
+    assert (folder / "metrics.jsonl").read_text() == ""
+
+
+def test_empty_log_beside_the_mark_tells_of_checkpoints(tmp_path):
+    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "checkpoints").mkdir()
+    record = {"config": {"checkpoint_every": 20}}
+    kept.check(tmp_path, record, steps=100)
+    (tmp_path / ".checkpointed").touch()
+    with pytest.raises(jaxgan.InputError, match=r"\.checkpointed"):
+        kept.check(tmp_path, record, steps=100)
 
 
 def test_finished_run_needs_no_checkpoints(finished, config, tmp_path):

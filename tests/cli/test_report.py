@@ -117,6 +117,35 @@ def test_command_says_why_there_is_no_report(copied, monkeypatch, capsys):
     assert "IsADirectoryError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["samples.png", "samples/00000025.png"])
+def test_command_names_a_damaged_picture(copied, monkeypatch, capsys, name):
+    (copied / name).write_bytes(b"x" * 700_000)
+    with pytest.raises(SystemExit) as end:
+        _command(monkeypatch, copied)
+    assert end.value.code == 2
+    assert f"{copied / name} " in capsys.readouterr().err
+    (copied / name).unlink()
+    _command(monkeypatch, copied)
+
+
+def test_number_that_fits_no_float_is_named_by_its_line(copied, monkeypatch, capsys):
+    lines = (copied / "metrics.jsonl").read_text().count("\n")
+    with (copied / "metrics.jsonl").open("a") as file:
+        file.write(f'{{"step": 60, "d_loss": 1{400 * "0"}}}\n')
+    with pytest.raises(SystemExit) as end:
+        _command(monkeypatch, copied)
+    assert end.value.code == 2
+    assert f"metrics.jsonl: line {lines + 1} " in capsys.readouterr().err
+
+
+def test_record_without_the_environment_has_a_report(copied, finished):
+    record = json.loads((copied / "config.json").read_text())
+    for name in ("versions", "devices", "python", "git_revision"):
+        record.pop(name)
+    (copied / "config.json").write_text(json.dumps(record))
+    assert finished[1]["digest"] in report.write(copied).read_text()
+
+
 def test_run_that_is_still_going_has_a_report_too(copied, monkeypatch):
     (copied / "result.json").unlink()
     rows = (copied / "metrics.jsonl").read_text().splitlines(keepends=True)

@@ -9,11 +9,14 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import jax
 import pytest
 
 import jaxgan.data
 from experiments import mlp
+from jaxgan import compiled
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run, workdir
 from jaxgan.cli.config import resolve
@@ -124,6 +127,24 @@ def test_a_record_of_an_older_version_is_loaded(finished, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(record))
     (tmp_path / "checkpoints").symlink_to(finished[0] / "checkpoints")
     assert len(load_run(tmp_path).data.train) == 1415
+
+
+@pytest.fixture
+def no_cache():
+    """JAX as it is before a folder for compiled programs is chosen."""
+    config: Any = jax.config
+    before = config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield config
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_compiled_programs_are_not_kept_where_they_cannot_be(no_cache, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="JAX_COMPILATION_CACHE_DIR") as warned:
+        compiled.keep(tmp_path / "file" / "compiled")
+    assert len(warned) == 1
+    assert no_cache.jax_compilation_cache_dir is None
 
 
 _PRINTING = """

@@ -160,6 +160,17 @@ def test_a_collapsed_run_is_warned_of_once_also_if_it_is_interrupted(tmp_path, c
     assert all(row["duplicates"] == 1 for row in rows)
 
 
+def test_lines_without_both_signs_do_not_count_in_the_history():
+    both = [{"step": i, "distance_ratio": 0.0, "duplicates": 1.0} for i in range(9)]
+    half = [{"step": 9, "distance_ratio": 0.0}, {"step": 9, "duplicates": 1.0}]
+    logit = {**both[-1], "step": 9, "d_real_logit": 1.0}
+    game = games.points()
+    expected = collapse.history(game, both, 9)
+    assert "Collapse" in expected
+    assert collapse.history(game, [*both, *half], 9) == expected
+    assert collapse.history(game, [*both, logit], 9)["Collapse"]["to_step"] == 9
+
+
 def test_a_perfect_generator_shows_no_sign(key):
     """Its samples are drawn as the data are: both signs are about those of the data."""
     gan = games.points()

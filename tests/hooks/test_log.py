@@ -2,8 +2,10 @@
 
 import io
 import json
+import sys
 
 import numpy as np
+import pytest
 
 import jaxgan
 from jaxgan import hooks
@@ -61,6 +63,50 @@ def test_cut_off_line_is_left_out(tmp_path):
     (tmp_path / "metrics.jsonl").write_text(text)
     assert hooks.read_metrics(tmp_path) == rows
     assert hooks.read_metrics(tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_lost_lines_are_told_once(tmp_path, how):
+    def played(steps):
+        log = hooks.Log(tmp_path, every=2)
+        fit(steps, log, hooks.Checkpoint(tmp_path / "checkpoints", every=3))
+
+    path = tmp_path / "metrics.jsonl"
+    played(3)
+    path.unlink() if how == "removed" else path.write_text("")
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl has lost .*step 3"):
+        played(4)
+    played(6)  # without a warning
+    assert [row["step"] for row in hooks.read_metrics(tmp_path)] == [4, 6]
+
+
+def test_no_lines_are_lost_where_none_was_due(tmp_path):
+    checkpoint = lambda: hooks.Checkpoint(tmp_path / "checkpoints", every=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(9, hooks.Log(tmp_path, every=5), checkpoint(), StopAt(4))
+    assert hooks.read_metrics(tmp_path) == []
+    fit(9, hooks.Log(tmp_path, every=5), checkpoint())
+    assert [row["step"] for row in hooks.read_metrics(tmp_path)] == [5, 9]
+
+
+class StopAt(hooks.Hook):
+    """Stops as Ctrl-C pressed twice would."""
+
+    def __init__(self, step: int):
+        self.every = step
+
+    def act(self, run):
+        raise KeyboardInterrupt
+
+
+def test_without_stderr_nothing_is_shown(monkeypatch, capsys):
+    class Speaks(hooks.Hook):
+        def end(self, run):
+            run.say("warning: x")
+
+    monkeypatch.setattr(sys, "stderr", None)
+    fit(3, hooks.Progress(seconds=0.0), Speaks())
+    assert capsys.readouterr().out == ""
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal():
