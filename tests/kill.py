@@ -191,7 +191,7 @@ def _newest(workdir: Path) -> str:
 def _began(run: Run) -> str:
     """From where the process started last continued, by its own words."""
     text = _log_path(run).read_text()
-    damaged = "; passed over a damaged checkpoint" if "damaged" in text else ""
+    damaged = "; passed over a damaged checkpoint" if " are damaged" in text else ""
     found = re.search(r"Continuing from the checkpoint of step (\d+)", text)
     return (
         f"continued from step {found[1]}" if found else "restored nothing"
