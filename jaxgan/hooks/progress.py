@@ -25,7 +25,7 @@ class Progress(Hook):
         self._losses = ""
 
     def begin(self, run: Run) -> None:
-        out = self._out or sys.stderr
+        out: Any = self._out or sys.stderr
         # A process may have no stderr, as in a job whose streams are closed.
         able = processes.is_first() and out is not None
         self._show = able and run.step < run.steps
