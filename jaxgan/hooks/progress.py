@@ -25,13 +25,12 @@ class Progress(Hook):
         self._losses = ""
 
     def begin(self, run: Run) -> None:
-        out: Any = self._out or sys.stderr
+        out = self._out or sys.stderr
         # A process may have no stderr, as in a job whose streams are closed.
-        able = processes.is_first() and out is not None
-        self._show = able and run.step < run.steps
+        self._show = processes.is_first() and out is not None and run.step < run.steps
         self._begin = self._told = time.monotonic()
         self._start = run.step
-        if self._show and out.isatty():
+        if self._show and out is not None and out.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
