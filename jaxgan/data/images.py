@@ -5,6 +5,7 @@ import pathlib
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -47,15 +48,9 @@ def is_gray(file: pathlib.Path) -> bool:
 
 
 def decode(
-    file: pathlib.Path | io.BytesIO,
-    name: str,
-    *,
-    channels: int,
-    resolution: Size | None = None,
-    crop: bool = False,
-    bits: int | None = None,
+    file: pathlib.Path | io.BytesIO, name: str, **options: Any
 ) -> UInt8[np.ndarray, "h w c"]:
-    """Reads one image, upright; see `read`.
+    """Returns the image alone of `read`, which has the arguments and errors.
 
     Example:
         >>> file = io.BytesIO()
@@ -63,8 +58,7 @@ def decode(
         >>> decode(file, "red", channels=3, resolution=2)[0, 0].tolist()
         [255, 0, 0]
     """
-    options = {"resolution": resolution, "crop": crop, "bits": bits}
-    return read(file, name, channels=channels, **options).image
+    return read(file, name, **options).image
 
 
 def read(
@@ -76,7 +70,7 @@ def read(
     crop: bool = False,
     bits: int | None = None,
 ) -> Decoded:
-    """Reads one image, upright, and how large its 16-bit values are.
+    """Reads one image, upright, and says how large its 16-bit values are.
 
     The image is turned as its EXIF orientation says, put on white where transparent,
     cropped, and resized by a Lanczos filter whose support grows with the reduction, so

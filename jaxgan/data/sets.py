@@ -15,11 +15,10 @@ from jaxgan.checks import InputError
 from jaxgan.data import cache, drafts
 from jaxgan.data.dataset import ImageDataSet, ImageSet
 from jaxgan.data.size import Size, simplest
-from jaxgan.data.source import LEAST_BITS, OWN_SETS, DataWarning, Source
+from jaxgan.data.source import LEAST_BITS, OWN_SETS, USUAL_BITS, DataWarning, Source
 from jaxgan.data.walk import listed, printable
 from jaxgan.files import expand
 
-_USUAL_BITS = 12  # of cameras and scanners that write 16-bit files
 _DECODER = 1  # raise it when the same file decodes to other values
 
 
@@ -200,12 +199,12 @@ def _tell(name: str, found: cache.Cached) -> None:
             DataWarning,
             stacklevel=2,
         )
-    if found.largest is not None and found.largest < 2**_USUAL_BITS:
+    if found.largest is not None and found.largest < 2**USUAL_BITS:
         warnings.warn(
             f"{printable(name)}: its files have 16 bits, but no value exceeds "
             f"{found.largest:,} of 65,535, so they are almost black. If they hold "
-            f"{_USUAL_BITS} bits, as many cameras and scanners write, pass --bits "
-            f"{_USUAL_BITS} for grayscale, or convert colour to 8 bits.",
+            f"{USUAL_BITS} bits, as many cameras and scanners write, pass --bits "
+            f"{USUAL_BITS} for grayscale, or convert colour to 8 bits.",
             DataWarning,
             stacklevel=2,
         )

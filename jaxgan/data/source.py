@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 LEAST_BITS = 9  # of --bits: a file of 8 is no file of 16
+USUAL_BITS = 12  # of cameras and scanners that write files of 16
 
 OWN_SETS = {
     "digits": "1.1.0",

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.checks import InputError
+from jaxgan.data.source import USUAL_BITS
 
 _FULL = 16
-_USUAL = 12  # bits of cameras and scanners that write files of 16
 _PNG_GRAY_ALPHA = "LA;16B"
 _WIDE_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 # Tags of TIFF, and their values.
@@ -214,8 +214,8 @@ def _check_colour(image: Image.Image, name: str, told: Facts, bits: int | None) 
     rounded = image.format == "PPM"
     largest = max(0, highest * 257 - 128) if rounded else highest * 256 + 255
     narrow = bits or told.significant or (told.peak or 2**_FULL - 1).bit_length()
-    if image.mode == "RGBA" and max(largest, bands[3][1] * 256 + 255) < 2**_USUAL:
-        narrow = min(narrow, _USUAL)  # nothing is opaque: alpha has that range, too
+    if image.mode == "RGBA" and max(largest, bands[3][1] * 256 + 255) < 2**USUAL_BITS:
+        narrow = min(narrow, USUAL_BITS)  # nothing is opaque: alpha has that range, too
     if narrow < _FULL and largest < 2**narrow:
         raise InputError(
             f"{name} holds colours of {narrow} bits in 16, of which the upper 8 are "
