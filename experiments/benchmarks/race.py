@@ -177,7 +177,7 @@ class Contestant:
 
 
 def race(entries: Mapping[str, Entry], **how: Any) -> dict[str, Record]:
-    """All entries by name: how each did in the end; ``how`` is as for `segments`."""
+    """Returns how each entry did in the end; ``how`` is as for `segments`."""
     *_, found = segments(entries, **how)
     return found
 
@@ -192,10 +192,9 @@ def segments(
     ready_by: float | None = None,
     together: bool = False,
 ) -> Generator[dict[str, Record], None, None]:
-    """All entries by name: how each did so far, once all are ready and by each segment.
+    """Yields how each entry did so far: once all are ready, and after each segment.
 
-    One that cannot start or ends early has a failure in its record, and the others go
-    on.
+    One that cannot start or ends early has a failure in its record; the others go on.
 
     Args:
         entries: who takes part, by any name.

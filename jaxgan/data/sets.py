@@ -38,7 +38,8 @@ def load(
     What is held out: the last 382 of ``digits``, in scikit-learn's order, which
     follows the writers, so those digits come from other writers; the published test
     split of the other named sets; ``test``, else ``validation``, else the last tenth of
-    ``train`` of a stock set of tfds; of a folder its ``test/``, else a tenth.
+    ``train`` of a stock set of tfds; of a folder its splits for validation and test,
+    else a tenth of each class.
 
     Args:
         name: ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``folder:PATH`` or
