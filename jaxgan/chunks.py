@@ -18,6 +18,7 @@ def make_chunk(
     schedule: Schedule | None = None,
     d_steps: int | None = None,
     microbatches: int = 1,
+    shards: int | None = None,
 ) -> Callable:
     """Up to ``m`` train steps in one call, on all devices.
 
@@ -27,6 +28,7 @@ def make_chunk(
         schedule: as for `jaxgan.make_train_step`.
         d_steps: as for `jaxgan.make_train_step`.
         microbatches: as for `jaxgan.make_update`.
+        shards: as for `jaxgan.make_update`.
 
     Returns:
         ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
@@ -44,6 +46,7 @@ def make_chunk(
             d_steps=d_steps,
             axis_name=axis_name,
             microbatches=microbatches,
+            shards=shards,
         )
     )
 

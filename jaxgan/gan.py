@@ -288,25 +288,35 @@ class Generate:
 
 
 def make_d_step(
-    gan: Game, *, axis_name: str | None = None, microbatches: int = 1
+    gan: Game,
+    *,
+    axis_name: str | None = None,
+    microbatches: int = 1,
+    shards: int | None = None,
 ) -> Step:
     """One discriminator update: `make_update` of the objective "d".
 
     The metrics are ``d_loss`` (penalties included), ``d_real_logit``, ``d_fake_logit``
     (means), ``d_grad_norm`` and, with penalties, ``d_penalty``.
     """
-    return make_update(gan, "d", axis_name=axis_name, microbatches=microbatches)
+    how: dict[str, Any] = {"axis_name": axis_name, "microbatches": microbatches}
+    return make_update(gan, "d", shards=shards, **how)
 
 
 def make_g_step(
-    gan: Game, *, axis_name: str | None = None, microbatches: int = 1
+    gan: Game,
+    *,
+    axis_name: str | None = None,
+    microbatches: int = 1,
+    shards: int | None = None,
 ) -> Step:
     """One generator update, which moves its average: `make_update` of "g".
 
     The metrics are ``g_loss`` (terms included), ``g_fake_logit``, ``g_real_logit``
     (where the loss reads it) and ``g_grad_norm``.
     """
-    return make_update(gan, "g", axis_name=axis_name, microbatches=microbatches)
+    how: dict[str, Any] = {"axis_name": axis_name, "microbatches": microbatches}
+    return make_update(gan, "g", shards=shards, **how)
 
 
 def _pairs(field: str, pairs: Any) -> Any:

@@ -17,6 +17,7 @@ from jaxgan.feed import Table, Take
 from jaxgan.game import Game, GameState
 from jaxgan.hooks.base import Hook, Run
 from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
+from jaxgan.shards import check_shards
 from jaxgan.signals import Stopped
 from jaxgan.typing import Key
 
@@ -40,6 +41,7 @@ def fit(
     schedule: Schedule | None = None,
     d_steps: int | None = None,
     microbatches: int = 1,
+    shards: int | None = None,
     device_cache_mib: int = 2_048,
 ) -> GameState:
     """Trains a game until ``steps`` rounds are finished.
@@ -63,6 +65,8 @@ def fit(
         schedule: as for `jaxgan.make_train_step`.
         d_steps: as for `jaxgan.make_train_step`.
         microbatches: as for `jaxgan.make_update`.
+        shards: as for `jaxgan.make_update`: training that is equal to the bit on any
+            number of devices and processes that divides it.
         device_cache_mib: larger tables are streamed instead of kept on the device.
 
     Returns:
@@ -97,7 +101,9 @@ def fit(
         else (schedule)
     )
     data, source = _source(batches, batch_size)
-    run = Run(game, state, key, steps=steps, data=data, hooks=hooks)
+    if shards is not None and batch_size is not None:
+        check_shards(shards, batch_size, jax.device_count())
+    run = Run(game, state, key, steps=steps, data=data, hooks=hooks, shards=shards)
     _check(run)
     failure: BaseException | None = None
     try:
@@ -111,7 +117,7 @@ def fit(
         for hook in run.hooks:
             hook.begin(run)
         if run.step < steps:
-            how = {"schedule": schedule, "microbatches": microbatches}
+            how = {"schedule": schedule, "microbatches": microbatches, "shards": shards}
             cache = device_cache_mib * 2**20
             _train(run, source, how, batch_size=batch_size, cache_bytes=cache)
         for hook in run.hooks:

@@ -64,6 +64,7 @@ def make_train_step(
     updates: Mapping[str, Step] | None = None,
     axis_name: str | None = None,
     microbatches: int = 1,
+    shards: int | None = None,
 ) -> Step:
     """A round: the schedule's moves, one after another.
 
@@ -77,6 +78,7 @@ def make_train_step(
             `jaxgan.unrolled.make_unrolled_update`'s.
         axis_name: the mapped axis over which the batch is spread, or None.
         microbatches: as for `jaxgan.make_update`.
+        shards: as for `jaxgan.make_update`; not with ``updates``, which have their own.
 
     Returns:
         ``train_step(state, batch, key) -> (state, metrics)``. The batch's leaves are
@@ -84,17 +86,23 @@ def make_train_step(
         moves several times in a row are means.
 
     Raises:
-        InputError: if the schedule does not fit the game, or both a schedule and
-            ``d_steps`` are given.
+        InputError: if the schedule does not fit the game, or if arguments are given
+            that exclude each other.
     """
     if schedule is None:
         schedule = algorithm_1(1 if d_steps is None else d_steps)
     elif d_steps is not None:
         raise InputError("Give make_train_step a schedule or d_steps, not both.")
+    if updates and shards is not None:
+        raise InputError(
+            f"Updates are made for exact shards by make_update(shards=...); leave out "
+            f"shards={shards} beside updates."
+        )
     runs = _runs(schedule)
     names = {move.objective for move, _ in runs}
     _check(game, runs, names)
     how: dict[str, Any] = {"axis_name": axis_name, "microbatches": microbatches}
+    how["shards"] = shards
     made = {name: make_update(game, name, **how) for name in names}
     made |= updates or {}
     steps = [_in_its_rounds(made[move.objective], move.every) for move, _ in runs]

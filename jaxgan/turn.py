@@ -27,7 +27,8 @@ class Turn:
         images: number of images seen, float32, for schedules.
         memory: the game's memory, by name.
         axis_name: the mapped axis over which the batch is spread, or None.
-        parts: the number of microbatches.
+        parts: the number of parts, microbatches or exact shards, that the batch is
+            played in.
     """
 
     draws: Draws
@@ -55,13 +56,13 @@ class Turn:
         Gradients pass through it. A loss that needs it cannot be played in parts.
 
         Raises:
-            InputError: with microbatches, none of which sees the whole batch.
+            InputError: in parts, none of which sees the whole batch.
         """
         if self.parts > 1:
             raise InputError(
                 f"The objective {self.draws.objective!r} takes a mean over its whole "
-                f"batch, so it cannot be played in {self.parts} microbatches. Use "
-                "microbatches=1."
+                f"batch, so it cannot be played in {self.parts} parts. Use "
+                "microbatches=1, and no exact shards."
             )
         mean = values.mean(axis=0)
         return mean if self.axis_name is None else lax.pmean(mean, self.axis_name)
@@ -179,8 +180,8 @@ def _check_group(name: str, module: nn.Module, examples: int) -> None:
     if examples % group:
         raise InputError(
             f"The {name} looks at groups of {group} examples, but gets {examples} at a "
-            "time. Choose a batch size whose share for each device and microbatch is a "
-            f"multiple of {group}."
+            "time. Choose a batch size whose share for each device, microbatch and "
+            f"exact shard is a multiple of {group}."
         )
 
 

@@ -17,6 +17,7 @@ from jaxgan.checks import InputError
 from jaxgan.draws import Draws
 from jaxgan.game import Game, GameState, Memory
 from jaxgan.means import gathered, in_float32, in_parts, mean_over_devices
+from jaxgan.shards import in_shards
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
 from jaxgan.typing import Batch, Key, Metrics, Variables
 
@@ -25,7 +26,12 @@ First = Callable[[GameState, Batch, Key], GameState]
 
 
 def make_update(
-    game: Game, name: str, *, axis_name: str | None = None, microbatches: int = 1
+    game: Game,
+    name: str,
+    *,
+    axis_name: str | None = None,
+    microbatches: int = 1,
+    shards: int | None = None,
 ) -> Step:
     """Makes an update of one objective; other players stay as they are, to the bit.
 
@@ -40,13 +46,19 @@ def make_update(
             after another, their gradients averaged: the same update in less memory,
             except with batch norm, which normalises each part by itself and moves its
             running averages once for each.
+        shards: number of equal shards of the whole batch, so that the update is the
+            same to the bit on any number of devices that divides it, see
+            `jaxgan.shards`. Batch norm normalises within a shard, and its running
+            averages are means over them. None: one shard a device, and sums whose last
+            bits depend on the number of devices.
 
     Returns:
         ``update(state, batch, key) -> (state, metrics)``. The metrics, float32 and
         means over all examples, are ``NAME_loss``, ``NAME_grad_norm`` and the loss's
         outputs, ``NAME_OUTPUT``.
     """
-    measure = make_measure(game, name, axis_name=axis_name, microbatches=microbatches)
+    how: dict[str, Any] = {"axis_name": axis_name, "microbatches": microbatches}
+    measure = make_measure(game, name, shards=shards, **how)
 
     def update(state: GameState, batch: Batch, key: Key):
         with jax.named_scope(f"{name}_step"):
@@ -85,6 +97,7 @@ def make_measure(
     *,
     axis_name: str | None = None,
     microbatches: int = 1,
+    shards: int | None = None,
     first: First | None = None,
 ) -> Callable[[GameState, Batch, Key], Measured]:
     """Makes a function of the gradients of an objective's mean loss, without its move.
@@ -94,11 +107,16 @@ def make_measure(
         name: the objective's.
         axis_name: as for `make_update`.
         microbatches: as for `make_update`.
+        shards: as for `make_update`.
         first: moves of other players before the loss is taken, as a function of the
             movers' parameters; gradients pass through it. None by default.
     """
     whole = [o for m in _memories(game, name).values() for o in m.whole]
-    mean_loss = _make_mean_loss(game, name, axis_name, microbatches, first)
+    # A shard is a batch of its own: what it computes reaches no other.
+    axis = axis_name if shards is None else None
+    mean_loss = _make_mean_loss(
+        game, name, axis, parts=microbatches * (shards or 1), first=first
+    )
 
     def measure(state: GameState, batch: Batch, key: Key) -> Measured:
         movers = {n: state.players[n] for n in game.objectives[name].players}
@@ -110,18 +128,25 @@ def make_measure(
             means = {n: in_float32(v).mean() for n, v in outputs.items()}
             return grads, new, means, {n: outputs[n] for n in whole}
 
+        def of_examples(collections, *examples):
+            return in_parts(of_part, params, collections, examples, microbatches)
+
         size, old = batch_size(batch), {n: p.collections for n, p in movers.items()}
         examples = batch, keys.example_indices(size, axis_name)
-        *found, kept = in_parts(of_part, params, old, examples, microbatches)
-        grads, new, means = mean_over_devices(found, axis_name)
-        everyone = size * keys.axis_size(axis_name)
-        return Measured(grads, new, means, gathered(kept, axis_name), everyone)
+        if shards is None:
+            *found, kept = of_examples(old, *examples)
+            found = *mean_over_devices(found, axis_name), gathered(kept, axis_name)
+        else:
+            how = {"shards": shards, "axis_name": axis_name}
+            never = state.updates[name] < 0
+            found = in_shards(of_examples, old, examples, never=never, **how)
+        return Measured(*found, examples=size * keys.axis_size(axis_name))
 
     return measure
 
 
 def _make_mean_loss(
-    game: Game, name: str, axis_name: str | None, microbatches: int, first: First | None
+    game: Game, name: str, axis_name: str | None, *, parts: int, first: First | None
 ):
     """The mean of an objective's loss as a function of its movers' parameters."""
     objective = game.objectives[name]
@@ -133,7 +158,7 @@ def _make_mean_loss(
         for n in objective.players:
             variables[n] = {"params": params[n], **collections[n]}
         draws, seen = Draws(name, key, state.updates[name], index), state.images
-        turn = Turn(draws, seen.as_float(), state.memory, axis_name, microbatches)
+        turn = Turn(draws, seen.as_float(), state.memory, axis_name, parts)
         nets = Nets(players, variables, turn)
         loss, outputs = objective.loss(nets, as_floats(batch), turn)
         _check_loss(name, loss, len(index))

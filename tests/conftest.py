@@ -1,6 +1,8 @@
 """Eight virtual devices, and strict modes that turn silent broadcasting into errors."""
 
+import gc
 import tempfile
+from pathlib import Path
 
 import jax
 import pytest
@@ -19,6 +21,8 @@ _compiled = tempfile.TemporaryDirectory()
 jax.config.update("jax_compilation_cache_dir", _compiled.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
+_MOST_MAPS = 20_000
+
 
 def pytest_addoption(parser):
     skips.add_option(parser)
@@ -33,6 +37,21 @@ def pytest_configure(config):
     skips.configure(config)
     if config.getoption("--optimized"):
         jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_maps():
+    """Forgets compiled programs before the process has as many memory maps as it may.
+
+    XLA's compiler maps several regions for every program it compiles on a CPU. At
+    Linux's usual limit of 65,530 (vm.max_map_count) it aborts the process, which a
+    worker that plays half the suite would reach.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import numpy as np
 from experiments.benchmarks import command, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
-from experiments.studies.tables import text_table
+from experiments.tables import text_table
 from jaxgan.checks import InputError
 from jaxgan.files import write_json
 

@@ -20,7 +20,7 @@ import numpy as np
 from experiments.benchmarks import command, flops, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
-from experiments.studies.tables import text_table
+from experiments.tables import text_table
 from jaxgan.files import write_json
 
 AXES = ("batch", "width", "resolution", "devices", "population")
@@ -168,7 +168,10 @@ def crossover(gains: Sequence[tuple[int, float]]) -> float | None:
 
 def run(config: Config) -> dict[str, Any]:
     """Measures the axes; writes a picture for each, and scaling.json."""
-    # matplotlib, which the import of the studies has made safe from MPLBACKEND.
+    # Here, since matplotlib takes half a second; first of all whatever MPLBACKEND says.
+    from jaxgan.report import figures
+
+    figures.load()
     from experiments.benchmarks import scaling_plots
 
     config = command.hurried(config)

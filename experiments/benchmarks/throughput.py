@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from experiments.benchmarks import command, flops, summary, targets, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Contestant, Entry, Record, race
-from experiments.studies.tables import text_table
+from experiments.tables import text_table
 from jaxgan.files import write_json
 
 CONTESTANTS = ("jaxgan", "flax", "torch", "torch_channels_last", "torch_compile")

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.studies.tables import text_table
+from experiments.tables import text_table
 from jaxgan.cli import command
 from jaxgan.environment import describe_environment
 from jaxgan.files import expand, write_atomically, write_json

@@ -32,6 +32,7 @@ class Checkpoints:
     Args:
         directory: made if missing.
         keep: number of the newest ones to keep.
+        shards: the run's exact shards, see `jaxgan.shards`, or None.
 
     Raises:
         CheckpointError: if the directory cannot be used, and on leaving the context, if
@@ -39,8 +40,8 @@ class Checkpoints:
             context goes on, with that as a note.
     """
 
-    def __init__(self, directory: Path, *, keep: int = 3):
-        self.directory = directory.absolute()
+    def __init__(self, directory: Path, *, keep: int = 3, shards: int | None = None):
+        self.directory, self._shards = directory.absolute(), shards
         self._writing: int | None = None
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
@@ -110,7 +111,7 @@ class Checkpoints:
         if step in self._steps():
             return
         host = leaves.on_host(state)
-        sealed = record.seal(record.make(host, notes or {}))
+        sealed = record.seal(record.make(host, notes or {}, self._shards))
         items = ocp.args.Composite(
             # Orbax copies NumPy arrays, unlike those of JAX, before it returns.
             state=ocp.args.StandardSave(host),
@@ -134,7 +135,8 @@ class Checkpoints:
 
         Newer ones that are damaged are moved to ``damaged`` beside the directory, so
         that the run can save those steps again, and a `CheckpointWarning` names them.
-        Other versions or devices than those that saved it are a warning as well.
+        Other versions or devices than those that saved it are a warning as well; of
+        exact shards the number of devices does not count.
 
         Args:
             like: a state of the same game, such as the initial one. The restored
@@ -148,7 +150,8 @@ class Checkpoints:
         damaged: dict[int, str] = {}
         for step in reversed(self._steps()):
             try:
-                restored, differences = read(self.directory / str(step), like)
+                path = self.directory / str(step)
+                restored, differences = read(path, like, self._shards)
             except Damaged as error:
                 damaged[step] = str(error)
                 continue

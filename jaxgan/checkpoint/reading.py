@@ -25,7 +25,9 @@ class Restored(NamedTuple):
     notes: dict[str, Any]
 
 
-def read(path: Path, like: GameState) -> tuple[Restored, list[str]]:
+def read(
+    path: Path, like: GameState, shards: int | None = None
+) -> tuple[Restored, list[str]]:
     """Returns the checkpoint in ``path``, and the versions that differ from those here.
 
     It does not use Orbax's own manager, whose processes wait for each other: one that
@@ -37,7 +39,7 @@ def read(path: Path, like: GameState) -> tuple[Restored, list[str]]:
     """
     found = _agreed("record", lambda: _read_record(path / "record"))
     record.check_usable(found, like, f"The checkpoint {path}")
-    differences = record.differences(found)
+    differences = record.differences(found, shards)
     try:
         state = _agreed("arrays", lambda: _read_arrays(path / "state", like, found))
     except Damaged as error:

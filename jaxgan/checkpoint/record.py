@@ -24,12 +24,15 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 _NAMED_AT_MOST = 3
 
 
-def make(state: Any, notes: dict[str, Any]) -> dict[str, Any]:
+def make(
+    state: Any, notes: dict[str, Any], shards: int | None = None
+) -> dict[str, Any]:
     """The record of a state.
 
     Args:
         state: the state, on the host.
         notes: JSON values by name.
+        shards: as for `devices`.
 
     Raises:
         TypeError: if the notes are not JSON values.
@@ -37,7 +40,7 @@ def make(state: Any, notes: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "versions": versions(),
-        "devices": devices(),
+        "devices": devices(shards),
         "leaves": {
             path: _describe(leaf) for path, leaf in leaves.by_path(state).items()
         },
@@ -67,9 +70,13 @@ def versions() -> dict[str, str]:
     return {"jaxgan": __version__, **others}
 
 
-def devices() -> str:
-    """Number and kind of the devices of all processes."""
-    return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+def devices(shards: int | None) -> str:
+    """What the last bits depend on: number and kind of the devices of all processes.
+
+    In exact shards they depend on the shards' number instead.
+    """
+    number = jax.device_count() if shards is None else f"{shards} exact shards"
+    return f"{number} x {jax.devices()[0].device_kind}"
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:
@@ -143,10 +150,10 @@ def check_same(record: dict[str, Any], state: Any) -> None:
             raise Damaged(f"{path} has changed since it was written")
 
 
-def differences(record: dict[str, Any]) -> list[str]:
+def differences(record: dict[str, Any], shards: int | None) -> list[str]:
     """The versions and devices that differ here, as "name: there -> here"."""
     there = {**record["versions"], "devices": record["devices"]}
-    here = {**versions(), "devices": devices()}
+    here = {**versions(), "devices": devices(shards)}
     return [
         f"{name}: {there.get(name)} -> {here.get(name)}"
         for name in sorted({*there, *here})

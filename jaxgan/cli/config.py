@@ -12,6 +12,7 @@ from jaxgan import parallel
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.files import expand
+from jaxgan.shards import check_shards
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,9 @@ class TrainConfig:
     batch_size: int = 64
     # Parts of a batch that are played one after another, to need less memory.
     microbatches: int = 1
+    # Equal shards of a batch, added up in order, so that the run is the same to the bit
+    # on any number of devices that divides it; slower. By default one shard a device.
+    exact_shards: int | None = None
     # Discriminator updates for each generator update (the paper's k).
     d_steps: int = 1
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
@@ -108,13 +112,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     check_types(config)
     for field in dataclasses.fields(config):
         _check_number(field.name, getattr(config, field.name))
-    parallel.check_divisible(config.batch_size, jax.device_count())
-    share = config.batch_size // jax.device_count()
-    if share % config.microbatches:
-        raise InputError(
-            f"--microbatches must divide the {share} examples of one device, got "
-            f"{config.microbatches}."
-        )
+    _check_shares(config, jax.device_count())
     absolute = lambda path, flag: expand(path, flag).absolute()
     workdir = config.workdir or default_workdir(config)
     manual, begin = config.manual_dir, config.from_run
@@ -125,6 +123,21 @@ def resolve(config: TrainConfig) -> TrainConfig:
         workdir=absolute(workdir, "--workdir"),
         from_run=begin and str(absolute(begin, "--from")),
     )
+
+
+def _check_shares(config: TrainConfig, devices: int) -> None:
+    """Raises InputError unless devices, shards and microbatches are all equal."""
+    parallel.check_divisible(config.batch_size, devices)
+    shares, whose = devices, "device"
+    if config.exact_shards is not None:
+        shares, whose = config.exact_shards, "exact shard"
+        check_shards(shares, config.batch_size, devices)
+    share = config.batch_size // shares
+    if share % config.microbatches:
+        raise InputError(
+            f"--microbatches must divide the {share} examples of one {whose}, got "
+            f"{config.microbatches}."
+        )
 
 
 def default_workdir(config: TrainConfig) -> Path:

@@ -154,6 +154,7 @@ def _train(
         hooks=(*others[:-1], judges, others[-1]),
         schedule=rounds,
         microbatches=config.microbatches,
+        shards=config.exact_shards,
         device_cache_mib=config.device_cache_mib,
     )
     return _result(game, state, config, judges, path)

@@ -22,6 +22,7 @@ class Run:
         data: the examples that it plays, a `jaxgan.data.DataSet` or a table; None where
             they come from an iterator.
         hooks: all of them.
+        shards: number of exact shards, or None.
         state: the state now.
         notes: of each hook, by its name, from the checkpoint that it continues.
     """
@@ -35,9 +36,10 @@ class Run:
         steps: int,
         data: Any = None,
         hooks: Sequence[Any] = (),
+        shards: int | None = None,
     ):
         self.game, self.key, self.steps = game, key, steps
-        self.data, self.hooks = data, tuple(hooks)
+        self.data, self.hooks, self.shards = data, tuple(hooks), shards
         self.state = state
         self.notes: dict[str, Any] = {}
         self.step = int(state.rounds)

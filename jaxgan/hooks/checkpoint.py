@@ -33,7 +33,8 @@ class Checkpoint(Hook):
         self.checkpoints: Checkpoints | None = None
 
     def restore(self, run: Run) -> None:
-        self.checkpoints = Checkpoints(self.folder, keep=self._keep).__enter__()
+        how = {"keep": self._keep, "shards": run.shards}
+        self.checkpoints = Checkpoints(self.folder, **how).__enter__()
         latest = self.checkpoints.latest
         if latest is None:
             return

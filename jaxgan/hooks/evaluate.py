@@ -59,7 +59,8 @@ class Evaluate(Hook):
                 "give Evaluate(data=...)."
             )
         if self._folder is not None:
-            self._checkpoints = Checkpoints(self._folder, keep=1).__enter__()
+            how = {"keep": 1, "shards": run.shards}
+            self._checkpoints = Checkpoints(self._folder, **how).__enter__()
             if self._checkpoints.latest is not None:
                 self.best = self._checkpoints.restore(run.state).notes
 

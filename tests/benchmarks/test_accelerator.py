@@ -124,6 +124,17 @@ def test_run_that_does_not_repeat_is_found(tmp_path):
     assert len(set(figures["digests"].values())) == 3
 
 
+def test_exact_shards_play_alike_on_one_device_and_two(tmp_path):
+    plan = make(seconds=300.0, cache=str(tmp_path))
+    ((name, figures),) = exact.shards(plan, f"{exact.__name__}.game")
+    assert name == "exact shards"
+    assert figures["devices"] == 2
+    assert list(figures["digests"]) == ["one", "all"]
+    assert figures["holds"]
+    ((_, figures),) = exact.shards(plan, "tests.benchmarks.faults.unrepeatable")
+    assert not figures["holds"]
+
+
 def test_run_that_fails_is_an_error_and_one_that_is_late_is_not(tmp_path, monkeypatch):
     def race(entries, **how):
         return {name: Record(failure=failure) for name in entries}
@@ -141,6 +152,7 @@ def test_the_flag_is_tried_on_gpus_alone(monkeypatch):
     asked = []
     repeat = lambda plan, settings, game: asked.append(dict(settings)) or iter(())
     monkeypatch.setattr(exact, "repeat", repeat)
+    monkeypatch.setattr(exact, "shards", lambda plan, game: iter(()))
     for platform in ("cpu", "gpu"):
         list(exact.measure(make(platform)))
     assert asked == [{"default": ""}, {"default": "", "deterministic": exact.FLAG}]

@@ -5,6 +5,9 @@ a process that continues from the first one's checkpoint of step 150. Their fina
 are compared by digest. On a GPU all of it happens without and with
 ``--xla_gpu_deterministic_ops``, which jaxgan's runs set, and the two take turns to show
 what the flag costs.
+
+In exact shards (`jaxgan.shards`) the same steps are then played on one device and on
+all there are, or twice on the only one; a CPU makes two of itself.
 """
 
 import dataclasses
@@ -28,6 +31,7 @@ from jaxgan.chunks import make_chunk
 
 FLAG = "--xla_gpu_deterministic_ops=true"
 STEPS = 300
+SHARDS = 4
 _CHUNK = 50
 
 
@@ -37,6 +41,39 @@ def measure(plan: Plan) -> Parts:
     if plan.platform != "gpu":
         del settings["deterministic"]  # a flag of GPUs alone
     yield from repeat(plan, settings, f"{__name__}.game")
+    yield from shards(plan, f"{__name__}.game")
+
+
+def shards(plan: Plan, game: str) -> Parts:
+    """Plays the game of that name in exact shards on one device, and on all.
+
+    Args:
+        plan: as for `repeat`.
+        game: as for `repeat`.
+    """
+    plan.go_on()
+    there = 2 if plan.platform == "cpu" else jax.device_count()
+    counts = {"one": 1, **({"all": there} if there > 1 else {"again": 1})}
+    entries = {run: _sharded(plan, run, game, n) for run, n in counts.items()}
+    how: dict[str, Any] = {"say": lambda line: None, "until": plan.until}
+    found = _digests(plan, "shards", race(entries, rounds=0, seconds=0, **how))
+    if "failure" not in found:
+        equal = len(set(found["digests"].values())) == 1
+        found |= {"holds": equal, "steps": STEPS, "work": describe(_work(plan))}
+    yield "exact shards", {**found, "shards": SHARDS, "devices": there}
+
+
+def _sharded(plan: Plan, run: str, game: str, devices: int) -> Entry:
+    """A run in exact shards, whose process finds so many devices."""
+    added, visible = FLAG, {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(devices)))}
+    if plan.platform == "cpu":
+        added, visible = f"--xla_force_host_platform_device_count={devices}", {}
+    entry = _entry(plan, "shards", added, run, game)
+    return dataclasses.replace(
+        entry,
+        spec={**entry.spec, "shards": SHARDS},
+        environment={**entry.environment, **visible},
+    )
 
 
 def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
@@ -74,14 +111,22 @@ def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
         yield "cost of the flag", {"times_as_long": cost}
 
 
-def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, Any]:
+def _digests(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, Any]:
+    """The runs' "digests", or the "failure" that there was no time for one of them."""
     for run, record in runs.items():
         if record.late:
             return {"failure": f"{run} run: {record.failure}"}
         if record.failure is not None:
             raise RuntimeError(f"{run} run: {record.failure}")
     found = {run: json.loads(_answer(plan, flags, run).read_text()) for run in runs}
-    digests = {run: answer["digest"] for run, answer in found.items()}
+    return {"digests": {run: answer["digest"] for run, answer in found.items()}}
+
+
+def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, Any]:
+    found = _digests(plan, flags, runs)
+    if "failure" in found:
+        return found
+    digests = found["digests"]
     equal = len(set(digests.values())) == 1
     # On a GPU runs have the flag: without it nothing is promised.
     promised = plan.platform != "gpu" or flags == "deterministic"
@@ -138,8 +183,14 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     gan = getattr(importlib.import_module(module), function)(work)
     images, key = works.table(work), jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
-    chunk = make_chunk(gan, resident=True, d_steps=work.d_steps)
+    how = {"d_steps": work.d_steps, "shards": spec.get("shards")}
+    chunk = make_chunk(gan, resident=True, **how)
     run_key, table = parallel.put_shared((key, {"image": images}))
+
+    def put(rows: np.ndarray) -> jax.Array:
+        if jax.device_count() > 1:
+            return parallel.put_split(rows, batch_axis=2)
+        return parallel.put_shared(rows)
 
     def play(state: Any, begin: int, steps: int) -> Any:
         for start in range(begin, begin + steps, _CHUNK):
@@ -153,8 +204,8 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
                 batch_size=work.batch_size,
                 n=len(images),
             )
-            put, count = parallel.put_shared((rows, np.int32(length)))
-            state, _ = chunk(state, table, put, count, run_key)
+            count = parallel.put_shared(np.int32(length))
+            state, _ = chunk(state, table, put(rows), count, run_key)
         return jax.block_until_ready(state)
 
     half = STEPS // 2

@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.benchmarks.accelerator.right import BOUNDS
 from experiments.benchmarks.race import NO_TIME
-from experiments.studies.tables import text_table
+from experiments.tables import text_table
 
 RESULTS = Path(__file__).parents[1] / "results"
 HEADER = ["card", "right", "repeats", "fastest loop"]
@@ -107,6 +107,11 @@ def _exact(parts: Mapping[str, Part]) -> list[str]:
             lines.append(f"{name}: {part['failure']}")
         elif "times_as_long" in part:
             lines.append(f"{name}: a step takes {_spread(part['times_as_long'])} times")
+        elif "shards" in part:
+            lines.append(
+                f"{name}: {part['shards']} on 1 and {part['devices']} devices end "
+                f"alike {said[part['holds']]} ({part['work']})"
+            )
         else:
             lines.append(
                 f"{name}: {part['steps']} steps repeat {said[part['repeats']]}, "
