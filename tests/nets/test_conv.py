@@ -10,11 +10,19 @@ import pytest
 from jaxgan.nets import conv
 
 FEW, MANY = (3, 5), (16, 20)  # channels; of many, Winograd's products where they fit
+GROUPED = (6, 9)  # channels of three groups
 DCGAN = ((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
+SAME = ((7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)))
 # (size, kernel, stride, padding, channels); odd sizes, uneven strides and paddings.
 CASES = [
     pytest.param(*DCGAN, FEW, id="dcgan"),
-    pytest.param((7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), FEW, id="same"),
+    pytest.param(*SAME, FEW, id="same"),
+    pytest.param(*SAME, FEW[::-1], id="same, to fewer"),
+    pytest.param(*SAME, (64, 66), id="same, many"),
+    pytest.param((8, 7), (4, 3), (1, 1), ((0, 5), (3, 0)), (66, 64), id="wide border"),
+    pytest.param(*SAME, GROUPED, id="same, groups"),
+    pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), GROUPED, id="uneven groups"),
+    pytest.param((6, 7), (3, 4), (3, 2), ((4, 0), (0, 5)), GROUPED, id="far groups"),
     pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), FEW, id="uneven"),
     pytest.param((10, 10), (3, 3), (2, 2), ((0, 0), (0, 0)), FEW, id="rows left over"),
     pytest.param(*DCGAN, MANY, id="dcgan by Winograd"),
@@ -27,9 +35,11 @@ CASES = [
 
 def _arrays(size, kernel, strides, padding, channels=FEW, *, dtype=jnp.float32):
     x_key, w_key = jax.random.split(jax.random.key(1))
+    groups = 3 if channels == GROUPED else 1
     x = jax.random.normal(x_key, (4, *size, channels[0]), dtype)
-    w = jax.random.normal(w_key, (*kernel, *channels), dtype) / channels[0]
-    return x, w, {"strides": strides, "padding": padding}
+    shape = (*kernel, channels[0] // groups, channels[1])
+    w = jax.random.normal(w_key, shape, dtype) / channels[0]
+    return x, w, {"strides": strides, "padding": padding, "groups": groups}
 
 
 def _pairs(size, kernel, strides, padding, channels=FEW, *, dtype=jnp.float32):
@@ -83,7 +93,7 @@ def test_third_order_agrees():
     _close(jax.jit(third(fast, x))(w), jax.jit(third(reference, x))(w), tolerance=1e-3)
 
 
-@pytest.mark.parametrize("channels", [FEW, MANY])
+@pytest.mark.parametrize("channels", [FEW, MANY, GROUPED])
 @pytest.mark.parametrize("in_axes", [(0, None), (None, 0), (0, 0), (1, 2)])
 def test_vmap_agrees(in_axes, channels):
     def mapped(f):
@@ -123,8 +133,9 @@ def test_inside_scan_and_pmap_agree(channels):
     _close(shared(jnp.stack([x, x]))[1], expected)
 
 
-def test_bfloat16_agrees_to_its_precision():
-    for fast, reference, arguments in _pairs(*DCGAN, MANY, dtype=jnp.bfloat16):
+@pytest.mark.parametrize("case", [(*DCGAN, MANY), (*SAME, MANY), (*SAME, GROUPED)])
+def test_bfloat16_agrees_to_its_precision(case):
+    for fast, reference, arguments in _pairs(*case, dtype=jnp.bfloat16):
         wide = [a.astype(jnp.float32) for a in arguments]
         narrow = jax.jit(jax.grad(_energy(fast), (0, 1)))(*arguments)
         assert all(g.dtype == jnp.bfloat16 for g in narrow)
@@ -147,6 +158,33 @@ def test_other_platforms_use_xlas_own_maps():
     for platform in ("cuda", "tpu"):
         assert "dot_general" not in text[platform]
         assert text[platform].count("stablehlo.convolution") == 2
+
+
+def test_groups_are_convolutions_of_their_own():
+    """Against each group alone, which no code for groups has touched."""
+    x, w, how = _arrays(*SAME, GROUPED)
+    alone = {**how, "groups": 1}
+    parts = [
+        conv.reference_conv(
+            x[..., 2 * g : 2 * g + 2], w[..., 3 * g : 3 * g + 3], **alone
+        )
+        for g in range(3)
+    ]
+    _close(conv.conv(x, w, **how), jnp.concatenate(parts, axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "groups"),
+    [
+        (6, (3, 3, 6, 9), 3),
+        (6, (3, 3, 2, 8), 3),
+        (6, (3, 3, 6, 9), 0),
+        (5, (3, 3, 3, 4), 1),
+    ],
+)
+def test_channels_that_do_not_fit_the_groups_are_refused(channels, kernel, groups):
+    with pytest.raises(ValueError, match=f"{channels} channels.*{groups} group"):
+        conv.conv(jnp.ones((1, 4, 4, channels)), jnp.ones(kernel), groups=groups)
 
 
 def test_the_three_maps_are_each_others_transposes():

@@ -1,13 +1,15 @@
 """The three maps by the fastest method on the CPU for their sizes."""
 
-from jaxgan.nets.conv import winograd
+from jaxgan.nets.conv import grouped, unstrided, winograd
 from jaxgan.nets.conv.cells import transpose_by_cells, weight_gradient_by_cells
 from jaxgan.nets.conv.reference import out_size, reference_conv
 
 
-def conv_on_cpu(x, w, *, strides, padding):
+def conv_on_cpu(x, w, *, strides, padding, groups):
     """C(x, w) by the fewest products, or by XLA's own convolution."""
     how = {"strides": strides, "padding": padding}
+    if groups > 1:
+        return grouped.conv_in_groups(x, w, groups=groups, **how)
     sizes = zip(x.shape[1:3], w.shape[:2], strides, padding, strict=True)
     high, wide = (out_size(*each) for each in sizes)
     out = high, wide
@@ -16,16 +18,26 @@ def conv_on_cpu(x, w, *, strides, padding):
     return reference_conv(x, w, **how)
 
 
-def transpose_on_cpu(g, w, *, strides, **how):
+def transpose_on_cpu(g, w, *, strides, groups, **how):
     """T(g, w) by the fewest products."""
-    fewest = winograd.applies(g.dtype, w.shape, out=g.shape[1:3], strides=strides)
-    by = winograd.transpose_by_winograd if fewest else transpose_by_cells
-    return by(g, w, strides=strides, **how)
+    how["strides"] = strides
+    if groups > 1:
+        return grouped.transpose_in_groups(g, w, groups=groups, **how)
+    if winograd.applies(g.dtype, w.shape, out=g.shape[1:3], strides=strides):
+        return winograd.transpose_by_winograd(g, w, **how)
+    if strides == (1, 1):
+        return unstrided.transpose_unstrided(g, w, **how)
+    return transpose_by_cells(g, w, **how)
 
 
-def weight_gradient_on_cpu(x, g, *, strides, size, **how):
+def weight_gradient_on_cpu(x, g, *, strides, size, groups, **how):
     """W(x, g) by the fewest products."""
+    how |= {"strides": strides, "size": size}
+    if groups > 1:
+        return grouped.weight_gradient_in_groups(x, g, groups=groups, **how)
     kernel = (*size, x.shape[3], g.shape[3])
-    fewest = winograd.applies(x.dtype, kernel, out=g.shape[1:3], strides=strides)
-    by = winograd.weight_gradient_by_winograd if fewest else weight_gradient_by_cells
-    return by(x, g, strides=strides, size=size, **how)
+    if winograd.applies(x.dtype, kernel, out=g.shape[1:3], strides=strides):
+        return winograd.weight_gradient_by_winograd(x, g, **how)
+    if strides == (1, 1):
+        return unstrided.weight_gradient_unstrided(x, g, **how)
+    return weight_gradient_by_cells(x, g, **how)

@@ -20,25 +20,29 @@ def _halving_padding(kernel: int, stride: int) -> Padding:
 class Conv(nn.Module):
     """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
 
-    Parameters are float32; it computes in ``dtype``.
+    Parameters are float32; it computes in ``dtype``. In groups, each group of channels
+    makes ``features / groups`` of its own.
     """
 
     features: int
     kernel: int = 4
     stride: int = 2
+    groups: int = 1
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b g q o"]:
-        shape = (self.kernel, self.kernel, x.shape[-1], self.features)
+        channels = x.shape[-1] // self.groups
+        shape = (self.kernel, self.kernel, channels, self.features)
         w = self.param("kernel", self.kernel_init, shape, jnp.float32)
         y = conv(
             x.astype(self.dtype),
             w.astype(self.dtype),
             strides=(self.stride, self.stride),
             padding=_halving_padding(self.kernel, self.stride),
+            groups=self.groups,
         )
         return _add_bias(self, y) if self.use_bias else y
 

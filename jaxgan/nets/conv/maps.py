@@ -10,13 +10,16 @@ A strided convolution is three bilinear maps. With ``x [b h w i]`` the finer ima
     <g, C(x, w)> = <x, T(g, w)> = <w, W(x, g)>
 
 Each map's two transposes are the other two, so the set is closed under
-differentiation: penalties, which differentiate twice, stay inside it.
+differentiation: penalties, which differentiate twice, stay inside it. In G groups the
+kernel is ``[kh kw i/G o]``: each group of ``i/G`` channels makes ``o/G`` of its own.
 
 Why not ``lax.conv_general_dilated`` alone: on the CPU, inside a loop, XLA computes the
 weight gradient of a convolution (jax issue 12868), and T and its weight gradient
 everywhere, many times slower than a matrix product does. There the maps are matrix
 products over blocks of a stride's size (`cells`), and between many channels fewer
-products by Winograd (`winograd`), for all three maps; elsewhere they are XLA's own.
+products by Winograd (`winograd`), for all three maps; of stride 1, T and W, in forms
+that are fast in a loop (`unstrided`); in groups, products for each of the kernel's
+pixels (`grouped`). Elsewhere they are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds
@@ -28,7 +31,7 @@ per-example weight gradients.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -53,23 +56,25 @@ from jaxgan.nets.conv.reference import (
 )
 
 
-def _conv_shape(x, w, *, strides, padding):
+def _conv_shape(x, w, *, strides, padding, groups):
     spatial = tuple(map(out_size, x.shape[1:3], w.shape[:2], strides, padding))
     return ShapedArray((x.shape[0], *spatial, w.shape[3]), x.dtype)
 
 
-def _transpose_shape(g, w, *, strides, padding, size):
-    return ShapedArray((g.shape[0], *size, w.shape[2]), g.dtype)
+def _transpose_shape(g, w, *, strides, padding, size, groups):
+    return ShapedArray((g.shape[0], *size, groups * w.shape[2]), g.dtype)
 
 
-def _weight_shape(x, g, *, strides, padding, size):
-    return ShapedArray((*size, x.shape[3], g.shape[3]), x.dtype)
+def _weight_shape(x, g, *, strides, padding, size, groups):
+    return ShapedArray((*size, x.shape[3] // groups, g.shape[3]), x.dtype)
 
 
 def _primitive(name, shape, everywhere, on_cpu=None):
     primitive = Primitive(name)
     primitive.def_impl(
-        jax.jit(primitive.bind, static_argnames=("strides", "padding", "size"))
+        jax.jit(
+            primitive.bind, static_argnames=("strides", "padding", "size", "groups")
+        )
     )
     primitive.def_abstract_eval(shape)
     lower = partial(mlir.lower_fun, multiple_results=False)
@@ -126,43 +131,63 @@ def _aval(x: Any) -> Any:
     return x if isinstance(x, jax.Array) else x.aval
 
 
-def _merge(x, axis: int, into: int):
-    """Moves a new axis (leading in ``x``) in front of axis ``into`` and merges them."""
-    x = jnp.moveaxis(x, axis, into)
-    return x.reshape(*x.shape[:into], -1, *x.shape[into + 2 :])
+def _merge(x, axis: int, into: int, groups: int):
+    """Merges a new axis into axis ``into``, in front of it or of each of its groups."""
+    x = jnp.moveaxis(x, axis, 0)
+    x = x.reshape(*x.shape[: into + 1], groups, -1, *x.shape[into + 2 :])
+    x = jnp.moveaxis(x, 0, into + 1)
+    return x.reshape(*x.shape[:into], -1, *x.shape[into + 3 :])
 
 
-def _unmerge(y, count: int, axis: int):
+def _unmerge(y, count: int, axis: int, groups: int):
     """The inverse of `_merge`, on the output: the new axis ends up in front."""
-    y = y.reshape(*y.shape[:axis], count, -1, *y.shape[axis + 1 :])
-    return jnp.moveaxis(y, axis, 0)
+    y = y.reshape(*y.shape[:axis], groups, count, -1, *y.shape[axis + 1 :])
+    y = jnp.moveaxis(y, axis + 1, 0)
+    return y.reshape(*y.shape[: axis + 1], -1, *y.shape[axis + 3 :])
 
 
-def _define_batching(primitive, left_axes: Pair, right_axes: Pair) -> None:
-    """Merges a vmapped argument into a free axis; two of them run one by one.
+class _Free(NamedTuple):
+    """An axis of an argument that meets no axis of the other.
 
-    ``left_axes`` are the axis of the first argument that is free (it meets no axis of
-    the second), and where it appears in the output; ``right_axes`` likewise.
+    Attributes:
+        axis: of the argument.
+        out: where it appears in the output.
+        in_groups: whether the argument has it for all groups, one after another.
+        out_in_groups: whether the output has.
     """
 
-    def rule(arguments, dims, **how):
+    axis: int
+    out: int
+    in_groups: bool
+    out_in_groups: bool
+
+
+def _define_batching(primitive, left: _Free, right: _Free) -> None:
+    """Merges a vmapped argument into a free axis; two of them run one by one."""
+
+    def merged(free: _Free, bind, argument, dim, groups):
+        count = argument.shape[dim]
+        how = groups if free.in_groups else 1, groups if free.out_in_groups else 1
+        y = bind(_merge(argument, dim, free.axis, how[0]))
+        return _unmerge(y, count, free.out, how[1]), 0
+
+    def rule(arguments, dims, *, groups, **how):
         (a, b), (da, db) = arguments, dims
-        bind = partial(primitive.bind, **how)
+        bind = partial(primitive.bind, groups=groups, **how)
         if db is None:
-            y = bind(_merge(a, da, left_axes[0]), b)
-            return _unmerge(y, a.shape[da], left_axes[1]), 0
+            return merged(left, lambda a: bind(a, b), a, da, groups)
         if da is None:
-            y = bind(a, _merge(b, db, right_axes[0]))
-            return _unmerge(y, b.shape[db], right_axes[1]), 0
+            return merged(right, lambda b: bind(a, b), b, db, groups)
         pairs = jnp.moveaxis(a, da, 0), jnp.moveaxis(b, db, 0)
         return lax.map(lambda pair: bind(*pair), pairs), 0
 
     batching.primitive_batchers[primitive] = rule
 
 
-_define_batching(conv_p, left_axes=(0, 0), right_axes=(3, 3))
-_define_batching(transpose_p, left_axes=(0, 0), right_axes=(2, 3))
-_define_batching(weight_p, left_axes=(3, 2), right_axes=(3, 3))
+_EXAMPLES = _Free(0, 0, in_groups=False, out_in_groups=False)
+_define_batching(conv_p, left=_EXAMPLES, right=_Free(3, 3, True, True))
+_define_batching(transpose_p, left=_EXAMPLES, right=_Free(2, 3, False, True))
+_define_batching(weight_p, left=_Free(3, 2, True, False), right=_Free(3, 3, True, True))
 
 
 def conv(
@@ -171,12 +196,25 @@ def conv(
     *,
     strides: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
+    groups: int = 1,
 ) -> Float[Array, "b g q o"]:
     """Strided convolution (cross-correlation) C(x, w).
 
     ``y[b, p, q, o] = sum_{i,j,c} x[b, p s + i - pad, q s + j - pad, c] w[i, j, c, o]``.
+
+    Args:
+        x: the images.
+        w: the kernel, ``[kh kw i o]``, or ``[kh kw i/groups o]``.
+        strides: along the height and the width.
+        padding: zeros before and after, along each.
+        groups: number of groups of channels, each of which makes its own.
+
+    Raises:
+        ValueError: if the channels do not fit the kernel and the groups.
     """
-    return conv_p.bind(x, w, strides=tuple(strides), padding=_pairs(padding))
+    _check_groups(x.shape[3], w, groups)
+    how = {"strides": tuple(strides), "padding": _pairs(padding)}
+    return conv_p.bind(x, w, groups=groups, **how)
 
 
 def conv_transpose(
@@ -186,6 +224,7 @@ def conv_transpose(
     size: Pair,
     strides: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
+    groups: int = 1,
 ) -> Float[Array, "b h w i"]:
     """Fractionally-strided convolution T(g, w): `conv`'s transpose in its image.
 
@@ -193,8 +232,10 @@ def conv_transpose(
     argument's channels ``o``.
 
     Raises:
-        ValueError: if `conv` of an image of ``size`` would not have ``g``'s size.
+        ValueError: if `conv` of an image of ``size`` would not have ``g``'s size, or
+            the channels do not fit.
     """
+    _check_groups(groups * w.shape[2], w, groups)
     sizes = zip(size, w.shape[:2], strides, padding, strict=True)
     expected = tuple(out_size(*each) for each in sizes)
     if expected != g.shape[1:3]:
@@ -202,9 +243,17 @@ def conv_transpose(
             f"An image of size {tuple(size)} becomes {expected} by strides {strides} "
             f"and padding {padding}, but the argument has size {g.shape[1:3]}."
         )
-    return transpose_p.bind(
-        g, w, strides=tuple(strides), padding=_pairs(padding), size=tuple(size)
-    )
+    how = {"strides": tuple(strides), "padding": _pairs(padding), "size": tuple(size)}
+    return transpose_p.bind(g, w, groups=groups, **how)
+
+
+def _check_groups(channels: int, w: Any, groups: int) -> None:
+    if groups < 1 or channels != groups * w.shape[2] or w.shape[3] % groups:
+        raise ValueError(
+            f"{channels} channels do not go through a kernel {tuple(w.shape)} in "
+            f"{groups} group(s). The kernel must be [kh kw i/groups o], and groups "
+            "must divide i and o."
+        )
 
 
 def _pairs(padding: Sequence[Pair]) -> Padding:

@@ -1,6 +1,7 @@
 """The three maps by XLA's convolutions: plain versions of `jaxgan.nets.conv.maps`."""
 
 from functools import partial
+from typing import Any
 
 import jax
 from jax import lax
@@ -23,9 +24,11 @@ def reference_conv(
     *,
     strides: Pair,
     padding: Padding,
+    groups: int = 1,
 ) -> Float[Array, "b g q o"]:
-    """The strided convolution by XLA."""
-    return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=_LAYOUT)
+    """The strided convolution by XLA; in groups the kernel is ``[kh kw i/g o]``."""
+    how: dict[str, Any] = {"feature_group_count": groups, "dimension_numbers": _LAYOUT}
+    return lax.conv_general_dilated(x, w, strides, padding, **how)
 
 
 def reference_conv_transpose(
@@ -35,10 +38,12 @@ def reference_conv_transpose(
     strides: Pair,
     padding: Padding,
     size: Pair,
+    groups: int = 1,
 ) -> Float[Array, "b h w i"]:
     """The transpose of `reference_conv` in its image, whose size is ``size``."""
-    x = jax.ShapeDtypeStruct((g.shape[0], *size, w.shape[2]), g.dtype)
-    conv = partial(reference_conv, w=w, strides=strides, padding=padding)
+    x = jax.ShapeDtypeStruct((g.shape[0], *size, groups * w.shape[2]), g.dtype)
+    how = {"strides": strides, "padding": padding, "groups": groups}
+    conv = partial(reference_conv, w=w, **how)
     return jax.linear_transpose(conv, x)(g)[0]
 
 
@@ -49,8 +54,10 @@ def reference_weight_gradient(
     strides: Pair,
     padding: Padding,
     size: Pair,
+    groups: int = 1,
 ) -> Float[Array, "kh kw i o"]:
     """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
-    w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
-    conv = partial(reference_conv, x, strides=strides, padding=padding)
+    w = jax.ShapeDtypeStruct((*size, x.shape[3] // groups, g.shape[3]), x.dtype)
+    how = {"strides": strides, "padding": padding, "groups": groups}
+    conv = partial(reference_conv, x, **how)
     return jax.linear_transpose(conv, w)(g)[0]

@@ -1,0 +1,64 @@
+"""T and W of stride 1 on the CPU, in forms that XLA computes fast inside a loop."""
+
+from functools import partial
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan.nets.conv.reference import reference_conv
+
+JOINED_CHANNELS = 64
+"""Below this many, one product over all of a kernel's pixels is faster than many."""
+
+
+def transpose_unstrided(g, w, *, strides, padding, size):
+    """A convolution of ``g`` with the kernel turned round, its channels exchanged.
+
+    `jax.linear_transpose` says so by the convolution's attributes, and inside a loop
+    XLA's compiler for CPUs has only a slow program for those.
+    """
+    kernel = w[::-1, ::-1].transpose(0, 1, 3, 2)
+    lows = [k - 1 - low for k, (low, _) in zip(w.shape[:2], padding, strict=True)]
+    sizes = zip(size, g.shape[1:3], w.shape[:2], lows, strict=True)
+    ends = [(low, n - m + k - 1 - low) for n, m, k, low in sizes]
+    return reference_conv(g, kernel, strides=strides, padding=ends)
+
+
+def weight_gradient_unstrided(x, g, *, strides, padding, size):
+    """Products over all places of ``x`` and ``g``, shifted by each of w's pixels.
+
+    The side with fewer channels is the one that is shifted.
+    """
+    (kh, kw), (i, o) = size, (x.shape[3], g.shape[3])
+    (top, _), (left, _) = padding
+    places = [(r - top, s - left) for r in range(kh) for s in range(kw)]
+    if o < i:
+        shifted = [_moved(g, at, x.shape[1:3], back=False) for at in places]
+        product = lambda moved: _product(x, moved)
+    else:
+        shifted = [_moved(x, at, g.shape[1:3], back=True) for at in places]
+        product = lambda moved: _product(moved, g)
+    if min(i, o) < JOINED_CHANNELS:
+        whole = product(jnp.concatenate(shifted, axis=-1))
+        parts = (i, kh * kw, o) if o < i else (kh * kw, i, o)
+        w = whole.reshape(parts)
+        w = jnp.moveaxis(w, 1, 0) if o < i else w
+    else:
+        w = jnp.stack([product(moved) for moved in shifted])
+    return w.reshape(kh, kw, i, o).astype(x.dtype)
+
+
+def _moved(image, by, size, *, back: bool):
+    """The image, moved by so many pixels or back, in a frame of another size."""
+    lows = [-b if back else b for b in by]
+    pads = zip(lows, size, image.shape[1:3], strict=True)
+    ends = [(low, n - m - low, 0) for low, n, m in pads]
+    return lax.pad(image, jnp.zeros((), image.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
+
+
+# float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
+_product = partial(
+    lax.dot_general,
+    dimension_numbers=(((0, 1, 2), (0, 1, 2)), ((), ())),
+    preferred_element_type=jnp.float32,
+)
