@@ -20,8 +20,10 @@ from tests import games, growth
 NARROW = [name for name in growth.GAMES if name != "bfloat16"]
 
 
-# Compiling is what these cost: the suite plays the extremes.
-@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.slow), 8])
+# Compiling is what these cost: the suite plays one extreme.
+@pytest.mark.parametrize(
+    "devices", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4))]
+)
 @pytest.mark.parametrize("name", NARROW)
 def test_any_number_of_devices_plays_the_same_game(name, devices):
     """Networks, average and every metric, after each of 200 steps."""

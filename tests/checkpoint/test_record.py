@@ -41,7 +41,7 @@ def test_other_versions_and_devices_are_named(run, like, monkeypatch):
     here = {**record.versions(), "jax": "0.99", "jaxgan": "7.0"}
     there = record.versions()
     monkeypatch.setattr(record, "versions", lambda: here)
-    monkeypatch.setattr(record, "devices", lambda: "1 x TPU v7")
+    monkeypatch.setattr(record, "devices", lambda shards: "1 x TPU v7")
     with pytest.warns(CheckpointWarning) as caught:
         assert_is(restore(run, like), 2, like)
     [message] = [str(warning.message) for warning in caught]

@@ -112,7 +112,11 @@ def test_without_a_cadence_it_judges_at_the_end_and_changes_nothing(tmp_path):
 
 
 @pytest.mark.digest
-@pytest.mark.parametrize("stopped_at", [10, 20, 30, 40, 50])
+@pytest.mark.parametrize(
+    "stopped_at",
+    # After the first judgement, the best, and the last.
+    [10, 20, 50, *(pytest.param(n, marks=pytest.mark.slow) for n in (30, 40))],
+)
 def test_the_best_survives_a_kill(tmp_path, stopped_at):
     """Struck down right after a judgement, whose line is written."""
     with pytest.raises(KeyboardInterrupt):
