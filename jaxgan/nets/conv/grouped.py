@@ -3,6 +3,7 @@
 XLA's own derivatives of a grouped convolution take 20 to 60 times as long there.
 """
 
+import functools
 from functools import partial
 
 import jax.numpy as jnp
@@ -31,12 +32,11 @@ def transpose_in_groups(g, w, *, strides, padding, size, groups: int):
         return _correlate(g, turned[::-1], w.shape[:2], size, strides, lows)
     rows, shape = g.reshape(groups, -1, g.shape[-1]), (*g.shape[:4], -1)
     products = ((rows @ u).reshape(shape) for u in turned)
-    return _groups_last(
-        sum(
-            _spread(product, at, size, strides, padding)
-            for at, product in zip(_places(w.shape[:2]), products, strict=True)
-        )
-    )
+    images = [
+        _spread(product, at, size, strides, padding)
+        for at, product in zip(_places(w.shape[:2]), products, strict=True)
+    ]
+    return _groups_last(functools.reduce(jnp.add, images))
 
 
 def weight_gradient_in_groups(x, g, *, strides, padding, size, groups: int):
@@ -54,7 +54,8 @@ def _correlate(x, kernel, size: Pair, out: Pair, strides: Pair, lows):
     """The sum of all windows' products, from ``[g b h w i]`` to ``[b *out g·o]``."""
     rows = lambda window: window.reshape(len(window), -1, window.shape[-1])
     windows = _windows(x, (2, 3), size, out, strides, lows)
-    y = sum(rows(window) @ u for window, u in zip(windows, kernel, strict=True))
+    products = [rows(window) @ u for window, u in zip(windows, kernel, strict=True)]
+    y = functools.reduce(jnp.add, products)
     return _groups_last(y.reshape(*x.shape[:2], *out, -1))
 
 

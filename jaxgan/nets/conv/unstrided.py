@@ -5,7 +5,7 @@ from functools import partial
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.nets.conv.reference import reference_conv
+from jaxgan.nets.conv.reference import Pair, reference_conv
 
 JOINED_CHANNELS = 64
 """Below this many, one product over all of a kernel's pixels is faster than many."""
@@ -18,10 +18,14 @@ def transpose_unstrided(g, w, *, strides, padding, size):
     XLA's compiler for CPUs has only a slow program for those.
     """
     kernel = w[::-1, ::-1].transpose(0, 1, 3, 2)
-    lows = [k - 1 - low for k, (low, _) in zip(w.shape[:2], padding, strict=True)]
-    sizes = zip(size, g.shape[1:3], w.shape[:2], lows, strict=True)
-    ends = [(low, n - m + k - 1 - low) for n, m, k, low in sizes]
-    return reference_conv(g, kernel, strides=strides, padding=ends)
+
+    def ends(n: int, m: int, k: int, low: int) -> Pair:
+        return k - 1 - low, n - m + low
+
+    (top, _), (left, _) = padding
+    high = ends(size[0], g.shape[1], w.shape[0], top)
+    wide = ends(size[1], g.shape[2], w.shape[1], left)
+    return reference_conv(g, kernel, strides=strides, padding=(high, wide))
 
 
 def weight_gradient_unstrided(x, g, *, strides, padding, size):
