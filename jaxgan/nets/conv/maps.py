@@ -192,7 +192,7 @@ _define_batching(weight_p, left=_Free(3, 2, True, False), right=_Free(3, 3, True
 
 def conv(
     x: Float[Array, "b h w i"],
-    w: Float[Array, "kh kw i o"],
+    w: Float[Array, "kh kw c o"],
     *,
     strides: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
@@ -219,7 +219,7 @@ def conv(
 
 def conv_transpose(
     g: Float[Array, "b g q o"],
-    w: Float[Array, "kh kw i o"],
+    w: Float[Array, "kh kw c o"],
     *,
     size: Pair,
     strides: Pair = (1, 1),

@@ -20,7 +20,7 @@ def out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
 
 def reference_conv(
     x: Float[Array, "b h w i"],
-    w: Float[Array, "kh kw i o"],
+    w: Float[Array, "kh kw c o"],
     *,
     strides: Pair,
     padding: Padding,
@@ -33,7 +33,7 @@ def reference_conv(
 
 def reference_conv_transpose(
     g: Float[Array, "b g q o"],
-    w: Float[Array, "kh kw i o"],
+    w: Float[Array, "kh kw c o"],
     *,
     strides: Pair,
     padding: Padding,
@@ -55,7 +55,7 @@ def reference_weight_gradient(
     padding: Padding,
     size: Pair,
     groups: int = 1,
-) -> Float[Array, "kh kw i o"]:
+) -> Float[Array, "kh kw c o"]:
     """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
     w = jax.ShapeDtypeStruct((*size, x.shape[3] // groups, g.shape[3]), x.dtype)
     how = {"strides": strides, "padding": padding, "groups": groups}
