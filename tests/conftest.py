@@ -41,7 +41,7 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True, scope="module")
 def _memory_maps():
-    """Forgets compiled programs before the process has as many memory maps as it may.
+    """Drops compiled programs before the process has as many memory maps as it may.
 
     XLA's compiler maps several regions for every program it compiles on a CPU. At
     Linux's usual limit of 65,530 (vm.max_map_count) it aborts the process, which a

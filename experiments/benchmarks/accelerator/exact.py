@@ -64,7 +64,7 @@ def shards(plan: Plan, game: str) -> Parts:
 
 
 def _sharded(plan: Plan, run: str, game: str, devices: int) -> Entry:
-    """A run in exact shards, whose process finds so many devices."""
+    """Returns the entry of a run in exact shards, on so many devices."""
     added, visible = FLAG, {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(devices)))}
     if plan.platform == "cpu":
         added, visible = f"--xla_force_host_platform_device_count={devices}", {}

@@ -12,10 +12,10 @@ JOINED_CHANNELS = 64
 
 
 def transpose_unstrided(g, w, *, strides, padding, size):
-    """A convolution of ``g`` with the kernel turned round, its channels exchanged.
+    """Convolves ``g`` with the kernel turned round, its channels exchanged.
 
-    `jax.linear_transpose` says so by the convolution's attributes, and inside a loop
-    XLA's compiler for CPUs has only a slow program for those.
+    The kernel is turned here because `jax.linear_transpose` leaves that to attributes
+    of the convolution, for which XLA's CPU compiler has only a slow form in a loop.
     """
     kernel = w[::-1, ::-1].transpose(0, 1, 3, 2)
 
@@ -29,9 +29,9 @@ def transpose_unstrided(g, w, *, strides, padding, size):
 
 
 def weight_gradient_unstrided(x, g, *, strides, padding, size):
-    """Products over all places of ``x`` and ``g``, shifted by each of w's pixels.
+    """Multiplies ``x`` and ``g``, shifted against each other by each of w's pixels.
 
-    The side with fewer channels is the one that is shifted.
+    The image with fewer channels is shifted, as its copies take less memory.
     """
     (kh, kw), (i, o) = size, (x.shape[3], g.shape[3])
     (top, _), (left, _) = padding
