@@ -11,6 +11,9 @@ from jaxgan.game import Game
 from jaxgan.rounds import Schedule, make_train_step
 
 
+_IN_COMMAND_BUFFERS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE"
+
+
 def make_chunk(
     game: Game,
     *,
@@ -69,5 +72,17 @@ def make_chunk(
         return lax.fori_loop(0, count, body, (state, log))
 
     if axis_name is None:
-        return jax.jit(chunk, donate_argnums=0)
+        return jax.jit(chunk, donate_argnums=0, compiler_options=_compiler_options())
     return parallel.spread_chunk(chunk, shared_table=resident)
+
+
+def _compiler_options() -> dict[str, str] | None:
+    """On CUDA the loop is part of a command buffer (a CUDA graph), as its steps are.
+
+    By default XLA leaves loops out, and after each step the host has to learn whether
+    another one follows. What it gains: "loop" of
+    experiments/benchmarks/results/accelerator-nvidia-h200.json.
+    """
+    if "cuda" not in jax.local_devices()[0].client.platform_version:
+        return None
+    return {"xla_gpu_enable_command_buffer": _IN_COMMAND_BUFFERS}

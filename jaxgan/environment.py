@@ -36,8 +36,8 @@ def describe_environment() -> dict[str, Any]:
 def repeatable_on_gpus() -> None:
     """Makes XLA's programs for GPUs repeat to the bit, unless XLA_FLAGS says otherwise.
 
-    Without it some kernels add in no fixed order. A DCGAN's step took 1.01 times as
-    long with it (experiments/benchmarks/results/accelerator-nvidia-h200.json). To be
+    Without it some kernels add in no fixed order. A DCGAN's step took 1.0 to 1.1 times
+    as long with it (experiments/benchmarks/results/accelerator-nvidia-h200.json). To be
     called before JAX's first computation, which reads the variable.
     """
     flags = os.environ.get("XLA_FLAGS", "")
