@@ -10,7 +10,6 @@ from jaxgan import parallel
 from jaxgan.game import Game
 from jaxgan.rounds import Schedule, make_train_step
 
-
 _IN_COMMAND_BUFFERS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE"
 
 

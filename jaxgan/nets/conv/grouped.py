@@ -1,6 +1,8 @@
 """The three maps in groups of channels on the CPU: products for each kernel's pixel.
 
-XLA's own derivatives of a grouped convolution take 20 to 60 times as long there.
+XLA's own derivatives of a grouped convolution take 20 to 60 times as long there. On
+GPUs XLA's own is the faster: on an H200 it took 0.2 to 0.5 of the time of such products
+(16 channels a group; value, gradient, and gradient of R1, in TF32 and bfloat16).
 """
 
 import functools
