@@ -36,9 +36,12 @@ class Sampler:
     game: Game
     state: GameState
 
-    def __call__(self, key: Key, count: int, *, condition: Any = None) -> Any:
+    def __call__(
+        self, key: Key, count: int, *, condition: Any = None, first: int = 0
+    ) -> Any:
         """Returns ``count`` samples, see `sample`."""
-        return sample(self.game, self.state, key, count, condition=condition)
+        how = {"condition": condition, "first": first}
+        return sample(self.game, self.state, key, count, **how)
 
 
 def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
@@ -64,6 +67,7 @@ def sample(
     count: int,
     *,
     condition: Any = None,
+    first: int = 0,
     batch_size: int = 256,
 ) -> Any:
     """``count`` examples of the game's own ``sample``, by its averaged networks.
@@ -78,6 +82,7 @@ def sample(
         count: how many.
         condition: for a conditional game what to condition on, leaves ``[count ...]``,
             as in a batch: uint8 images become floats.
+        first: leaves out so many of the key's examples, to make many in parts.
         batch_size: how many are made at a time; bounds the memory.
 
     Raises:
@@ -99,7 +104,7 @@ def sample(
         index = jnp.minimum(jnp.arange(start, start + batch_size), count - 1)
         index = index[: min(batch_size, count)]
         part = jax.tree.map(lambda leaf: leaf[index], condition)  # noqa: B023
-        parts.append(make(variables, state.memory, key, index, part))
+        parts.append(make(variables, state.memory, key, first + index, part))
     join = lambda *leaves: jnp.concatenate(leaves)[:count]
     return jax.tree.map(join, *parts)
 

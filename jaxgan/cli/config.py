@@ -67,6 +67,11 @@ class TrainConfig:
     # Judge the samples every so many steps and keep the best checkpoint; by default
     # they are judged at the end only.
     evaluate_every: int | None = None
+    # Judge the samples by FID or the like, of what a network sees: efficientnet, or
+    # inception:PATH with its weights; the best checkpoint is by it.
+    evaluate_with: str | None = None
+    # Samples that the network sees at each judgement.
+    evaluate_samples: int = 10_000
     # Sets larger than this many MiB are streamed instead of kept on the device.
     device_cache_mib: int = 2_048
     # One of several processes of a cluster that JAX detects: Slurm, GKE, Cloud TPU.

@@ -142,6 +142,7 @@ def _train(
     path = config.workdir
     assert path is not None  # resolve made it explicit
     best = None if config.evaluate_every is None else path / "best"
+    evaluators = (*_by_features(config), *evaluators)
     judges = hooks.Evaluate(evaluators, every=config.evaluate_every, folder=best)
     others = _hooks(config, path)
     state = fit(
@@ -181,6 +182,21 @@ def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
             stacklevel=2,
         )
     print(summary.text(path, result))
+
+
+def _by_features(config: TrainConfig) -> Sequence[Evaluator]:
+    """The judge of ``--evaluate-with``, if there is one."""
+    if config.evaluate_with is None:
+        return ()
+    from jaxgan.metrics import features
+
+    return (
+        evaluation.ByFeatures(
+            extractor=features.load(config.evaluate_with),
+            samples=config.evaluate_samples,
+            store=config.data_dir / "moments",
+        ),
+    )
 
 
 def _rounds(config: TrainConfig, schedule: Schedule | None) -> Schedule:

@@ -5,7 +5,7 @@ import pathlib
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -43,8 +43,26 @@ def is_gray(file: pathlib.Path) -> bool:
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
     """
+    return look(file).gray
+
+
+class Look(NamedTuple):
+    """What an image's header says: (width, height), and of its pixels."""
+
+    size: tuple[int, int]
+    gray: bool
+    transparent: bool
+
+
+def look(file: pathlib.Path) -> Look:
+    """Returns what the header of an image says; its pixels are not read.
+
+    Raises:
+        UnreadableImage: the header is not that of an image in one of ``FORMATS``.
+    """
     with _naming(str(file)), _opened(file) as image:
-        return image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
+        gray = image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
+        return Look(image.size, gray, image.has_transparency_data)
 
 
 def decode(

@@ -10,9 +10,18 @@ and its best checkpoint print whatever it returns, so a new metric is one functi
                                      protocol="100 samples")}
 """
 
+from jaxgan.evaluation.by_features import ByFeatures
 from jaxgan.evaluation.classes import Classes
 from jaxgan.evaluation.evaluator import Evaluator, evaluate
 from jaxgan.evaluation.inputs import conditions, draw
 from jaxgan.evaluation.two_sample import TwoSample
 
-__all__ = ["Classes", "Evaluator", "TwoSample", "conditions", "draw", "evaluate"]
+__all__ = [
+    "ByFeatures",
+    "Classes",
+    "Evaluator",
+    "TwoSample",
+    "conditions",
+    "draw",
+    "evaluate",
+]

@@ -25,15 +25,19 @@ class Classes:
     Returns "smallest_class", the share of the rarest class among the samples, with
     the shares of all in its details; and, for a game conditional on the label,
     "class_asked_for", the share of samples that are classified as what was asked for.
-    Nothing, where the data have no labels.
+    Nothing, where the data have no labels, or where the classifier is too often wrong
+    about held-out examples to say anything about samples: photographs differ too little
+    in their pixels.
 
     Attributes:
         samples: of the generator.
         examples: of the training set that the classifier sees, at most.
+        trusted: the accuracy on held-out examples below which nothing is returned.
     """
 
     samples: int = 1_000
     examples: int = 10_000
+    trusted: float = 0.7
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
         names = getattr(trained_on(data), "classes", ())
@@ -43,6 +47,8 @@ class Classes:
         fake, condition = draw(sampler, data, at, self.samples)
         output, _ = output_of(sampler.game, data)
         predicted, accuracy = self.classify(fake, data, output)
+        if accuracy < self.trusted:
+            return {}
         how = f"{self.samples:,} samples, {_NEIGHBOURS}, right for {accuracy:.1%}"
         shares = np.bincount(predicted, minlength=len(names)) / len(predicted)
         found = {

@@ -14,24 +14,27 @@ from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
 
-def draw(sampler: Sampler, data: Any, key: Key, count: int) -> tuple[Any, Any]:
+def draw(
+    sampler: Sampler, data: Any, key: Key, count: int, *, first: int = 0
+) -> tuple[Any, Any]:
     """Returns ``count`` samples ``[count ...]`` as the data has them, and conditions.
 
     Of several outputs, the one that imitates the data; pixels where the data are
-    pixels: rounding is part of what a viewer would see.
+    pixels: rounding is part of what a viewer would see. ``first`` leaves out so many
+    of the key's samples, to draw many in parts.
 
     Raises:
         InputError: if the game says nothing about which entry of the data it imitates.
     """
-    condition = conditions(sampler.game, data, count)
-    samples = sampler(key, count, condition=condition)
+    condition = conditions(sampler.game, data, count, first=first)
+    samples = sampler(key, count, condition=condition, first=first)
     name, column = output_of(sampler.game, data)
     samples = samples[name] if isinstance(samples, Mapping) else samples
     pixels = column.dtype == np.uint8
     return np.asarray(as_uint8(samples) if pixels else samples), condition
 
 
-def conditions(game: Game, data: Any, count: int) -> Any:
+def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     """Returns ``count`` conditions for `jaxgan.sample`; None for unconditional games.
 
     Labels are each class in turn, everything else comes from the held-out examples, in
@@ -41,6 +44,7 @@ def conditions(game: Game, data: Any, count: int) -> Any:
         game: the game.
         data: a `jaxgan.data.DataSet`, or a table of examples.
         count: how many.
+        first: leaves out so many.
 
     Raises:
         InputError: if the game is conditional and there is no data.
@@ -55,12 +59,13 @@ def conditions(game: Game, data: Any, count: int) -> Any:
             "conditions; give the hook data=..."
         )
     table = held_out(data)
-    batch = table.batch(np.arange(count) % len(table))
+    place = np.arange(first, first + count)
+    batch = table.batch(place % len(table))
     found = {name: entry(batch, name) for name in names}
     number = len(getattr(table, "classes", ()))
     for name, column in found.items():
         if number and column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer):
-            found[name] = np.arange(count, dtype=np.int32) % number
+            found[name] = (place % number).astype(np.int32)
     return found if several else found[names[0]]
 
 

@@ -22,13 +22,13 @@
 =======================  ========================================================
 
 The modules have more: `modes` for mode coverage, `birthday` for the size of a support,
-`collapse` for signs of collapse, `neighbours` for judges that run under ``jit``.
+`collapse` for signs of collapse, `memorised` for copies of training examples, `neighbours` for judges that run under ``jit``.
 
 A set is an array ``[n ...]`` of images or features; each example is flattened to a row
 and its numbers are taken as they are, so both sets must have one scale. A `Result` has
 a value, its uncertainty, and a protocol to print beside it. Random draws follow
-``key``; without one it is ``jax.random.key(0)``, and the protocol says so. No network
-is included: compute the features yourself and give their name.
+``key``; without one it is ``jax.random.key(0)``, and the protocol says so. Networks
+that turn images into features are in `features`; the judges take any, by name.
 
 Example:
     >>> import numpy as np
@@ -50,8 +50,10 @@ from jaxgan.metrics import (
     inception,
     kernel_distance,
     leave_one_out,
+    memorised,
     mmd,
     modes,
+    moments,
     neighbours,
     parzen,
     permutation,
@@ -85,8 +87,10 @@ __all__ = [
     "kernel_distance",
     "kid",
     "leave_one_out",
+    "memorised",
     "mmd",
     "modes",
+    "moments",
     "neighbours",
     "parzen",
     "parzen_log_likelihood",

@@ -12,6 +12,7 @@ from jaxgan.metrics.inputs import (
     generator,
     key_or_default,
 )
+from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
@@ -74,6 +75,33 @@ def distance(
         value=value,
         interval=bootstrap.from_replicates(drawn, value=value),
         protocol=f"{_sizes(real, fake, features)}, {describe_key(key)}",
+    )
+
+
+def of_moments(real: Moments, fake: Moments, *, features: str) -> Result:
+    """Returns the Fréchet distance of two sets of which only the moments are known.
+
+    The same value as `distance`, without its interval: of 50,000 examples the moments
+    of 2048 features take 34 MB, where the features take 400.
+
+    Args:
+        real: `jaxgan.metrics.moments` of data.
+        fake: the same of samples.
+        features: as for `distance`.
+
+    Raises:
+        InputError: the sets have other features, or a set has fewer than two examples.
+    """
+    if real.mean.shape != fake.mean.shape:
+        raise InputError(
+            f"The sets have {real.mean.size} and {fake.mean.size} features: they were "
+            "seen through different networks."
+        )
+    value = between_gaussians(real.mean, real.covariance, fake.mean, fake.covariance)
+    return Result(
+        name="Fréchet distance",
+        value=value,
+        protocol=_described(real.count, fake.count, real.mean.size, features),
     )
 
 
@@ -162,6 +190,10 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 def _sizes(real, fake, features: str) -> str:
-    text = f"{features}, {len(real)} real vs {len(fake)} fake, {real.shape[1]} features"
-    short = min(len(real), len(fake)) <= real.shape[1]
+    return _described(len(real), len(fake), real.shape[1], features)
+
+
+def _described(real: int, fake: int, dimensions: int, features: str) -> str:
+    text = f"{features}, {real} real vs {fake} fake, {dimensions} features"
+    short = min(real, fake) <= dimensions
     return f"{text}, fewer examples than features" if short else text

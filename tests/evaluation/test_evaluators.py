@@ -23,8 +23,9 @@ class Known(Sampler):
         object.__setattr__(self, "game", games.mlp(**changes))
         object.__setattr__(self, "images", images)
 
-    def __call__(self, key, count, *, condition=None):
-        chosen = np.random.default_rng(7).permutation(len(self.images))[:count]
+    def __call__(self, key, count, *, condition=None, first=0):
+        order = np.random.default_rng(7).permutation(len(self.images))
+        chosen = order[first : first + count]
         return self.images[chosen] / np.float32(127.5) - 1
 
 

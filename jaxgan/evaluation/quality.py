@@ -1,0 +1,182 @@
+"""The metrics of two sets of pictures, by what one network sees of them."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.checks import InputError
+from jaxgan.evaluation.seen import FEATURES, LOGITS, MOMENTS, Seen
+from jaxgan.metrics import frechet, inception, kernel_distance, memorised, prdc
+from jaxgan.metrics.features.extractor import Extractor
+from jaxgan.metrics.result import Result
+from jaxgan.typing import Key
+
+_SPLITS, _SUBSET = 10, 1_000
+
+
+class Pair(NamedTuple):
+    """Data and samples, seen through one network.
+
+    Attributes:
+        extractor: the network.
+        real: the data.
+        fake: the samples.
+        key: of subsets and the bootstrap.
+        resamples: of the bootstrap; 0: no intervals.
+    """
+
+    extractor: Extractor
+    real: Seen
+    fake: Seen
+    key: Key
+    resamples: int = 0
+
+    @property
+    def described(self) -> str:
+        """The network and the two sets."""
+        return f"{self.extractor.protocol}; {self.real.name} vs {self.fake.name}"
+
+
+class Metric(NamedTuple):
+    """What a metric needs of data and samples, and the function that takes it."""
+
+    real: frozenset[str]
+    fake: frozenset[str]
+    measure: Callable[[Pair], Mapping[str, Result]]
+
+
+def fid(pair: Pair) -> dict[str, Result]:
+    """Fréchet distance; with an interval if all features are known."""
+    real, fake = pair.real, pair.fake
+    if pair.resamples and real.features is not None and fake.features is not None:
+        found = frechet.distance(
+            real.features,
+            fake.features,
+            features=pair.described,
+            key=pair.key,
+            resamples=pair.resamples,
+        )
+    else:
+        found = frechet.of_moments(
+            _known(real.moments), _known(fake.moments), features=pair.described
+        )
+    return {"fid": dataclasses.replace(found, name=pair.extractor.distance)}
+
+
+def fid_infinity(pair: Pair) -> dict[str, Result]:
+    """Fréchet distance for infinitely many samples."""
+    found = frechet.extrapolated(
+        _known(pair.real.features),
+        _known(pair.fake.features),
+        features=pair.described,
+        key=pair.key,
+    )
+    name = f"{pair.extractor.distance}, extrapolated"
+    return {"fid_infinity": dataclasses.replace(found, name=name)}
+
+
+def kid(pair: Pair) -> dict[str, Result]:
+    """Kernel distance, of 100 subsets of 1,000 or of as many as there are."""
+    real, fake = _known(pair.real.features), _known(pair.fake.features)
+    found = kernel_distance.distance(
+        real,
+        fake,
+        features=pair.described,
+        key=pair.key,
+        subset_size=min(_SUBSET, len(real), len(fake)),
+        resamples=pair.resamples,
+    )
+    return {"kid": found}
+
+
+def inception_score(pair: Pair) -> dict[str, Result]:
+    """Inception score, of the samples alone, in a random order."""
+    logits = np.asarray(_known(pair.fake.logits), np.float64)
+    logits = np.random.default_rng(0).permutation(logits)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found = inception.score(
+        powers / powers.sum(axis=1, keepdims=True),
+        classifier=f"{pair.extractor.protocol}; {pair.fake.name}",
+        key=pair.key,
+        splits=max(1, min(_SPLITS, len(logits) // 2)),
+        resamples=pair.resamples,
+    )
+    return {"inception_score": found}
+
+
+def precision_recall(pair: Pair) -> dict[str, Result]:
+    """Precision, recall, density, coverage, with three neighbours as is usual."""
+    found = prdc.measure(
+        _known(pair.real.features),
+        _known(pair.fake.features),
+        features=pair.described,
+        key=pair.key,
+        neighbours=3,
+        resamples=pair.resamples,
+    )
+    return found._asdict()
+
+
+def authenticity(pair: Pair) -> dict[str, Result]:
+    """The share of samples that are no near copies of a training image."""
+    found = memorised.authenticity(
+        _known(pair.real.features),
+        _known(pair.fake.features),
+        features=pair.described,
+        key=pair.key,
+        resamples=pair.resamples,
+    )
+    return {"authenticity": found}
+
+
+_MOMENTS, _FEATURES = frozenset({MOMENTS}), frozenset({FEATURES})
+METRICS: Mapping[str, Metric] = {
+    "fid": Metric(_MOMENTS, _MOMENTS, fid),
+    "fid_infinity": Metric(_FEATURES, _FEATURES, fid_infinity),
+    "kid": Metric(_FEATURES, _FEATURES, kid),
+    "inception_score": Metric(frozenset(), frozenset({LOGITS}), inception_score),
+    "precision_recall": Metric(_FEATURES, _FEATURES, precision_recall),
+    "authenticity": Metric(_FEATURES, _FEATURES, authenticity),
+}
+"""The metrics by name."""
+
+
+def check(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names of metrics, each once.
+
+    Raises:
+        InputError: there is none, or one is unknown.
+    """
+    names = tuple(dict.fromkeys(names))
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        raise InputError(
+            f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown) or 'none'}."
+        )
+    return names
+
+
+def wanted(names: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns what the metrics need of data, and of samples."""
+    metrics = [METRICS[name] for name in names]
+    union = lambda parts: frozenset().union(*parts)
+    return union(m.real for m in metrics), union(m.fake for m in metrics)
+
+
+def judge(names: Iterable[str], pair: Pair) -> dict[str, Result]:
+    """Returns the results of the metrics, by name."""
+    found: dict[str, Result] = {}
+    for name in names:
+        found |= METRICS[name].measure(pair)
+    weights = {"weights_sha256": pair.extractor.weights_sha256}
+    return {
+        name: dataclasses.replace(result, details={**result.details, **weights})
+        for name, result in found.items()
+    }
+
+
+def _known(part: Any) -> Any:
+    assert part is not None, "what a metric needs was not looked at"
+    return part

@@ -1,0 +1,195 @@
+"""What a state dict of PyTorch is made of, as plain values, and its checks.
+
+A damaged or hostile file can hold values that hold themselves, or one another so often
+that a walk through them never ends. So no container is compared, hashed or printed
+here, and who walks one must count the steps.
+"""
+
+import dataclasses
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+
+from jaxgan.checks import InputError
+
+_T = TypeVar("_T")
+
+_MOST_DIMENSIONS = 32
+_MOST_ELEMENTS = 2**55  # numpy counts their bytes, even where a size is 0
+
+STORED = {
+    "torch FloatStorage": "f4",
+    "torch DoubleStorage": "f8",
+    "torch HalfStorage": "f2",
+    "torch BFloat16Storage": "u2",  # numpy has no such floats
+    "torch LongStorage": "i8",
+    "torch IntStorage": "i4",
+    "torch ShortStorage": "i2",
+    "torch CharStorage": "i1",
+    "torch ByteStorage": "u1",
+    "torch BoolStorage": "u1",  # a damaged byte may be neither 0 nor 1
+    "torch ComplexFloatStorage": "c8",
+    "torch ComplexDoubleStorage": "c16",
+}
+"""The types of storages, and what numpy reads their bytes as."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """Memory that tensors view, as a state dict describes it.
+
+    Attributes:
+        kind: PyTorch's name of its type, a key of `STORED`.
+        key: its name in the file.
+        count: how many elements it has.
+    """
+
+    kind: str
+    key: str
+    count: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What its bytes are read as, in the order of bytes of this machine."""
+        return np.dtype(STORED[self.kind])
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it has."""
+        return self.count * self.dtype.itemsize
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A view of a storage, in elements; none of the numbers is negative."""
+
+    storage: Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+    """A function or class that a file names; it stays a name."""
+
+    text: str
+
+
+def refusal(found: str) -> InputError:
+    """The error for a file that is no state dict, or a damaged one.
+
+    Args:
+        found: what is wrong with it, a clause.
+    """
+    return InputError(
+        f"The file of weights cannot be read: {found}. Expected a state dict that "
+        "torch.save wrote; it is read without running anything in it. If the file was "
+        "downloaded, fetch it again; else save the weights alone, with "
+        "torch.save(model.state_dict(), path)."
+    )
+
+
+def shown(text: str) -> str:
+    """The start of a text from a file, fit for a message.
+
+    Example:
+        >>> shown("a" * 1000)[-9:]
+        "aaaaa'..."
+    """
+    return repr(text[:60]) + ("..." if len(text) > 60 else "")
+
+
+def expect(value: Any, kind: type[_T]) -> _T:
+    """``value`` if it is exactly a ``kind``: True is no number here.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if type(value) is not kind:
+        found = f"{type(value).__name__} where {kind.__name__} belongs"
+        raise refusal(f"its pickle has a value of type {found}")
+    return value
+
+
+def _expect_count(value: Any) -> int:
+    if not 0 <= expect(value, int) <= _MOST_ELEMENTS:
+        raise refusal("it has a size, stride or offset that is negative or too large")
+    return value
+
+
+def as_storage(described: tuple[Any, ...]) -> Storage:
+    """The storage that a persistent id describes: its tag, type, key, device, count.
+
+    Raises:
+        InputError: it describes no storage.
+    """
+    if len(described) not in (5, 6) or expect(described[0], str) != "storage":
+        raise refusal("it refers to something that is no storage")
+    if described[5:] and described[5] is not None:
+        raise refusal("it has storages that view others, as those of early PyTorch do")
+    _, kind, key, _, count = described[:5]
+    if expect(kind, Name).text not in STORED:
+        raise refusal(f"it has a storage of type {shown(kind.text)}")
+    return Storage(kind.text, expect(key, str), _expect_count(count))
+
+
+def as_tensor(arguments: tuple[Any, ...]) -> Tensor:
+    """The tensor that ``torch._utils._rebuild_tensor_v2`` would make.
+
+    Raises:
+        InputError: the arguments are not of a tensor.
+    """
+    if len(arguments) not in (6, 7):
+        raise refusal(f"it describes a tensor by {len(arguments)} values, expected 6")
+    storage, offset, size, stride = arguments[:4]
+    if not len(expect(size, tuple)) == len(expect(stride, tuple)) <= _MOST_DIMENSIONS:
+        found = f"it has a tensor of {len(size)} sizes and {len(stride)} strides"
+        raise refusal(f"{found}, expected as many of both, at most {_MOST_DIMENSIONS}")
+    for number in (offset, *size, *stride):
+        _expect_count(number)
+    if math.prod(max(each, 1) for each in size) > _MOST_ELEMENTS:
+        raise refusal("it has a tensor of more elements than there can be")
+    return Tensor(expect(storage, Storage), offset, size, stride)
+
+
+def as_parameter(arguments: tuple[Any, ...]) -> Tensor:
+    """The tensor in what ``torch._utils._rebuild_parameter`` would make.
+
+    Raises:
+        InputError: there is none.
+    """
+    if len(arguments) != 3:
+        raise refusal(f"it describes a parameter by {len(arguments)} values")
+    return expect(arguments[0], Tensor)
+
+
+def as_dict(arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """An OrderedDict of nothing or, as Python 2 writes it, of a list of pairs.
+
+    Raises:
+        InputError: the arguments are others.
+    """
+    if len(arguments) > 1:
+        raise refusal(f"it makes an OrderedDict of {len(arguments)} values")
+    made = {}
+    for pairs in arguments:
+        for pair in expect(pairs, list):
+            set_items(made, expect(pair, list))
+    return made
+
+
+def set_items(target: dict[str, Any], values: list[Any]) -> None:
+    """Sets keys and values, which alternate; a whole number becomes text as a key.
+
+    Raises:
+        InputError: a key is something else, or is there already.
+    """
+    if len(values) % 2:
+        raise refusal("its pickle is damaged: it has a key without a value")
+    for key, value in zip(values[::2], values[1::2], strict=True):
+        name = str(key) if type(key) is int else expect(key, str)
+        if name in target:
+            raise refusal(f"it has the key {shown(name)} twice")
+        target[name] = value
