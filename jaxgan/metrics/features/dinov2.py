@@ -106,7 +106,7 @@ def prepare(arrays: Arrays, *, size: int = SIZE, offset: float = 0.1) -> dict[st
     }
 
 
-def features(params: Any, x: Float[AnyArray, "n s s 3"]) -> Float[Array, "n d"]:
+def features(params: Any, x: Real[AnyArray, "n s s 3"]) -> Float[Array, "n d"]:
     """The class token after the last norm: d = 384, 768 or 1024 numbers an image.
 
     Args:

@@ -162,7 +162,7 @@ def _folded(
     )
 
 
-def features(params: Any, x: Float[AnyArray, "n 224 224 3"]) -> dict[str, Array]:
+def features(params: Any, x: Real[AnyArray, "n 224 224 3"]) -> dict[str, Array]:
     """Returns ``{"pooled": [n 1280], "logits": [n 1000]}``.
 
     Args:
@@ -198,5 +198,5 @@ def _depthwise(layer: dict[str, Any], x: Array, stride: int) -> Array:
     for top, left in itertools.product(range(size), repeat=2):
         rows = slice(top, top + stride * (high - 1) + 1, stride)
         columns = slice(left, left + stride * (wide - 1) + 1, stride)
-        y = y + x[:, rows, columns] * layer["kernel"][None, top, left]
+        y = y + x[:, rows, columns] * layer["kernel"][top, left][None, None]
     return y

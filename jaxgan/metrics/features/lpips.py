@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from jaxgan.checks import InputError, check_floating, check_same_shape
 from jaxgan.metrics.features import vgg
@@ -48,7 +48,7 @@ def prepare(vgg_arrays: Arrays, head_arrays: Arrays) -> dict[str, Any]:
 
 
 def distance(
-    params: Any, a: Float[AnyArray, "n h w 3"], b: Float[AnyArray, "n h w 3"]
+    params: Any, a: Real[AnyArray, "n h w 3"], b: Real[AnyArray, "m h w 3"]
 ) -> Float[Array, " n"]:
     """Returns Σ over layers of the mean over pixels of w · (u(a) - u(b))².
 
@@ -68,7 +68,7 @@ def distance(
     return _weighed(params, squares)
 
 
-def diversity(params: Any, images: Float[AnyArray, "k m h w 3"]) -> Float[Array, " k"]:
+def diversity(params: Any, images: Real[AnyArray, "k m h w 3"]) -> Float[Array, " k"]:
     """Returns the mean LPIPS over all pairs among the m samples of each condition.
 
     LPIPS is a weighted squared distance of the units u, and the mean squared distance

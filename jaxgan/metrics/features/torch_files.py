@@ -276,12 +276,8 @@ def _view(tensor: Tensor, file: _File) -> np.ndarray:
     storage, dtype = tensor.storage, tensor.storage.dtype.newbyteorder(file.order)
     if 0 in tensor.size:
         return np.empty(tensor.size, dtype)
-    # PyTorch may write any stride where there is one element, and numpy multiplies it.
-    steps = [
-        stride if size > 1 else 0
-        for size, stride in zip(tensor.size, tensor.stride, strict=True)
-    ]
-    ends = [(size - 1) * step for size, step in zip(tensor.size, steps, strict=True)]
+    sizes_and_strides = zip(tensor.size, tensor.stride, strict=True)
+    ends = [(size - 1) * stride for size, stride in sizes_and_strides]
     if tensor.offset + sum(ends) >= storage.count:
         raise refusal(f"a tensor of {tensor.size} reaches beyond its storage")
     width = dtype.itemsize
@@ -290,5 +286,5 @@ def _view(tensor: Tensor, file: _File) -> np.ndarray:
         dtype,
         buffer=file.data[storage.key],
         offset=tensor.offset * width,
-        strides=[step * width for step in steps],
+        strides=[stride * width for stride in tensor.stride],
     )

@@ -11,7 +11,7 @@ References:
 from typing import Any
 
 import jax
-from jaxtyping import Float
+from jaxtyping import Real
 
 from jaxgan.checks import InputError, check_floating
 from jaxgan.metrics.features.layers import Arrays, conv, kernel, max_pool, take
@@ -53,7 +53,7 @@ def prepare(arrays: Arrays) -> dict[str, list[dict[str, Any]]]:
     return params
 
 
-def features(params: Any, x: Float[AnyArray, "n h w 3"]) -> dict[str, Array]:
+def features(params: Any, x: Real[AnyArray, "n h w 3"]) -> dict[str, Array]:
     """The outputs ``{name: [n h/s w/s c]}`` of `BLOCKS`, s = 1, 2, 4, 8, 16.
 
     Each is taken after the rectifier and before the pooling that begins the next block.

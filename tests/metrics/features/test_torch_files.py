@@ -53,6 +53,12 @@ def test_views_have_offsets_and_strides(packed):
     assert found.flags.c_contiguous
 
 
+def test_a_single_place_may_have_any_stride(packed):
+    body = plain({"w": tensor(storage(6), (1, 6), (2**55, 1))})
+    found = torch_files.read(packed(body, FLOAT_DATA))["w"]
+    np.testing.assert_array_equal(found, FLOATS[None], strict=True)
+
+
 def test_bfloat16_is_widened_to_the_bit(packed):
     bits = np.arange(2**16, dtype="<u2")
     body = plain({"w": tensor(storage(2**16, "BFloat16Storage"), (2**16,), (1,))})

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -189,6 +190,14 @@ def doubled():
     return file.getvalue()
 
 
+def listed(compressed, size):
+    """An archive whose table of contents has other sizes for its last file."""
+    content = bytearray(archive(FLOAT_BODY, FLOAT_DATA))
+    place = content.rindex(b"PK\x01\x02") + 20
+    content[place : place + 8] = struct.pack("<II", compressed, size)
+    return bytes(content)
+
+
 GOOD = (FLOAT_BODY, FLOAT_DATA)
 SHORT = {"0": (FLOATS.tobytes()[:20], 5)}
 OTHER = {"other/data.pkl": b"\x80\2}."}
@@ -202,6 +211,9 @@ FILES = {
     "order": (archive(*GOOD, order=b"middle"), "order of bytes"),
     "no storage": (archive(FLOAT_BODY), "missing"),
     "short storage": (archive(FLOAT_BODY, SHORT), "has 20"),
+    "long storage": (archive(FLOAT_BODY, {"0": (bytes(28), 7)}), "has 28"),
+    "two sizes": (listed(24, 20), "two sizes"),
+    "large sizes": (listed(2**31, 2**31), "share"),
     "only its start": (b"PK\x03\x04" + bytes(100), "damaged"),
     "many files": (b"PK\x03\x04" + b"PK\x01\x02" * 10**5, "more than"),
     "other version": (legacy(*GOOD).replace(b"M\xe9\3", b"M\xea\3", 1), "version 1002"),
