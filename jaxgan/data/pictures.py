@@ -66,7 +66,7 @@ def of_array(images: Any, name: str) -> Pictures:
 
     digest = hashlib.sha256(repr(images.shape).encode())
     for block in blocks(1024):
-        digest.update(np.ascontiguousarray(block))
+        digest.update(np.ascontiguousarray(block).data)
     note = f"{name} is in grey: each pixel three times." if grey else ""
     return Pictures(
         name=name,

@@ -22,7 +22,8 @@
 =======================  ========================================================
 
 The modules have more: `modes` for mode coverage, `birthday` for the size of a support,
-`collapse` for signs of collapse, `memorised` for copies of training examples, `neighbours` for judges that run under ``jit``.
+`collapse` for signs of collapse, `memorised` for copies of training examples, `moments`
+for sets that come in blocks, `neighbours` for judges that run under ``jit``.
 
 A set is an array ``[n ...]`` of images or features; each example is flattened to a row
 and its numbers are taken as they are, so both sets must have one scale. A `Result` has

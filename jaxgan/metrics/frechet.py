@@ -16,6 +16,8 @@ from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
+_Gaussian = tuple[np.ndarray, np.ndarray]
+
 
 def between_gaussians(
     mean1: Float[AnyArray, " d"],
@@ -33,12 +35,20 @@ def between_gaussians(
         >>> round(between_gaussians(np.zeros(1), one, np.ones(1), 4 * one), 12)
         2.0
     """
-    m1, m2 = np.asarray(mean1, np.float64), np.asarray(mean2, np.float64)
-    c1, c2 = np.asarray(covariance1, np.float64), np.asarray(covariance2, np.float64)
-    # tr (C1^½ C2 C1^½)^½ is the sum of the singular values of C1^½ C2^½: this takes no
-    # square root of a rounded zero.
-    cross = np.linalg.svd(_root(c1) @ _root(c2), compute_uv=False).sum()
-    value = ((m1 - m2) ** 2).sum() + np.trace(c1) + np.trace(c2) - 2 * cross
+    one = np.asarray(mean1, np.float64), _factor(np.asarray(covariance1, np.float64))
+    two = np.asarray(mean2, np.float64), _factor(np.asarray(covariance2, np.float64))
+    return _between(one, two)
+
+
+def _between(one: _Gaussian, two: _Gaussian) -> float:
+    """The distance of Gaussians given by mean and a factor F of C = F Fᵀ, ``[d r]``.
+
+    tr (C1^½ C2 C1^½)^½ is the sum of the singular values of F1ᵀ F2, whichever the
+    factors: this takes no square root of a rounded zero.
+    """
+    (m1, f1), (m2, f2) = one, two
+    cross = np.linalg.svd(f1.T @ f2, compute_uv=False).sum()
+    value = ((m1 - m2) ** 2).sum() + (f1**2).sum() + (f2**2).sum() - 2 * cross
     return max(float(value), 0.0)
 
 
@@ -68,7 +78,7 @@ def distance(
     """
     real, fake = as_rows(real=real, fake=fake)
     key = key_or_default(key)
-    value = between_gaussians(*_moments(real), *_moments(fake))
+    value = _between(_gaussian(real), _gaussian(fake))
     drawn = _replicates(real, fake, key, resamples)
     return Result(
         name="Fréchet distance",
@@ -137,13 +147,13 @@ def extrapolated(
             f"points={points} and {len(fake)} samples."
         )
     key = key_or_default(key)
-    of_real = _moments(real)
+    of_real = _gaussian(real)
     random = generator(key)
     sizes = np.linspace(len(fake) // 10, len(fake), points).astype(int)
     values = []
     for size in sizes:
         rows = random.choice(len(fake), size, replace=False)
-        values.append(between_gaussians(*of_real, *_moments(fake[rows])))
+        values.append(_between(of_real, _gaussian(fake[rows])))
     slope, intercept = np.polyfit(1 / sizes, values, 1)
     return Result(
         name="Fréchet distance, extrapolated",
@@ -156,8 +166,12 @@ def extrapolated(
     )
 
 
-def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return rows.mean(axis=0), np.atleast_2d(np.cov(rows, rowvar=False))
+def _gaussian(rows: np.ndarray) -> _Gaussian:
+    """Mean and factor of rows ``[n d]``, which few rows are themselves."""
+    mean, (count, dimensions) = rows.mean(axis=0), rows.shape
+    if count <= dimensions:
+        return mean, (rows - mean).T / np.sqrt(count - 1)
+    return mean, _factor(np.atleast_2d(np.cov(rows, rowvar=False)))
 
 
 def _weighted_moments(rows, weights) -> tuple[np.ndarray, np.ndarray]:
@@ -181,12 +195,18 @@ def _replicates(real, fake, key: Key, resamples: int) -> np.ndarray:
     return bootstrap.replicates(statistic, sizes, key=key, resamples=resamples)
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """Returns the symmetric square root; eigenvalues within rounding of 0 are 0."""
-    values, vectors = np.linalg.eigh(covariance)
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """Returns F of C = F Fᵀ: Cholesky's, and of a singular C the symmetric root.
+
+    Cholesky's takes a twentieth of the time. Eigenvalues within rounding of 0 are 0.
+    """
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
     floor = len(values) * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
-    roots = np.sqrt(np.where(values > floor, values, 0))
-    return (vectors * roots) @ vectors.T
+    kept = values > floor
+    return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def _sizes(real, fake, features: str) -> str:

@@ -11,8 +11,8 @@ from jaxgan.checks import InputError
 from jaxgan.data import pictures
 from jaxgan.evaluation import ByFeatures, quality, seen
 from tests import games, launch
-from tests.evaluation.test_evaluators import Known
 from tests.evaluation.seen_sets import network
+from tests.evaluation.test_evaluators import Known
 
 PROGRAM = ("-m", "tests.evaluation.seen_sets")
 KEY = jax.random.key(0)

@@ -65,8 +65,8 @@ def normalise(images: Real[AnyArray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"]
     """Pixels in 0 ... 255 as the network's input, float32, on the host.
 
     Example:
-        >>> normalise(np.full((1, 1, 1, 3), 255, np.uint8)).round(2).tolist()[0][0][0]
-        [2.25, 2.43, 2.64]
+        >>> normalise(np.full((1, 1, 1, 3), 255, np.uint8)).ravel().round(2)
+        array([2.25, 2.43, 2.64], dtype=float32)
     """
     return (np.asarray(images, np.float32) / 255 - MEAN) / STD
 

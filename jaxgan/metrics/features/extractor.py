@@ -65,24 +65,26 @@ class Extractor:
             prepared = _ahead(pool, self._padded, blocks, ahead)
             turns = itertools.cycle(zip(devices, params, strict=True))
             for (count, block), (device, held) in zip(prepared, turns, strict=False):
-                outputs = self._compiled(held, jax.device_put(block, device))
+                outputs = _compiled(self.apply)(held, jax.device_put(block, device))
                 running.append((count, outputs))
                 if len(running) > ahead:
                     yield _fetch(*running.popleft())
             while running:
                 yield _fetch(*running.popleft())
 
-    @functools.cached_property
-    def _compiled(self) -> Callable:
-        return jax.jit(self.apply)
-
     def _padded(self, images: Block) -> tuple[int, np.ndarray]:
         if len({image.shape for image in images}) == 1:
-            block = self.prepare(np.stack(images))
+            block = self.prepare(np.stack(list(images)))
         else:
             block = np.concatenate([self.prepare(image[None]) for image in images])
         missing = [(0, BLOCK - len(block)), *[(0, 0)] * (block.ndim - 1)]
         return len(block), np.pad(block, missing)
+
+
+@functools.lru_cache
+def _compiled(apply: Callable) -> Callable:
+    """One program for all that is loaded of a network."""
+    return jax.jit(apply)
 
 
 def _starts(count: int) -> range:

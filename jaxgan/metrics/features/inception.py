@@ -14,13 +14,23 @@ Features of different protocols are not comparable, though the network is the sa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxgan.checks import InputError
 from jaxgan.metrics.features import layers, resize
+from jaxgan.metrics.features.inception_layers import (
+    NETWORK,
+    Block,
+    Conv,
+    Layer,
+    Pool,
+    kernels,
+)
 from jaxgan.metrics.features.layers import Arrays, take
 
 SIDE = 299
@@ -35,11 +45,11 @@ class Protocol(NamedTuple):
 
 
 def _about_128(pixels: Any) -> Any:
-    return (pixels - 128) / 128
+    return (pixels - np.float32(128)) / 128
 
 
 def _about_half(pixels: Any) -> Any:
-    return 2 * (pixels / 255) - 1
+    return 2 * (pixels / np.float32(255)) - 1
 
 
 PROTOCOLS = {
@@ -52,149 +62,17 @@ OUTPUTS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
 """What `features` can return, in the network's order, by torch-fidelity's names."""
 
 
-class Conv(NamedTuple):
-    """A convolution without bias, then a batch norm and a ReLU.
-
-    Attributes:
-        features: output channels.
-        high: the kernel's height in pixels.
-        wide: its width.
-        stride: along both sides; more than 1 also means no padding.
-        padded: whether borders of zeros keep the size, at stride 1.
-        averaged: whether the input is averaged over 3 x 3 pixels first.
-        name: in the file of weights.
-    """
-
-    features: int
-    high: int = 1
-    wide: int = 1
-    stride: int = 1
-    padded: bool = True
-    averaged: bool = False
-    name: str = ""
-
-
-class Pool(NamedTuple):
-    """A maximum over 3 x 3 pixels."""
-
-    stride: int
-    padding: int = 0
-
-
-class Block(NamedTuple):
-    """Branches side by side; each is a chain, and their channels are concatenated."""
-
-    branches: Sequence[Sequence["Layer"]]
-
-
-Layer: TypeAlias = Conv | Pool | Block
-
 Params: TypeAlias = Mapping[str, Any]
 """``{"kernel": [h w i o], "bias": [o]}`` of each layer, by its name."""
 
-_Branches: TypeAlias = Mapping[str, Sequence[Layer]]
-
-
-def _named(name: str, layer: Layer) -> Layer:
-    """The layer with the names that its convolutions have in the file of weights."""
-    match layer:
-        case Conv():
-            return layer._replace(name=name)
-        case Block((first, second)):
-            return _block(name, {"a": first, "b": second}, join="")
-    return layer
-
-
-def _block(name: str, branches: _Branches, join: str = ".") -> Block:
-    """A block of named branches; the layers of a longer one are numbered."""
-
-    def chain(branch: str, steps: Sequence[Layer]) -> tuple[Layer, ...]:
-        numbered = sum(not isinstance(step, Pool) for step in steps) > 1
-        return tuple(
-            _named(f"{name}{join}{branch}" + f"_{n}" * numbered, step)
-            for n, step in enumerate(steps, 1)
-        )
-
-    return Block(tuple(chain(*each) for each in branches.items()))
-
-
-def _a(pooled: int) -> _Branches:
-    return {
-        "branch1x1": [Conv(64)],
-        "branch5x5": [Conv(48), Conv(64, 5, 5)],
-        "branch3x3dbl": [Conv(64), Conv(96, 3, 3), Conv(96, 3, 3)],
-        "branch_pool": [Conv(pooled, averaged=True)],
-    }
-
-
-def _b() -> _Branches:
-    return {
-        "branch3x3": [Conv(384, 3, 3, 2)],
-        "branch3x3dbl": [Conv(64), Conv(96, 3, 3), Conv(96, 3, 3, 2)],
-        "branch_pool": [Pool(2)],
-    }
-
-
-def _c(inner: int) -> _Branches:
-    row, column = Conv(inner, 1, 7), Conv(inner, 7, 1)
-    return {
-        "branch1x1": [Conv(192)],
-        "branch7x7": [Conv(inner), row, Conv(192, 7, 1)],
-        "branch7x7dbl": [Conv(inner), column, row, column, Conv(192, 1, 7)],
-        "branch_pool": [Conv(192, averaged=True)],
-    }
-
-
-def _d() -> _Branches:
-    return {
-        "branch3x3": [Conv(192), Conv(320, 3, 3, 2)],
-        "branch7x7x3": [
-            Conv(192),
-            Conv(192, 1, 7),
-            Conv(192, 7, 1),
-            Conv(192, 3, 3, 2),
-        ],
-        "branch_pool": [Pool(2)],
-    }
-
-
-def _e(*pool: Layer) -> _Branches:
-    cross = Block([[Conv(384, 1, 3)], [Conv(384, 3, 1)]])
-    return {
-        "branch1x1": [Conv(320)],
-        "branch3x3": [Conv(384), cross],
-        "branch3x3dbl": [Conv(448), Conv(384, 3, 3), cross],
-        "branch_pool": pool,
-    }
-
-
-NETWORK: Sequence[Layer | str] = (
-    Conv(32, 3, 3, 2, name="Conv2d_1a_3x3"),
-    Conv(32, 3, 3, padded=False, name="Conv2d_2a_3x3"),
-    Conv(64, 3, 3, name="Conv2d_2b_3x3"),
-    Pool(2),
-    "64",
-    Conv(80, name="Conv2d_3b_1x1"),
-    Conv(192, 3, 3, padded=False, name="Conv2d_4a_3x3"),
-    Pool(2),
-    "192",
-    _block("Mixed_5b", _a(32)),
-    _block("Mixed_5c", _a(64)),
-    _block("Mixed_5d", _a(64)),
-    _block("Mixed_6a", _b()),
-    _block("Mixed_6b", _c(128)),
-    _block("Mixed_6c", _c(160)),
-    _block("Mixed_6d", _c(160)),
-    _block("Mixed_6e", _c(192)),
-    "768",
-    _block("Mixed_7a", _d()),
-    _block("Mixed_7b", _e(Conv(192, averaged=True))),
-    _block("Mixed_7c", _e(Pool(1, padding=1), Conv(192))),
-    "2048",
-)
-"""The layers in order, and an output's name where it is taken: the pixels' mean."""
-
 _CLASSES = 1008
+_NORM = {
+    "gamma": "weight",
+    "beta": "bias",
+    "mean": "running_mean",
+    "variance": "running_var",
+}
+_EPSILON = 1e-3  # of every batch norm
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -205,34 +83,11 @@ def shapes() -> dict[str, tuple[int, ...]]:
         (192, 2048, 1, 1)
     """
     found: dict[str, tuple[int, ...]] = {}
-    for name, kernel in _kernels(NETWORK, 3):
+    for name, kernel in kernels(NETWORK, 3):
         found[f"{name}.conv.weight"] = kernel
         for statistic in _NORM.values():
             found[f"{name}.bn.{statistic}"] = kernel[:1]
     return found | {"fc.weight": (_CLASSES, 2048), "fc.bias": (_CLASSES,)}
-
-
-_NORM = {
-    "gamma": "weight",
-    "beta": "bias",
-    "mean": "running_mean",
-    "variance": "running_var",
-}
-_EPSILON = 1e-3  # of every batch norm
-
-
-def _kernels(chain: Sequence[Layer | str], channels: int):
-    """Yields convolutions' names and kernel shapes ``[o i h w]``; returns channels."""
-    for layer in chain:
-        if isinstance(layer, Conv):
-            yield layer.name, (layer.features, channels, layer.high, layer.wide)
-            channels = layer.features
-        elif isinstance(layer, Block):
-            ends = []
-            for branch in layer.branches:
-                ends.append((yield from _kernels(branch, channels)))
-            channels = sum(ends)
-    return channels
 
 
 def prepare(arrays: Arrays) -> Params:
@@ -264,7 +119,7 @@ def prepare(arrays: Arrays) -> Params:
             epsilon=_EPSILON,
             **{key: taken[f"{name}.bn.{of}"] for key, of in _NORM.items()},
         )
-        for name, _ in _kernels(NETWORK, 3)
+        for name, _ in kernels(NETWORK, 3)
     }
     fc = {
         "kernel": np.ascontiguousarray(taken["fc.weight"].T),
@@ -326,7 +181,7 @@ def features(
     else:
         unbiased = layers.dense({"kernel": params["fc"]["kernel"]}, found["2048"])
         found["logits_unbiased"] = unbiased
-        found["logits"] = unbiased + params["fc"]["bias"]
+        found["logits"] = unbiased + params["fc"]["bias"][None]
     return {name: found[name] for name in wanted}
 
 
@@ -345,7 +200,7 @@ def _branches(params: Params, block: Block, x: Any) -> Iterator[Any]:
     heads = [first for first, *_ in block.branches if _is_pointwise(first)]
     products = _side_by_side(params, heads, x) if heads else {}
     for first, *rest in block.branches:
-        if first in products:
+        if _is_pointwise(first):
             y = _finished(params, first, products[first])
         else:
             y = _layer(params, first, x)
@@ -354,7 +209,7 @@ def _branches(params: Params, block: Block, x: Any) -> Iterator[Any]:
         yield y
 
 
-def _side_by_side(params: Params, convs: Sequence[Conv], x: Any) -> dict[Layer, Any]:
+def _side_by_side(params: Params, convs: Sequence[Conv], x: Any) -> dict[Conv, Any]:
     """The products of several convolutions of one size with ``x``, made at once."""
     kernel = jnp.concatenate([params[c.name]["kernel"] for c in convs], axis=-1)
     ends = np.cumsum([c.features for c in convs])[:-1]
@@ -362,16 +217,20 @@ def _side_by_side(params: Params, convs: Sequence[Conv], x: Any) -> dict[Layer, 
     return dict(zip(convs, products, strict=True))
 
 
-def _is_pointwise(layer: Layer) -> bool:
+def _is_pointwise(layer: Layer) -> TypeGuard[Conv]:
     return isinstance(layer, Conv) and layer.high == layer.wide == 1
 
 
 def _product(params: Params, conv: Conv, x: Any) -> Any:
-    return layers.conv(
-        {"kernel": params[conv.name]["kernel"]},
-        x,
-        stride=conv.stride,
-        padding="SAME" if conv.padded and conv.stride == 1 else "VALID",
+    of = partial(layers.conv, {"kernel": params[conv.name]["kernel"]}, x)
+    if conv.stride > 1:
+        return of(stride=conv.stride)
+    if conv.padded:
+        return of(padding="SAME")
+    # XLA's convolution of an image without any padding takes up to four times as long
+    # on the CPU. So a column is added there, and dropped.
+    return lax.platform_dependent(
+        cpu=lambda: of(padding=[(0, 0), (0, 1)])[:, :, :-1], default=of
     )
 
 
@@ -379,4 +238,4 @@ def _finished(params: Params, conv: Conv, y: Any) -> Any:
     """What follows a convolution's product."""
     # Means and 1 x 1 products commute, and here the channels are fewer.
     y = layers.mean_pool(y) if conv.averaged else y
-    return jnp.maximum(y + params[conv.name]["bias"], 0)
+    return jnp.maximum(y + params[conv.name]["bias"][None, None, None], 0)

@@ -91,9 +91,8 @@ def conv(
     *,
     stride: int = 1,
     padding: Padding = "VALID",
-    groups: int = 1,
 ) -> Any:
-    """A convolution of ``x`` ``[b h w i]`` by ``params["kernel"]`` ``[h w i/g o]``.
+    """A convolution of ``x`` ``[b h w i]`` by ``params["kernel"]`` ``[h w i o]``.
 
     ``params["bias"]`` ``[o]`` is added where there is one.
     """
@@ -103,16 +102,21 @@ def conv(
         (stride, stride),
         padding,
         dimension_numbers=_LAYOUT,
-        feature_group_count=groups,
         precision=_EXACT,
     )
-    return y + params["bias"] if "bias" in params else y
+    return _with_bias(params, y)
 
 
 def dense(params: Mapping[str, Any], x: Any) -> Any:
     """``x @ params["kernel"]`` ``[i o]``, and the bias where there is one."""
     y = jnp.matmul(x, params["kernel"], precision=_EXACT)
-    return y + params["bias"] if "bias" in params else y
+    return _with_bias(params, y)
+
+
+def _with_bias(params: Mapping[str, Any], y: Any) -> Any:
+    if "bias" not in params:
+        return y
+    return y + jnp.reshape(params["bias"], (1,) * (y.ndim - 1) + (-1,))
 
 
 def max_pool(x: Any, size: int, *, stride: int, padding: int = 0) -> Any:
@@ -130,8 +134,8 @@ def max_pool(x: Any, size: int, *, stride: int, padding: int = 0) -> Any:
     """
     border = (padding, padding, 0)
     x = lax.pad(x, jnp.array(-jnp.inf, x.dtype), (_NONE, border, border, _NONE))
-    # One axis after the other, as maxima of slices: on the CPU many times faster than
-    # XLA's windows.
+    # One axis after the other, as maxima of slices: on the CPU that takes a half to a
+    # seventh of the time of XLA's windows.
     for axis in (1, 2):
         x = functools.reduce(jnp.maximum, _shifted(x, axis, size, stride))
     return x

