@@ -48,9 +48,9 @@ class Metric(NamedTuple):
 
 
 def fid(pair: Pair) -> dict[str, Result]:
-    """Fréchet distance; with an interval if all features are known."""
+    """Fréchet distance; with an interval, if all features are known."""
     real, fake = pair.real, pair.fake
-    if pair.resamples and real.features is not None and fake.features is not None:
+    if real.features is not None and fake.features is not None:
         found = frechet.distance(
             real.features,
             fake.features,
