@@ -176,7 +176,7 @@ def find(config: Config, name: str, store: Path) -> Pictures:
             f"{name} is no folder, no file and no run here. {error}"
         ) from error
     images = getattr(data, part).images
-    return pictures.of_array(images, f"{set_name} {part}, {len(images):,} images")
+    return pictures.of_array(images, f"{set_name} {part}")
 
 
 def _of_run(config: Config, folder: Path) -> Pictures:

@@ -72,7 +72,7 @@ def training_pictures(sampler: Sampler, data: Any) -> Pictures:
 
     fingerprint = getattr(data, "fingerprint", "")
     return Pictures(
-        name=f"{title}, {len(table):,} images",
+        name=title,
         count=len(table),
         blocks=blocks,
         identity=f"{fingerprint} train {name}" if fingerprint else None,
@@ -90,6 +90,4 @@ def sampled(sampler: Sampler, data: Any, key: Key, count: int) -> Pictures:
             images = as_rgb(images, "the samples")
             yield from (images[i : i + size] for i in range(0, some, size))
 
-    return Pictures(
-        name=f"{count:,} samples, rounded to uint8", count=count, blocks=blocks
-    )
+    return Pictures(name="samples, rounded to uint8", count=count, blocks=blocks)

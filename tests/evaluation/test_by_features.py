@@ -127,7 +127,7 @@ def test_perfect_sampler_is_near_and_a_poor_one_far(data, tmp_path):
     far = judge(Known(_noise(120, 600)), data, KEY)["fid"]
     assert near.value < 1e-6
     assert far.value > 100 * near.value
-    assert "600 samples" in near.protocol
+    assert "600 real vs 600 fake" in near.protocol
 
 
 def test_samples_do_not_depend_on_how_many_are_drawn_at_once():
