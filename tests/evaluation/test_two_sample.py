@@ -18,7 +18,7 @@ HELD_OUT[::5] = 0  # blank ones, too
 class InOrder(Known):
     """Draws the rows of a table in their order, as a network would make them."""
 
-    def __call__(self, key, count, *, condition=None):
+    def __call__(self, key, count, *, condition=None, first=0):
         assert count == len(self.images)
         return np.asarray(as_float(self.images))
 
