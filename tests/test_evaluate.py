@@ -108,7 +108,11 @@ def test_another_networks_weights_are_refused(sets):
     ("array", "told"),
     [
         (np.zeros((3, 8, 8, 4), np.uint8), "transparent"),
+        (np.zeros((3, 8, 8, 2), np.uint8), "transparent"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "shape"),
         (np.zeros((3, 8, 8, 3), np.float32), "uint8"),
+        (np.zeros((3, 8, 8, 3), np.int32), "int32"),
+        (np.zeros((3, 8, 8, 3), bool), "bool"),
         (np.zeros((8, 8, 3), np.uint8), "shape"),
         (np.zeros((3, 3, 8, 8), np.uint8), "channels"),
     ],

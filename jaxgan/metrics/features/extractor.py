@@ -13,9 +13,10 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-BLOCK = 32
+BLOCK = 8
 """Images of one call. One program serves all blocks, so that an image's features depend
-neither on how many others there are nor on the number of devices."""
+neither on how many others there are nor on the number of devices. On two cores 8 are
+faster than 32, by a quarter through Inception-v3; on a GPU it has not been measured."""
 
 Images = UInt8[np.ndarray, "n h w 3"]
 Block = Images | list[UInt8[np.ndarray, "_ _ 3"]]

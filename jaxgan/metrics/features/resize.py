@@ -64,48 +64,6 @@ def quantise(images: Any, rule: str) -> Images:
     return QUANTISATIONS[rule](np.asarray(images, np.float32))
 
 
-def as_rgb_uint8(images: Any, rule: str = "round") -> Images:
-    """Images ``[n h w c]`` as uint8 ``[n h w 3]``; a grey channel is repeated.
-
-    Args:
-        images: uint8 in 0 ... 255, or floats in [-1, 1].
-        rule: of `quantise`, for floats.
-
-    Raises:
-        InputError: for other shapes, dtypes and ranges.
-
-    Example:
-        >>> as_rgb_uint8(np.zeros((2, 28, 28, 1), np.float32)).shape
-        (2, 28, 28, 3)
-    """
-    images = np.asarray(images)
-    if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
-        advice = (
-            "Compose an alpha channel onto a background first."
-            if images.ndim == 4 and images.shape[3] in (2, 4)
-            else "Put the channels last, and stack single images."
-        )
-        raise InputError(
-            f"The images have the shape {images.shape}, expected [n h w c] with 1 or 3 "
-            f"channels. {advice}"
-        )
-    if np.issubdtype(images.dtype, np.floating):
-        # Written so that NaN is refused as well.
-        if not (images.min() >= -1 and images.max() <= 1):
-            raise InputError(
-                f"The images are floats from {images.min():.4g} to "
-                f"{images.max():.4g}, expected [-1, 1]. Scale them, clip what lies "
-                "outside, or give pixels as uint8."
-            )
-        images = quantise(images, rule)
-    if images.dtype != np.uint8:
-        raise InputError(
-            f"The images are {images.dtype}, expected uint8 in 0 ... 255 or floats in "
-            "[-1, 1]. Convert pixels with .astype(np.uint8)."
-        )
-    return images if images.shape[3] == 3 else images.repeat(3, axis=3)
-
-
 def tf1_bilinear(images: Images, size: Size) -> Images:
     """TensorFlow 1's bilinear resize, to the bit: torch-fidelity's.
 
@@ -184,7 +142,7 @@ def pil_bicubic_uint8(images: Images, size: Size) -> Images:
     """Pillow's bicubic resize with its filter, of RGB in 8 bits: whole numbers.
 
     Args:
-        images: uint8 ``[n h w 3]``, as `as_rgb_uint8` returns them.
+        images: uint8 ``[n h w 3]``.
         size: an int stands for both sides, not for the shorter one.
     """
     return np.stack([_by_pillow(image, size) for image in images]).astype(np.float32)
@@ -194,30 +152,6 @@ def _by_pillow(image: np.ndarray, size: Size) -> np.ndarray:
     high, wide = _pair(size)
     resized = Image.fromarray(image).resize((wide, high), Image.Resampling.BICUBIC)
     return np.asarray(resized)
-
-
-def center_crop(images: Images, size: Size) -> Images:
-    """The middle of each image; of an odd rest, torchvision's half.
-
-    Raises:
-        InputError: if the images are smaller.
-
-    Example:
-        >>> center_crop(np.arange(5).reshape(1, 1, 5, 1), (1, 2)).ravel()
-        array([2, 3])
-    """
-    sides = _pair(size)
-    if any(map(np.less, images.shape[1:3], sides)):
-        raise InputError(
-            f"Images of {images.shape[1]} x {images.shape[2]} pixels cannot be cropped "
-            f"to {sides[0]} x {sides[1]}; resize them first."
-        )
-    # Python rounds a half to the even pixel, and so does torchvision.
-    top, left = (
-        round((old - new) / 2)
-        for old, new in zip(images.shape[1:3], sides, strict=True)
-    )
-    return images[:, top : top + sides[0], left : left + sides[1]]
 
 
 def _pair(size: Size) -> tuple[int, int]:

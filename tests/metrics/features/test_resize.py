@@ -99,15 +99,6 @@ def test_resizes_take_each_image_alone():
             )
 
 
-def test_center_crop():
-    images = pixels(1, 7, 9, 3)
-    np.testing.assert_array_equal(resize.center_crop(images, 5), images[:, 1:6, 2:7])
-    # Half a pixel is rounded to the even one: 1.5 to 2, 2.5 to 2.
-    np.testing.assert_array_equal(resize.center_crop(images, 4), images[:, 2:6, 2:6])
-    with pytest.raises(InputError, match="cropped"):
-        resize.center_crop(images, 8)
-
-
 def test_quantisation_rules():
     x = np.array([-2, -1, -0.5, 0, 1 / 255, 0.5, 0.9999, 1, 2], np.float32)
     rules = {
@@ -125,38 +116,3 @@ def test_every_pixel_survives_rounding():
     levels = np.arange(256, dtype=np.uint8)
     floats = levels.astype(np.float32) * (2 / 255) - 1
     np.testing.assert_array_equal(resize.quantise(floats, "round"), levels)
-
-
-def test_grey_images_are_repeated():
-    grey = pixels(2, 5, 5, 1)
-    rgb = resize.as_rgb_uint8(grey)
-    np.testing.assert_array_equal(rgb, np.concatenate([grey] * 3, axis=3))
-    colour = pixels(2, 5, 5, 3)
-    assert resize.as_rgb_uint8(colour) is colour
-
-
-def test_floats_are_quantised():
-    floats = np.linspace(-1, 1, 75, dtype=np.float32).reshape(1, 5, 5, 3)
-    for rule in resize.QUANTISATIONS:
-        np.testing.assert_array_equal(
-            resize.as_rgb_uint8(floats, rule), resize.quantise(floats, rule)
-        )
-
-
-@pytest.mark.parametrize(
-    ("images", "keyword"),
-    [
-        (np.zeros((1, 4, 4, 4), np.uint8), "alpha"),
-        (np.zeros((1, 4, 4, 2), np.uint8), "alpha"),
-        (np.zeros((4, 4, 3), np.uint8), "stack"),
-        (np.zeros((2, 3, 32, 32), np.uint8), "last"),
-        (np.zeros((0, 4, 4, 3), np.uint8), "shape"),
-        (np.zeros((1, 4, 4, 3), np.int32), "int32"),
-        (np.zeros((1, 4, 4, 3), bool), "bool"),
-        (np.full((1, 4, 4, 3), 255, np.float32), "255"),
-        (np.full((1, 4, 4, 3), np.nan, np.float32), "nan"),
-    ],
-)
-def test_other_images_are_refused(images, keyword):
-    with pytest.raises(InputError, match=keyword):
-        resize.as_rgb_uint8(images)
