@@ -37,6 +37,7 @@ from jaxgan.data import pictures
 from jaxgan.data.pictures import Pictures
 from jaxgan.environment import describe_environment, repeatable_on_gpus
 from jaxgan.evaluation import by_features, quality, seen
+from jaxgan.evaluation.by_class import judge_by_class, shared_classes
 from jaxgan.evaluation.seen import Seen
 from jaxgan.files import expand, write_atomically, write_json
 from jaxgan.metrics import features, memorised
@@ -65,6 +66,9 @@ class Config:
     metrics: tuple[str, ...] = ("fid", "kid")
     # Samples of a run.
     samples: int = 50_000
+    # The metrics within each class too, and their means over the classes, where both
+    # sets have labels: data sets, folders of sub-folders, conditional runs.
+    by_class: bool = False
     # Of subsets, samples and the bootstrap.
     seed: int = 0
     # Of the bootstrap, for intervals; 0: none. Of FID each takes seconds.
@@ -93,9 +97,11 @@ def run(config: Config) -> dict[str, Result]:
     for each in (real, fake):
         if each.note:
             print(each.note)
+    if config.by_class:
+        shared_classes(real, fake)  # before minutes of work
     extractor = features.load(config.features, download=config.download)
     of_real, of_fake = quality.wanted(names)
-    if config.picture is not None or (config.resamples and "fid" in names):
+    if needs_features(config):
         of_real, of_fake = of_real | {seen.FEATURES}, of_fake | {seen.FEATURES}
     see = partial(_look, extractor, real, of_real)
     if of_real == {seen.MOMENTS}:
@@ -106,12 +112,20 @@ def run(config: Config) -> dict[str, Result]:
     key = jax.random.key(config.seed)
     pair = quality.Pair(extractor, of_data, of_samples, key, config.resamples)
     results = quality.judge(names, pair)
+    if config.by_class:
+        results |= judge_by_class(names, pair._replace(resamples=0))
     if config.json is not None:
         write_json(config.json, _record(config, results))
     if config.picture is not None:
         image = beside_nearest(real, fake, of_data, of_samples)
         write_atomically(config.picture, png(image))
     return results
+
+
+def needs_features(config: Config) -> bool:
+    """Returns whether the features of every picture are needed, besides moments."""
+    bootstrap = config.resamples > 0 and "fid" in config.metrics
+    return config.picture is not None or config.by_class or bootstrap
 
 
 def _check_places(config: Config) -> None:
@@ -175,8 +189,9 @@ def find(config: Config, name: str, store: Path) -> Pictures:
         raise InputError(
             f"{name} is no folder, no file and no run here. {error}"
         ) from error
-    images = getattr(data, part).images
-    return pictures.of_array(images, f"{set_name} {part}")
+    table = getattr(data, part)
+    classes = by_features.class_names(table)
+    return pictures.of_array(table.images, f"{set_name} {part}", classes)
 
 
 def _of_run(config: Config, folder: Path) -> Pictures:

@@ -4,7 +4,7 @@ import errno
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from jaxgan import processes
@@ -32,6 +32,7 @@ def main(
     prog: str,
     description: str | None = None,
     arguments: Sequence[str] | None = None,
+    presets: Mapping[str, C] | None = None,
 ) -> Any:
     """Parses a command line into a config, runs it, and turns errors into exit codes.
 
@@ -45,6 +46,8 @@ def main(
         prog: the command's name in its help, such as "python -m experiments.mlp".
         description: the help's first part.
         arguments: the command line; by default this process's.
+        presets: whole configs by name, for ``--preset NAME``: its values become the
+            defaults of the other flags. The class then has a field ``preset``.
 
     Returns:
         What ``run`` returned.
@@ -52,8 +55,30 @@ def main(
     import tyro
 
     streams.make_safe()
-    config = tyro.cli(config_class, prog=prog, description=description, args=arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    how: dict[str, Any] = {"prog": prog, "description": description, "args": arguments}
+    if presets:
+        how["default"] = guarded(lambda: preset_of(arguments, presets))
+    config = tyro.cli(config_class, **how)
     return guarded(lambda: run(config))
+
+
+def preset_of(arguments: Sequence[str], presets: Mapping[str, C]) -> C:
+    """Returns the config that a command line's ``--preset`` names, else the first.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    name = next(iter(presets))
+    for at, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag == "--preset":
+            name = value if equals else "".join(arguments[at + 1 : at + 2])
+    if name not in presets:
+        raise InputError(
+            f"--preset is one of {', '.join(presets)}; got {name or 'nothing'}."
+        )
+    return presets[name]
 
 
 def guarded(action: Callable[[], Any]) -> Any:

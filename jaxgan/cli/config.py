@@ -68,9 +68,11 @@ class TrainConfig:
     # they are judged at the end only.
     evaluate_every: int | None = None
     # Judge the samples by FID or the like, of what a network sees: efficientnet, or
-    # inception:PATH with its weights; the best checkpoint is by it.
+    # inception:PATH with its weights; the best checkpoint is by it. By default colour
+    # images are judged by what efficientnet sees of some of them, if it is installed;
+    # "pixels" judges them by their pixels, as grey ones are.
     evaluate_with: str | None = None
-    # Samples that the network sees at each judgement.
+    # Samples that the network of --evaluate-with sees at each judgement.
     evaluate_samples: int = 10_000
     # Sets larger than this many MiB are streamed instead of kept on the device.
     device_cache_mib: int = 2_048
@@ -97,6 +99,7 @@ PLACES = ("data_dir", "manual_dir", "workdir")
 _WHO = ("distributed", "coordinator", "processes", "process", "dry_run")
 MAY_CHANGE = (
     *("steps", "log_every", "sample_every", "checkpoint_every", "evaluate_every"),
+    *("evaluate_with", "evaluate_samples"),
     *("device_cache_mib", "microbatches", "skip_damaged"),
 )
 """What may differ between the sessions of one run."""

@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any
 import jax
 
 import jaxgan.data
-from jaxgan import compiled, evaluation, hooks, processes, report
+from jaxgan import compiled, hooks, processes, report
 from jaxgan.checkpoint import digest
 from jaxgan.checks import InputError
 from jaxgan.cli import command, dry_run, kept, summary
 from jaxgan.cli import workdir as directory
 from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
+from jaxgan.cli.judges import EVALUATORS, judges_of
 from jaxgan.cli.load import restore_from
 from jaxgan.data import DataSet, ImageDataSet, parse_size
 from jaxgan.environment import repeatable_on_gpus
@@ -33,9 +34,6 @@ from jaxgan.typing import Key
 
 MakeGame = Callable[[Any, DataSet], Game]
 
-EVALUATORS: tuple[Evaluator, ...] = (evaluation.TwoSample(), evaluation.Classes())
-"""How samples are judged unless an experiment says otherwise."""
-
 
 def main(
     config_class: type[TrainConfig],
@@ -43,6 +41,7 @@ def main(
     *,
     evaluators: Sequence[Evaluator] = EVALUATORS,
     schedule: Schedule | None = None,
+    presets: Mapping[str, TrainConfig] | None = None,
 ) -> None:
     """Runs an experiment as its command line says; see `command.main`.
 
@@ -52,6 +51,7 @@ def main(
         evaluators: of the samples, see `jaxgan.evaluation`. With ``--evaluate-every``
             the best checkpoint is that of the lowest value of the first result.
         schedule: the rounds; by default Algorithm 1 with ``--d-steps``.
+        presets: configs by name, for ``--preset``, see `command.main`.
     """
     name = config_class.experiment
     command.main(
@@ -59,6 +59,7 @@ def main(
         partial(_joined, make_game, evaluators=evaluators, schedule=schedule),
         prog=f"python -m experiments.{name}",
         description=sys.modules[config_class.__module__].__doc__,
+        presets=presets,
     )
 
 
@@ -142,7 +143,7 @@ def _train(
     path = config.workdir
     assert path is not None  # resolve made it explicit
     best = None if config.evaluate_every is None else path / "best"
-    evaluators = (*_by_features(config), *evaluators)
+    evaluators = judges_of(config, data, evaluators)
     judges = hooks.Evaluate(evaluators, every=config.evaluate_every, folder=best)
     others = _hooks(config, path)
     state = fit(
@@ -182,21 +183,6 @@ def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
             stacklevel=2,
         )
     print(summary.text(path, result))
-
-
-def _by_features(config: TrainConfig) -> Sequence[Evaluator]:
-    """The judge of ``--evaluate-with``, if there is one."""
-    if config.evaluate_with is None:
-        return ()
-    from jaxgan.metrics import features
-
-    return (
-        evaluation.ByFeatures(
-            extractor=features.load(config.evaluate_with),
-            samples=config.evaluate_samples,
-            store=config.data_dir / "moments",
-        ),
-    )
 
 
 def _rounds(config: TrainConfig, schedule: Schedule | None) -> Schedule:

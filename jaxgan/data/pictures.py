@@ -37,6 +37,7 @@ class Pictures:
         identity: equal for equal images in the same order; None where nothing is known
             of them before they are made.
         note: what a user should know of how they were read; else empty.
+        classes: the name of each image's class, ``[n]``; None without labels.
     """
 
     name: str
@@ -44,13 +45,19 @@ class Pictures:
     blocks: Callable[[int], Iterator[Block]]
     identity: str | None = None
     note: str = ""
+    classes: np.ndarray | None = None
 
 
-def of_array(images: Any, name: str) -> Pictures:
+def of_array(images: Any, name: str, classes: Any = None) -> Pictures:
     """Returns a set of uint8 images ``[n h w 3]``, or ``[n h w 1]`` as grey RGB.
 
+    Args:
+        images: the images.
+        name: what to call them.
+        classes: the name or number of each image's class, ``[n]``; None without labels.
+
     Raises:
-        InputError: for another dtype or shape.
+        InputError: for another dtype or shape, or another number of classes.
 
     Example:
         >>> pictures = of_array(np.zeros((5, 8, 8, 1), np.uint8), "five")
@@ -58,6 +65,11 @@ def of_array(images: Any, name: str) -> Pictures:
         [(2, 8, 8, 3), (2, 8, 8, 3), (1, 8, 8, 3)]
     """
     as_rgb(images[:1], name)
+    if classes is not None and np.shape(classes) != (len(images),):
+        raise InputError(
+            f"{name}: expected the class of each of the {len(images):,} images, got "
+            f"labels of shape {list(np.shape(classes))}."
+        )
     grey = images.shape[-1] == 1
 
     def blocks(size: int) -> Iterator[Block]:
@@ -74,6 +86,7 @@ def of_array(images: Any, name: str) -> Pictures:
         blocks=blocks,
         identity=digest.hexdigest(),
         note=note,
+        classes=None if classes is None else np.asarray(classes).astype(str),
     )
 
 
@@ -104,26 +117,30 @@ def as_rgb(images: Any, name: str) -> UInt8[np.ndarray, "n h w 3"]:
 def of_npz(path: Path) -> Pictures:
     """Returns the images in a NumPy file: of an npz its only array, "images", "arr_0".
 
+    An array "labels" beside them holds the name or number of each image's class.
+
     Raises:
         InputError: it cannot be read, or holds no such images.
     """
-    return of_array(read_npz(path), printable(path.name))
+    return of_array(*read_npz(path))
 
 
-def read_npz(path: Path) -> np.ndarray:
-    """Returns the array of images in an ``.npy`` or ``.npz`` file.
+def read_npz(path: Path) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """Returns the images in an ``.npy`` or ``.npz`` file, its name, and the labels.
 
     Raises:
         InputError: it cannot be read, or it holds several arrays of which none is named
             "images" or "arr_0".
     """
+    name = printable(path.name)
     try:
         with path.open("rb") as file:
             if file.read(len(_NPY)) == _NPY:
-                return np.load(path, mmap_mode="r", allow_pickle=False)
+                return np.load(path, mmap_mode="r", allow_pickle=False), name, None
             file.seek(0)
             with np.load(file, allow_pickle=False) as held:
-                return held[_name_of_images(path, held.files)]
+                images = held[_name_of_images(path, held.files)]
+                return images, name, held.get("labels")
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} cannot be read as a file of NumPy arrays: {error}. Write it with "
@@ -132,6 +149,7 @@ def read_npz(path: Path) -> np.ndarray:
 
 
 def _name_of_images(path: Path, names: list[str]) -> str:
+    names = [name for name in names if name != "labels"]
     known = [name for name in ("images", "arr_0") if name in names]
     if not known and len(names) != 1:
         raise InputError(
@@ -144,7 +162,8 @@ def _name_of_images(path: Path, names: list[str]) -> str:
 def of_folder(root: Path, store: Path) -> Pictures:
     """Returns all images below a folder, in the order of their names.
 
-    What is transparent shows white; grey images become RGB.
+    What is transparent shows white; grey images become RGB. Where all lie in
+    sub-folders, the last one's name is an image's class.
 
     Args:
         root: the folder.
@@ -176,7 +195,13 @@ def of_folder(root: Path, store: Path) -> Pictures:
         blocks=blocks,
         identity=digest.hexdigest(),
         note=_note(printable(root), looks),
+        classes=_classes([path.parent.name for path in paths]),
     )
+
+
+def _classes(folders: list[str]) -> np.ndarray | None:
+    """The names of the images' folders; None if some of them lie in none."""
+    return np.asarray(folders) if all(folders) else None
 
 
 def _stacked(block: list[np.ndarray]) -> Block:

