@@ -5,6 +5,8 @@ r"""Judges one set of images by another: FID, KID and their kin, through one net
     python -m experiments.evaluate REAL FAKE --features inception:WEIGHTS
     python -m experiments.evaluate cifar10 runs/dcgan-cifar10-0 \
         --features efficientnet --metrics fid kid precision_recall --json result.json
+    python -m experiments.evaluate originals restored --metrics psnr ssim \
+        --protocol y-crop-4
 
 REAL and FAKE are each a folder of images, a NumPy file (``.npz``, ``.npy``) of uint8
 images ``[n h w 3]``, a data set by name (``cifar10`` is its training part,
@@ -14,39 +16,38 @@ sampled. What is transparent shows white, and grey is taken as RGB; a line says 
 Every value depends on the network, on its weights, and on how an image becomes its
 input; the protocol printed beside it names all three. Values under different protocols
 cannot be compared. What a network has seen of REAL is kept for the next time.
+
+PSNR, SSIM and LPIPS judge images in pairs, the first of REAL and the first of FAKE and
+so on; files of two folders by their names. Diversity is the mean LPIPS of random pairs
+of FAKE alone.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
-import numpy as np
 import tyro
-from PIL import Image
 
-import jaxgan.data
 from jaxgan import compiled
 from jaxgan.checks import InputError
 from jaxgan.cli import command
-from jaxgan.cli.load import load_run
-from jaxgan.data import pictures
+from jaxgan.cli.sets import Where, find
 from jaxgan.data.pictures import Pictures
 from jaxgan.environment import describe_environment, repeatable_on_gpus
-from jaxgan.evaluation import by_features, quality, seen
+from jaxgan.evaluation import diversity, pairs, quality, seen
+from jaxgan.evaluation.beside import beside_nearest
 from jaxgan.evaluation.by_class import judge_by_class, shared_classes
-from jaxgan.evaluation.seen import Seen
 from jaxgan.files import expand, write_atomically, write_json
-from jaxgan.metrics import features, memorised
-from jaxgan.metrics.features.extractor import BLOCK, Extractor
+from jaxgan.metrics import features, paired, perceptual
+from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.result import Result
-from jaxgan.report.pictures import strips
-from jaxgan.sampling import Sampler
 from jaxgan.show import png
 
+DIVERSITY = "diversity"
 _SHOWN, _NEAREST = 12, 5
 
 
@@ -62,8 +63,14 @@ class Config:
     features: str = "efficientnet"
     # Fetch the weights of Inception-v3 (96 MB) if they are not there.
     download: bool = False
-    # fid, fid_infinity, kid, inception_score, precision_recall, authenticity.
+    # Of sets: fid, fid_infinity, kid, inception_score, precision_recall, authenticity;
+    # of pairs: psnr, ssim, lpips; of FAKE alone: diversity.
     metrics: tuple[str, ...] = ("fid", "kid")
+    # How psnr and ssim compare pixels: rgb (the default), rgb-crop-4, scikit-image,
+    # y-crop-2, y-crop-3 or y-crop-4.
+    protocol: str | None = None
+    # The weights of VGG-16, and of LPIPS v0.1's heads on it: two files.
+    lpips: tuple[str, ...] = ()
     # Samples of a run.
     samples: int = 50_000
     # The metrics within each class too, and their means over the classes, where both
@@ -90,22 +97,114 @@ def run(config: Config) -> dict[str, Result]:
     Raises:
         InputError: if a set, the network or the metrics cannot be used.
     """
-    names = quality.check(config.metrics)
+    chosen = Chosen.of(config)
     _check_places(config)
-    store = expand(config.data_dir, "--data-dir").absolute()
-    real, fake = (find(config, which, store) for which in (config.real, config.fake))
+    real, fake = _sets(config, by_pairs=bool(chosen.of_pairs))
+    distance = perceptual.load_lpips(*config.lpips[:2]) if chosen.lpips else None
+    results: dict[str, Result] = {}
+    if chosen.of_sets or config.picture is not None:
+        results |= of_sets(config, chosen.of_sets, real, fake)
+    if chosen.of_pairs:
+        results |= _of_pairs(config, chosen.of_pairs, real, fake, distance)
+    if chosen.diversity and distance is not None:
+        how = {"key": jax.random.key(config.seed), "resamples": config.resamples}
+        results[DIVERSITY] = diversity.of_pictures(fake, distance, **how)
+    if config.json is not None:
+        write_json(config.json, _record(config, results))
+    return results
+
+
+class Chosen(NamedTuple):
+    """The metrics that are asked for, by what they look at."""
+
+    of_sets: tuple[str, ...]
+    of_pairs: tuple[str, ...]
+    diversity: bool
+
+    @property
+    def lpips(self) -> bool:
+        """Whether LPIPS is needed."""
+        return "lpips" in self.of_pairs or self.diversity
+
+    @classmethod
+    def of(cls, config: Config) -> "Chosen":
+        """Returns the metrics of the command line.
+
+        Raises:
+            InputError: one is unknown, or lacks its weights, or an option would be
+                ignored.
+        """
+        names = tuple(dict.fromkeys(config.metrics))
+        known = (*quality.METRICS, *pairs.METRICS, DIVERSITY)
+        unknown = [name for name in names if name not in known]
+        if unknown or not names:
+            raise InputError(
+                f"--metrics takes {', '.join(known)}; got "
+                f"{', '.join(unknown) or 'none'}."
+            )
+        chosen = cls(
+            tuple(name for name in names if name in quality.METRICS),
+            tuple(name for name in names if name in pairs.METRICS),
+            DIVERSITY in names,
+        )
+        if len(config.lpips) != (2 if chosen.lpips else 0):
+            raise InputError(
+                "The metrics lpips and diversity, and they alone, take --lpips VGG "
+                "HEADS: the files of VGG-16's weights (torchvision's "
+                "vgg16-397923af.pth) and of LPIPS v0.1's (vgg.pth of the package "
+                "lpips)."
+            )
+        if config.by_class and not chosen.of_sets:
+            raise InputError("--by-class is for metrics of sets, such as fid or kid.")
+        by_pixels = {"psnr", "ssim"} & set(chosen.of_pairs)
+        if config.protocol is not None and not by_pixels:
+            raise InputError("--protocol is that of psnr and ssim; name one of them.")
+        if config.protocol not in (None, *paired.PROTOCOLS):
+            raise InputError(
+                f"--protocol is one of {', '.join(paired.PROTOCOLS)}; got "
+                f"{config.protocol}."
+            )
+        return chosen
+
+
+def _sets(config: Config, *, by_pairs: bool) -> tuple[Pictures, Pictures]:
+    """The two sets; those of two folders in pairs by name, if asked for."""
+    where = Where(
+        store=_store(config),
+        manual_dir=config.manual_dir,
+        samples=config.samples,
+        seed=config.seed,
+    )
+    paths = [Path(name).expanduser() for name in (config.real, config.fake)]
+    folders = all(p.is_dir() and not (p / "config.json").is_file() for p in paths)
+    if by_pairs and folders:
+        real, fake = pairs.of_folders(paths[0], paths[1], where.store / "hashes")
+    else:
+        real, fake = (find(name, where) for name in (config.real, config.fake))
     for each in (real, fake):
         if each.note:
             print(each.note)
+    return real, fake
+
+
+def _store(config: Config) -> Path:
+    return expand(config.data_dir, "--data-dir").absolute()
+
+
+def of_sets(
+    config: Config, names: tuple[str, ...], real: Pictures, fake: Pictures
+) -> dict[str, Result]:
+    """Returns the metrics of two sets, and writes the picture of nearest images."""
     if config.by_class:
         shared_classes(real, fake)  # before minutes of work
     extractor = features.load(config.features, download=config.download)
     of_real, of_fake = quality.wanted(names)
-    if needs_features(config):
+    bootstrap = config.resamples > 0 and "fid" in names
+    if config.picture is not None or config.by_class or bootstrap:
         of_real, of_fake = of_real | {seen.FEATURES}, of_fake | {seen.FEATURES}
     see = partial(_look, extractor, real, of_real)
     if of_real == {seen.MOMENTS}:
-        of_data = seen.remembered(store / "moments", extractor, real, see)
+        of_data = seen.remembered(_store(config) / "moments", extractor, real, see)
     else:
         of_data = see() if of_real else seen.Seen(name=real.name)
     of_samples = _look(extractor, fake, of_fake)
@@ -114,18 +213,31 @@ def run(config: Config) -> dict[str, Result]:
     results = quality.judge(names, pair)
     if config.by_class:
         results |= judge_by_class(names, pair._replace(resamples=0))
-    if config.json is not None:
-        write_json(config.json, _record(config, results))
     if config.picture is not None:
         image = beside_nearest(real, fake, of_data, of_samples)
         write_atomically(config.picture, png(image))
     return results
 
 
-def needs_features(config: Config) -> bool:
-    """Returns whether the features of every picture are needed, besides moments."""
-    bootstrap = config.resamples > 0 and "fid" in config.metrics
-    return config.picture is not None or config.by_class or bootstrap
+def _of_pairs(
+    config: Config,
+    names: tuple[str, ...],
+    real: Pictures,
+    fake: Pictures,
+    distance: Any,
+) -> dict[str, Result]:
+    protocol = None if config.protocol is None else paired.PROTOCOLS[config.protocol]
+    with _bar(real) as tell:
+        return pairs.judge(
+            names,
+            real,
+            fake,
+            protocol=protocol,
+            lpips=distance if "lpips" in names else None,
+            key=jax.random.key(config.seed),
+            resamples=config.resamples,
+            tell=tell,
+        )
 
 
 def _check_places(config: Config) -> None:
@@ -134,75 +246,6 @@ def _check_places(config: Config) -> None:
         path = getattr(config, flag)
         if path is not None and not path.absolute().parent.is_dir():
             raise InputError(f"--{flag} {path}: there is no folder {path.parent}.")
-
-
-def beside_nearest(
-    real: Pictures, fake: Pictures, of_real: Seen, of_fake: Seen
-) -> Image.Image:
-    """Returns the first samples, each beside its nearest images in features."""
-    count, shown = min(_NEAREST, real.count), min(_SHOWN, fake.count)
-    assert of_real.features is not None
-    assert of_fake.features is not None
-    rows, _ = memorised.nearest(of_real.features, of_fake.features[:shown], count)
-    samples = _pick(fake, range(shown))
-    data = _pick(real, set(rows.ravel().tolist()))
-    size = samples[0].shape[1::-1]
-    fit = lambda image: np.asarray(Image.fromarray(image).resize(size))
-    columns = {"sample": np.stack([fit(samples[n]) for n in range(shown)])}
-    for place, near in enumerate(rows.T.tolist(), start=1):
-        columns[f"nearest {place}"] = np.stack([fit(data[row]) for row in near])
-    return strips(columns)
-
-
-def _pick(images: Pictures, rows: Collection[int]) -> dict[int, np.ndarray]:
-    """The images in some rows of a set, which is read as far as need be."""
-    found, number = {}, 0
-    for block in images.blocks(BLOCK):
-        for image in block:
-            if number in rows:
-                found[number] = image
-            number += 1
-        if len(found) == len(rows):
-            break
-    return found
-
-
-def find(config: Config, name: str, store: Path) -> Pictures:
-    """Returns the set of that name.
-
-    Raises:
-        InputError: there is none.
-    """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return pictures.of_npz(path)
-    if (path / "config.json").is_file():
-        return _of_run(config, path)
-    if path.is_dir():
-        return pictures.of_folder(path, store / "hashes")
-    set_name, _, part = name.rpartition(":")
-    if part not in ("train", "test"):
-        set_name, part = name, "train"
-    try:
-        data = jaxgan.data.load(set_name, data_dir=store, manual_dir=config.manual_dir)
-    except InputError as error:
-        raise InputError(
-            f"{name} is no folder, no file and no run here. {error}"
-        ) from error
-    table = getattr(data, part)
-    classes = by_features.class_names(table)
-    return pictures.of_array(table.images, f"{set_name} {part}", classes)
-
-
-def _of_run(config: Config, folder: Path) -> Pictures:
-    if config.samples < 2:
-        raise InputError(f"--samples must be at least 2, got {config.samples}.")
-    run = load_run(folder)
-    sampler = Sampler(run.game, run.state)
-    key = jax.random.key(config.seed)
-    made = by_features.sampled(sampler, run.data, key, config.samples)
-    name = f"{folder.name} at step {run.step:,}, {made.name}"
-    return dataclasses.replace(made, name=name)
 
 
 def _look(extractor: Extractor, images: Pictures, wanted: frozenset[str]):

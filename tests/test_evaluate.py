@@ -84,6 +84,12 @@ def test_all_metrics_json_and_picture(sets):
     [
         ({"metrics": ("fids",)}, "fids"),
         ({"features": "resnet"}, "resnet"),
+        ({"metrics": ("lpips",)}, "HEADS"),
+        ({"lpips": ("vgg.pth", "heads.pth")}, "alone"),
+        ({"protocol": "rgb"}, "psnr"),
+        ({"metrics": ("psnr",), "protocol": "rgba"}, "y-crop-4"),
+        ({"metrics": ("psnr",), "by_class": True}, "by-class"),
+        ({"by_class": True}, "labels"),
         ({"features": "inception:missing.pth"}, "missing"),
         ({"features": "dinov2"}, "dinov2:PATH"),
         ({"json": "no/such/folder/r.json"}, "--json"),
@@ -145,6 +151,29 @@ def test_pickled_arrays_are_not_read(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(InputError, match="cannot be read"):
         pictures.of_npz(tmp_path / "x.npy")
+
+
+def test_pairs_of_two_folders_go_by_their_names(sets, tmp_path):
+    originals, noise = _images(5, 2), np.random.default_rng(0)
+    for name, change in (("originals", 0), ("restored", 9)):
+        (tmp_path / name).mkdir()
+        order = range(5) if change == 0 else reversed(range(5))
+        for number in order:
+            changed = originals[number].astype(int)
+            changed = changed + noise.integers(-change, change + 1, changed.shape)
+            image = Image.fromarray(changed.clip(0, 255).astype(np.uint8))
+            image.save(tmp_path / name / f"{number}.png")
+    how = {"metrics": ("psnr", "ssim"), "protocol": "y-crop-4"}
+    found = _judge(tmp_path, "originals", "restored", data_dir=sets / "store", **how)
+    # Errors of -9 to 9 have variance 30; Y weighs R, G and B by 0.26, 0.50 and 0.10.
+    weights = np.array([65.481, 128.553, 24.966]) / 255
+    expected = 10 * np.log10(255**2 / (30 * np.square(weights).sum()))
+    assert found["psnr"].value == pytest.approx(expected, abs=0.5)
+    assert "16, 235" in found["psnr"].protocol
+    assert 0.5 < found["ssim"].value < 1
+    (tmp_path / "restored" / "4.png").unlink()
+    with pytest.raises(InputError, match="4.png"):
+        _judge(tmp_path, "originals", "restored", data_dir=sets / "store", **how)
 
 
 def test_key_is_the_seeds(sets):

@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan import GAN, losses, metrics, nets, population, sample
+from jaxgan import GAN, Game, losses, make_train_step, metrics, nets, population, sample
 from jaxgan import keys as streams
 from jaxgan.gan import Prior, gaussian_prior
 from jaxgan.losses import AdversarialLoss
 from jaxgan.penalties import Penalty
 from jaxgan.theory import densities
 from jaxgan.typing import Key
+from jaxgan.update import Step
 
 SAMPLES = 2_500  # as the papers take
 CODE_SCALE = 16.0  # a code's first layer learns this much faster than a Gaussian's
@@ -154,7 +155,9 @@ def clouds(
     target: Target,
     keys: Any,
     *,
-    make: Callable[..., GAN] = make_gan,
+    make: Callable[..., Game] = make_gan,
+    make_step: Callable[..., Step] = make_train_step,
+    batches: int = 1,
     hypers: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
     """What the generators of all seeds make at the end.
@@ -164,6 +167,8 @@ def clouds(
         target: its data, drawn anew for every step.
         keys: one for each seed, ``[n]``.
         make: from the recipe, and a seed's hyper-parameters by name, to its game.
+        make_step: from the game to its round; by default Algorithm 1.
+        batches: how many a round takes.
         hypers: in what the seeds differ, ``[n]`` each; see `jaxgan.population`.
 
     Returns:
@@ -172,7 +177,8 @@ def clouds(
 
     def draw(key, step):
         data_key = streams.stream(key, "data", step)
-        return {"image": target.density.sample(data_key, recipe.batch_size)[None]}
+        points = target.density.sample(data_key, batches * recipe.batch_size)
+        return {"image": points.reshape(batches, recipe.batch_size, -1)}
 
     def measure(gan, state, key):
         return sample(gan, state, key, SAMPLES, batch_size=SAMPLES)
@@ -184,6 +190,7 @@ def clouds(
         hypers or {},
         draw,
         steps=recipe.steps,
+        make_step=make_step,
         measure=measure,
         devices=devices if len(keys) % len(devices) == 0 else None,
     )
@@ -193,7 +200,8 @@ def clouds(
 def scores(clouds: np.ndarray, target: Target) -> dict[str, list[Any]]:
     """By the pinned judge: each seed's modes, share of high quality, KL, all modes?
 
-    A generator that diverged to NaN has no sample near a mode, and scores zero.
+    Beside them the modes' standard deviation relative to the truth, ``width``. A
+    generator that diverged to NaN has no sample near a mode, and scores zero.
     """
     centres = np.asarray(target.density.means)
     results = [
@@ -212,4 +220,5 @@ def scores(clouds: np.ndarray, target: Target) -> dict[str, list[Any]]:
         "modes": [result.modes.value for result in results],
         "quality": qualities,
         "kl": [result.kl.value for result in results],
+        "width": [0.0 if r.width is None else r.width.value for r in results],
     }

@@ -215,7 +215,7 @@ def _note(name: str, looks: list[Any]) -> str:
     if len(sizes) > 1:
         often = " x ".join(map(str, sizes.most_common(1)[0][0]))
         told.append(
-            f"{len(sizes):,} sizes, most often {often}; each is resized by itself"
+            f"{len(sizes):,} sizes, most often {often}"
         )
     if grey := sum(look.gray for look in looks):
         told.append(f"{grey:,} in grey, taken as RGB")

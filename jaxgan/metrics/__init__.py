@@ -23,7 +23,9 @@
 
 The modules have more: `modes` for mode coverage, `birthday` for the size of a support,
 `collapse` for signs of collapse, `memorised` for copies of training examples, `moments`
-for sets that come in blocks, `neighbours` for judges that run under ``jit``.
+for sets that come in blocks, `neighbours` for judges that run under ``jit``; `psnr`,
+`ssim` and `perceptual` for images in pairs under a protocol of `paired`, `diversity`
+for how far samples are apart.
 
 A set is an array ``[n ...]`` of images or features; each example is flattened to a row
 and its numbers are taken as they are, so both sets must have one scale. A `Result` has
@@ -47,19 +49,27 @@ from jaxgan.metrics import (
     bootstrap,
     c2st,
     collapse,
+    diversity,
     frechet,
     inception,
     kernel_distance,
     leave_one_out,
+    luma,
+    means,
     memorised,
     mmd,
     modes,
     moments,
     neighbours,
+    paired,
     parzen,
+    perceptual,
     permutation,
     prdc,
+    psnr,
     sliced,
+    ssim,
+    windows,
 )
 from jaxgan.metrics.c2st import two_sample as two_sample_classifier
 from jaxgan.metrics.frechet import distance as frechet_distance
@@ -80,6 +90,7 @@ __all__ = [
     "bootstrap",
     "c2st",
     "collapse",
+    "diversity",
     "frechet",
     "frechet_distance",
     "frechet_infinity",
@@ -88,19 +99,26 @@ __all__ = [
     "kernel_distance",
     "kid",
     "leave_one_out",
+    "luma",
+    "means",
     "memorised",
     "mmd",
     "modes",
     "moments",
     "neighbours",
+    "paired",
     "parzen",
     "parzen_log_likelihood",
+    "perceptual",
     "permutation",
     "prdc",
     "precision_recall",
+    "psnr",
     "sliced",
     "sliced_wasserstein",
+    "ssim",
     "two_sample_1nn",
     "two_sample_classifier",
     "two_sample_mmd",
+    "windows",
 ]

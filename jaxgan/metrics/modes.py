@@ -7,6 +7,9 @@ Papers count differently. The definitions here, which every result prints:
 - it is of high quality if it lies within 3 standard deviations of that centre;
 - a mode is covered if at least one high-quality sample belongs to it; for classes,
   which have no distance, if at least one sample does;
+- the width of the modes is the standard deviation of high-quality samples about their
+  mean in each mode, relative to a perfect generator's: a heap of points in the middle
+  of each mode is all of high quality, and has width 0;
 - KL is KL(model || target) in nats, of the frequencies of all samples over the modes,
   of high quality or not.
 
@@ -21,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Real
 from scipy.special import xlogy
+from scipy.stats import chi2
 
 from jaxgan.checks import InputError, check_rank
 from jaxgan.metrics import bootstrap
@@ -31,11 +35,20 @@ from jaxgan.typing import Key
 
 
 class ModeCoverage(NamedTuple):
-    """Covered modes; share of high quality (None for classes); KL to the target."""
+    """Covered modes; of points, high quality and width; KL to the target.
+
+    Attributes:
+        modes: how many are covered.
+        high_quality: the share of such samples; None for classes.
+        kl: from the samples' frequencies to the target's.
+        width: the modes' standard deviation relative to the truth; None for classes,
+            and where no mode has two samples of high quality.
+    """
 
     modes: Result
     high_quality: Result | None
     kl: Result
+    width: Result | None = None
 
 
 def of_points(
@@ -86,7 +99,45 @@ def of_points(
     assigned = np.asarray(nearest)
     modes = _covered(np.bincount(assigned[good], minlength=len(p)), p, len(good), how)
     kl = _kl(np.bincount(assigned, minlength=len(p)), p, key, resamples)
-    return ModeCoverage(modes, quality, kl)
+    rows = np.asarray(samples, np.float64).reshape(len(good), -1)
+    truth = standard_deviation * truncated_std(rows.shape[1], within)
+    width = _width(rows[good], assigned[good], truth, how)
+    return ModeCoverage(modes, quality, kl, width)
+
+
+def truncated_std(dimensions: int, within: float) -> float:
+    """The standard deviation, along an axis, of N(0, I) within a ball.
+
+    Its square is F(d + 2) / F(d), with F(d) the probability that a chi-squared variable
+    of d degrees of freedom lies below ``within`` squared.
+
+    Args:
+        dimensions: d.
+        within: the ball's radius.
+
+    Example:
+        >>> round(truncated_std(2, 3.0), 4), truncated_std(2, 1e3)
+        (0.9744, 1.0)
+    """
+    inside = lambda d: chi2.cdf(within**2, d)
+    return float(np.sqrt(inside(dimensions + 2) / inside(dimensions)))
+
+
+def _width(rows, assigned, truth: float, how: str) -> Result | None:
+    """The pooled deviation from the mean of each mode, relative to the truth."""
+    squares, freedom = 0.0, 0
+    for mode in np.unique(assigned):
+        own = rows[assigned == mode]
+        squares += np.square(own - own.mean(axis=0)).sum()
+        freedom += len(own) - 1
+    if freedom == 0:
+        return None
+    deviation = np.sqrt(squares / (freedom * rows.shape[1]))
+    return Result(
+        name="standard deviation within modes, relative to the truth",
+        value=float(deviation / truth),
+        protocol=f"about each mode's mean, samples {how}, {len(rows)} of them",
+    )
 
 
 def of_labels(

@@ -43,6 +43,22 @@ def test_points_of_a_perfect_generator(key):
     assert coverage.kl.value < 5 * 7 / 10_000
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.3, 1.0])
+def test_width_of_modes_relative_to_the_truth(key, scale):
+    random = np.random.default_rng(0)
+    noise = random.normal(0, 0.02, (20_000, 2))
+    # Off the centres, which high quality alone would forgive.
+    samples = RING[random.integers(0, 8, 20_000)] + scale * noise + 0.01 * (1 - scale)
+    coverage = _of_ring(samples, key)
+    inside = noise[np.linalg.norm(noise, axis=1) <= 0.06]
+    expected = 0.02 * scale / inside.std() if scale < 1 else 1.0
+    np.testing.assert_allclose(coverage.width.value, expected, rtol=0.02, atol=1e-9)
+
+
+def test_a_generator_of_single_samples_has_no_width(key):
+    assert _of_ring(RING[:3], key).width is None
+
+
 def test_one_mode_has_the_largest_kl(key):
     coverage = _of_ring(np.tile(RING[:1], (50, 1)), key)
     assert coverage.modes.value == 1

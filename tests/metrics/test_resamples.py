@@ -9,6 +9,8 @@ import pytest
 
 from jaxgan import InputError, metrics
 from jaxgan.metrics import Result, bootstrap
+from jaxgan.metrics.paired import RGB
+from tests.metrics.perceptual_distance import toy
 
 X, Y = np.random.default_rng(0).normal(size=(2, 24, 3))
 ARGUMENTS = {
@@ -25,7 +27,21 @@ ARGUMENTS = {
     "features": "test",
     "classifier": "test",
     "subset_size": 8,
+    "name": "test",
+    "values": X[:, 0],
+    "described": "test",
 }
+_IMAGES = np.random.default_rng(1).integers(0, 256, (2, 5, 12, 12, 3), np.uint8)
+_OF_PAIRS = {
+    **dict(zip(("real", "fake"), _IMAGES, strict=True)),
+    "protocol": RGB,
+    "distance": toy(),
+}
+OF_MODULE = {
+    **dict.fromkeys(("psnr", "ssim", "perceptual"), _OF_PAIRS),
+    "diversity": {"distance": lambda a, b: abs(a - b).reshape(len(a), -1).sum(axis=1)},
+}
+"""Arguments of some modules that go before those of all."""
 
 
 def _judges():
@@ -47,10 +63,11 @@ JUDGES = dict(_judges())
 
 def _results(judge, resamples: int) -> list[Result]:
     taken = inspect.signature(judge).parameters.items()
+    known = ARGUMENTS | OF_MODULE.get(judge.__module__.rpartition(".")[2], {})
     needed = {
-        name: ARGUMENTS[name]
+        name: known[name]
         for name, parameter in taken
-        if parameter.default is parameter.empty or name in ARGUMENTS
+        if parameter.default is parameter.empty or name in known
     }
     found = judge(**needed, resamples=resamples)
     several = (found,) if isinstance(found, Result) else found
