@@ -21,11 +21,12 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import jax
+import tyro
 from tyro.conf import OmitArgPrefixes
 
 import experiments
@@ -36,6 +37,7 @@ from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, command
 from jaxgan.cli.config import resolve
 from jaxgan.gan import GAN
+from jaxgan.rounds import Schedule
 
 C = TypeVar("C", bound=TrainConfig)
 
@@ -59,28 +61,42 @@ def main(arguments: Sequence[str]) -> None:
         print(__doc__, _usage(), sep="\n")
         return
     name = arguments[0] if arguments else ""
-    config_class, make_gan = command.guarded(lambda: find_experiment(name))
+    experiment = command.guarded(lambda: find_experiment(name))
     flags = arguments[1:]
     given = any(flag.startswith(("--batch-size", "--batch_size")) for flag in flags)
+    kind = Arguments[experiment.config]
     fits = command.main(
-        Arguments[config_class],
-        lambda parsed: run(name, make_gan, parsed, batch_given=given),
+        kind,
+        lambda parsed: run(name, experiment, parsed, batch_given=given),
         prog=f"python -m experiments.plan {name}",
         description=f"Plans a TPU slice for experiments.{name}, on the CPU.",
         arguments=flags,
+        presets={
+            preset: kind(topology=tyro.MISSING, config=config)
+            for preset, config in experiment.presets.items()
+        },
     )
     if not fits:
         raise SystemExit(command.EXIT_BAD_INPUT)
 
 
+class Experiment(NamedTuple):
+    """What an experiment's module says: settings, game, rounds and presets."""
+
+    config: type[TrainConfig]
+    make_gan: Callable[..., GAN]
+    schedule: Schedule | None
+    presets: Mapping[str, TrainConfig]
+
+
 def run(
-    name: str, make_gan: Callable[..., GAN], parsed: Arguments, *, batch_given: bool
+    name: str, experiment: Experiment, parsed: Arguments, *, batch_given: bool
 ) -> bool:
     """Compiles and prints; returns whether the batch fits.
 
     Args:
         name: the experiment's.
-        make_gan: the experiment's.
+        experiment: of that name.
         parsed: the flags after the name.
         batch_given: whether ``--batch-size`` is among them.
 
@@ -90,7 +106,7 @@ def run(
     topology = chips.parse_topology(parsed.topology)
     _check_writable(parsed.json)
     config = configure(parsed.config, topology, batch_given=batch_given)
-    plan, error = make_plan(name, config, make_gan, topology)
+    plan, error = make_plan(name, config, experiment, topology)
     numbers = {}
     if error:
         print(refusal(config, plan, topology, error), file=sys.stderr, flush=True)
@@ -106,8 +122,8 @@ def run(
     return error is None
 
 
-def find_experiment(name: str) -> tuple[type[TrainConfig], Callable[..., GAN]]:
-    """Returns an experiment's ``Config`` and ``make_gan``.
+def find_experiment(name: str) -> Experiment:
+    """Returns an experiment's ``Config``, ``make_gan``, ``SCHEDULE`` and ``PRESETS``.
 
     Raises:
         InputError: if there is none of that name.
@@ -120,8 +136,9 @@ def find_experiment(name: str) -> tuple[type[TrainConfig], Callable[..., GAN]]:
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise InputError(f"There is no experiment {name!r}. {hint}{_usage()}")
     module = importlib.import_module(f"experiments.{name}")
+    schedule, presets = (getattr(module, n, None) for n in ("SCHEDULE", "PRESETS"))
     try:
-        return module.Config, module.make_gan
+        return Experiment(module.Config, module.make_gan, schedule, presets or {})
     except AttributeError as error:
         raise InputError(
             f"experiments.{name} has no Config and make_gan, so there is no train step "
@@ -155,7 +172,7 @@ def configure(
 def make_plan(
     name: str,
     config: TrainConfig,
-    make_gan: Callable[..., GAN],
+    experiment: Experiment,
     topology: Topology,
 ) -> tuple[report.Plan | None, ahead.OutOfMemory | None]:
     """Returns the plan of the config's batch, or why not, with one that fits.
@@ -163,14 +180,14 @@ def make_plan(
     Args:
         name: the experiment's.
         config: from `configure`.
-        make_gan: the experiment's.
+        experiment: of that name.
         topology: the slice.
 
     Raises:
         InputError: if the game or the slice cannot be.
     """
     data = stand_ins.data_set(config)
-    gan = make_gan(config, data)
+    gan = experiment.make_gan(config, data)
     mesh = ahead.make_mesh(topology)
     least = topology.chips * config.microbatches
 
@@ -183,6 +200,7 @@ def make_plan(
             mesh,
             batch_size=size,
             d_steps=config.d_steps,
+            schedule=experiment.schedule,
             microbatches=config.microbatches,
         )
 

@@ -132,6 +132,11 @@ def test_stand_ins_have_the_sets_shapes():
         assert (data.image_shape, data.num_classes) == (shape, 10)
     resized = mlp.Config(dataset="cifar10", resolution=64, channels=1)
     assert stand_ins.data_set(resized).image_shape == (64, 64, 1)
+    faces = stand_ins.data_set(mlp.Config(dataset="folder:ffhq256"))
+    assert (faces.image_shape, faces.num_classes) == ((256, 256, 3), 0)
+    assert (
+        stand_ins.data_set(mlp.Config(dataset="folder:imagenet32")).num_classes == 1_000
+    )
     wide = mlp.Config(dataset="mnist", resolution="16x32", crop=True)
     assert stand_ins.data_set(wide).image_shape == (16, 32, 1)
 

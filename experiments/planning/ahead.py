@@ -19,6 +19,7 @@ from experiments.planning.model import Cost
 from jaxgan import parallel
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
+from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
 
 # What libtpu would else look for in vain, and report at length; and the lock that it
 # takes because a real TPU serves one process only.
@@ -136,6 +137,7 @@ def compile_game(
     *,
     batch_size: int,
     d_steps: int = 1,
+    schedule: Schedule | None = None,
     microbatches: int = 1,
 ) -> Compiled:
     """Compiles the train step for the mesh; nothing is allocated, nothing runs.
@@ -146,6 +148,7 @@ def compile_game(
         mesh: from `make_mesh`.
         batch_size: examples of one update, of all chips.
         d_steps: discriminator updates for each generator update.
+        schedule: the game's own rounds, instead of Algorithm 1 with ``d_steps``.
         microbatches: parts of a chip's batch, played one after another. Arithmetic and
             bytes of the optimizers are then counted for each: a little too many.
 
@@ -154,7 +157,9 @@ def compile_game(
     """
     how: dict[str, Any] = {"axis_name": parallel.AXIS, "microbatches": microbatches}
     compiled = partial(_compile, gan, data, mesh, batch_size)
-    train = compiled(jaxgan.make_train_step(gan, d_steps=d_steps, **how), (d_steps,))
+    rounds = algorithm_1(d_steps) if schedule is None else schedule
+    step = jaxgan.make_train_step(gan, schedule=rounds, **how)
+    train = compiled(step, (fresh_batches(rounds),))
     if d_steps == 1:
         parts = [(1, train)]
     else:  # XLA counts the body of the loop over the discriminator's steps once.

@@ -1,5 +1,8 @@
 """Data sets of the right shape without their images: planning downloads nothing."""
 
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 
 from jaxgan.checks import InputError
@@ -8,37 +11,63 @@ from jaxgan.cli.experiment import load_data
 from jaxgan.data import ImageDataSet, ImageSet
 from jaxgan.data.size import as_pair, parse_size
 
+
+class _Shape(NamedTuple):
+    images: int
+    height: int
+    width: int
+    channels: int
+    classes: int = 10
+
+
 _KNOWN = {
-    "digits": (1_415, 8, 8, 1),
-    "mnist": (60_000, 28, 28, 1),
-    "fashion_mnist": (60_000, 28, 28, 1),
-    "cifar10": (50_000, 32, 32, 3),
+    "digits": _Shape(1_415, 8, 8, 1),
+    "mnist": _Shape(60_000, 28, 28, 1),
+    "fashion_mnist": _Shape(60_000, 28, 28, 1),
+    "cifar10": _Shape(50_000, 32, 32, 3),
 }
-_CLASSES = tuple("0123456789")
+# What the presets of experiments call the folders of the papers' sets.
+_FOLDERS = {
+    "stacked_mnist": _Shape(60_000, 32, 32, 3, 0),
+    "ffhq64": _Shape(70_000, 64, 64, 3, 0),
+    "ffhq256": _Shape(70_000, 256, 256, 3, 0),
+    "imagenet32": _Shape(1_281_167, 32, 32, 3, 1_000),
+    "imagenet64": _Shape(1_281_167, 64, 64, 3, 1_000),
+}
+
+
+def known_shape(dataset: str) -> _Shape | None:
+    """Returns the shape of a set that need not be read; None for others."""
+    folder = dataset.removeprefix("folder:")
+    if folder != dataset and not Path(folder).exists():
+        return _FOLDERS.get(folder)
+    return _KNOWN.get(dataset)
 
 
 def data_set(config: TrainConfig) -> ImageDataSet:
     """Returns the config's data set, as far as a train step's shapes depend on it.
 
-    The named sets are known, and are here all zeros that take no memory; others are
+    The named sets are known, and are here all zeros that take no memory, as are the
+    papers' sets of the experiments' presets where there is no such folder; others are
     loaded.
 
     Raises:
         InputError: if the set cannot be loaded, or resized as asked.
     """
-    if config.dataset not in _KNOWN:
+    known = known_shape(config.dataset)
+    if known is None:
         return load_data(config)
     if config.channels not in (None, 1, 3):
         raise InputError(
             f"--channels must be 1 (gray) or 3 (RGB), not {config.channels}."
         )
-    count, height, width, channels = _KNOWN[config.dataset]
+    count, height, width, channels, classes = known
     if config.resolution is not None:
         height, width = _size(config)
     shape = count, height, width, config.channels or channels
     images = np.broadcast_to(np.zeros((), np.uint8), shape)
-    labels = np.broadcast_to(np.zeros((), np.int32), count)
-    train = ImageSet(images, labels, _CLASSES)
+    labels = np.broadcast_to(np.zeros((), np.int32), count) if classes else None
+    train = ImageSet(images, labels, tuple(map(str, range(classes))))
     return ImageDataSet(config.dataset, train, train)
 
 
