@@ -10,9 +10,11 @@ or 7 times a power of two; others with --resolution N or HxW::
     python -m experiments.dcgan --dataset folder:PATH --resolution 64 --crop
     python -m experiments.dcgan --dataset folder:PATH --resolution 256x64 --crop
 
-With a gradient penalty the discriminator goes without batch norm::
+With a gradient penalty the discriminator goes without batch norm; with few images, an
+augmentation keeps it from learning them by heart::
 
     python -m experiments.dcgan --dataset mnist --r1 0.1
+    python -m experiments.dcgan --dataset folder:PATH --resolution 32 --augment ada
 """
 
 import dataclasses
@@ -21,13 +23,14 @@ from typing import ClassVar
 import jax.numpy as jnp
 import optax
 
-from jaxgan import GAN, losses, nets, penalties
+from jaxgan import GAN, Game, losses, nets, penalties
 from jaxgan.cli import TrainConfig, main
+from jaxgan.cli.augment import AugmentConfig, augmented, with_lecam
 from jaxgan.data import DataSet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(TrainConfig):
+class Config(AugmentConfig, TrainConfig):
     """DCGAN's settings."""
 
     experiment: ClassVar[str] = "dcgan"
@@ -59,13 +62,13 @@ class Config(TrainConfig):
         return dataclasses.replace(self, batch_norm=decided)
 
 
-def make_gan(config: Config, data: DataSet) -> GAN:
+def make_gan(config: Config, data: DataSet) -> Game:
     """The game on images of the set's shape."""
     config = config.with_defaults()
     height, width, channels = data.image_shape
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     adam = optax.adam(config.learning_rate, b1=config.beta1)
-    return GAN(
+    gan = GAN(
         generator=nets.dcgan.Generator(
             (height, width), channels, width=config.width, dtype=dtype
         ),
@@ -79,7 +82,9 @@ def make_gan(config: Config, data: DataSet) -> GAN:
         g_optimizer=adam,
         d_optimizer=adam,
         latent_dim=config.latent_dim,
+        augment=augmented(config, channels),
     )
+    return with_lecam(config, gan)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,19 @@ from typing import Any
 import flax.linen as nn
 
 from jaxgan.checks import InputError
+from jaxgan.typing import Variables
+
+OF_WEIGHTS = ("spectral_norm",)
+"""The collections that depend on the weights alone, not on what a network is played on.
+
+All calls of one update start from its first value, and one new value is kept. So they
+change once an update, whatever the number of calls, microbatches, shards and devices.
+"""
+
+
+def of_weights(variables: Variables) -> dict[str, Any]:
+    """The collections among a network's variables that depend on the weights alone."""
+    return {name: value for name, value in variables.items() if name in OF_WEIGHTS}
 
 
 def check_module(name: str, module: Any) -> None:

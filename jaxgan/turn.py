@@ -72,7 +72,8 @@ class Nets:
     """The networks of one update as functions.
 
     ``nets(name, *inputs)`` plays a network. The collections that it changes are seen by
-    its later calls in the same update, and kept if it moves.
+    its later calls in the same update, and kept if it moves. Those that depend on its
+    weights alone (`jaxgan.networks.OF_WEIGHTS`) are kept, but not seen.
 
     Args:
         players: by name.
@@ -91,6 +92,7 @@ class Nets:
     ):
         self._players, self._variables = players, variables
         self._turn, self._train = turn, train
+        self._first = {n: networks.of_weights(v) for n, v in variables.items()}
         self._calls: dict[str, int] = {}
 
     def __call__(self, name: str, *inputs: Any) -> Any:
@@ -165,7 +167,7 @@ class Nets:
 
     def _find(self, name: str, inputs: tuple) -> Variables:
         """The network's variables as they are now."""
-        return self._variables[name]
+        return {**self._variables[name], **self._first[name]}
 
     def _keep(self, name: str, variables: Variables) -> None:
         """Keeps the network's variables as a call changed them."""

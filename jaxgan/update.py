@@ -11,15 +11,16 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
+from jax import lax
 
-from jaxgan import keys
+from jaxgan import keys, networks
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
 from jaxgan.game import Game, GameState, Memory
 from jaxgan.means import gathered, in_float32, in_parts, mean_over_devices
 from jaxgan.shards import in_shards
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
-from jaxgan.typing import Batch, Key, Metrics, Variables
+from jaxgan.typing import Array, Batch, Key, Metrics, Variables
 
 Step = Callable[[GameState, Batch, Key], tuple[GameState, Metrics]]
 First = Callable[[GameState, Batch, Key], GameState]
@@ -123,8 +124,11 @@ def make_measure(
         params = {n: player.params for n, player in movers.items()}
 
         def of_part(collections, batch, index):
+            at = params, _begun(collections, old), state
+            if shards is not None:
+                at, index = _tied(at, index)
             grad = jax.grad(mean_loss, has_aux=True)
-            grads, (new, outputs) = grad(params, collections, state, batch, key, index)
+            grads, (new, outputs) = grad(*at, batch, key, index)
             means = {n: in_float32(v).mean() for n, v in outputs.items()}
             return grads, new, means, {n: outputs[n] for n in whole}
 
@@ -217,6 +221,24 @@ def with_params(state: GameState, params: dict[str, Any]) -> GameState:
     """The state with other parameters of some players, by name."""
     moved = {n: state.players[n].replace(params=p) for n, p in params.items()}
     return state.replace(players={**state.players, **moved})
+
+
+def _begun(now: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """The movers' collections for another part of the batch.
+
+    Those of the weights alone are as before the update, as all parts play the same.
+    """
+    return {n: {**now[n], **networks.of_weights(old[n])} for n in now}
+
+
+def _tied(values: Any, index: Array) -> tuple[Any, Array]:
+    """The values as if they depended on a shard's examples.
+
+    The compiler would take what depends on the weights alone out of the loop over the
+    shards, where it rounds it as suits the code around: spectral norm's products
+    differed in the last bits between one device and two.
+    """
+    return lax.optimization_barrier((values, index))
 
 
 def _without_params(variables: Variables) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_pairs_of_two_folders_go_by_their_names(sets, tmp_path):
     assert "16, 235" in found["psnr"].protocol
     assert 0.5 < found["ssim"].value < 1
     (tmp_path / "restored" / "4.png").unlink()
-    with pytest.raises(InputError, match="4.png"):
+    with pytest.raises(InputError, match=r"4\.png"):
         _judge(tmp_path, "originals", "restored", data_dir=sets / "store", **how)
 
 

@@ -12,7 +12,7 @@ import pytest
 import jaxgan
 from jaxgan import keys, losses, parallel, penalties
 from jaxgan.game import Game, Objective
-from jaxgan.methods.ada import ada
+from jaxgan.methods.ada import ada, flip, shift
 from tests import exact_shards, games
 
 SHARDS = 8
@@ -122,7 +122,7 @@ def test_batch_norm_normalises_within_a_shard(key):
 
 
 def test_a_memory_sees_all_examples_in_order(key):
-    gan = games.mlp(augment=ada(every=1, speed_images=16.0))
+    gan = games.mlp(augment=ada(every=1, speed_images=16.0, transforms=(flip, shift)))
     state, batch = jaxgan.init(gan, key, games.batch()), games.batch()
     update = functools.partial(jaxgan.make_update, gan, "d")
     whole, _ = jax.jit(update())(state, batch, key)

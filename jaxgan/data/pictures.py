@@ -214,9 +214,7 @@ def _note(name: str, looks: list[Any]) -> str:
     told = []
     if len(sizes) > 1:
         often = " x ".join(map(str, sizes.most_common(1)[0][0]))
-        told.append(
-            f"{len(sizes):,} sizes, most often {often}"
-        )
+        told.append(f"{len(sizes):,} sizes, most often {often}")
     if grey := sum(look.gray for look in looks):
         told.append(f"{grey:,} in grey, taken as RGB")
     if clear := sum(look.transparent for look in looks):

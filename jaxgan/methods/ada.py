@@ -13,12 +13,11 @@ which is 0 if it only guesses and 1 if it has memorised its reals,
 
 after that many images. (The paper clips at 0 only; its code lets p grow above 1.)
 
-Two of the paper's transformations, which move whole pixels, are here; `ada` also takes
-others.
+The transformations are in `jaxgan.methods.ada_transforms`. `augmented` plays them with
+a probability that is given or follows a schedule.
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,41 +26,20 @@ import jax.numpy as jnp
 from jaxgan.checks import InputError
 from jaxgan.game import Memory
 from jaxgan.means import in_float32
+from jaxgan.methods.ada_transforms import (
+    BGC,
+    Group,
+    Transform,
+    flip,
+    shift,
+    transformed,
+)
+from jaxgan.player import at
 from jaxgan.turn import Turn
-from jaxgan.typing import Array, Key, Scalar
+from jaxgan.typing import Array, Key, Scalar, Schedule
 from jaxgan.view import Augment
 
-Transform = Callable[[Key, Array], Array]
-"""``(key, image [h w c]) -> [h w c]``: one draw, differentiable in the image."""
-
-
-def flip(key: Key, image: Array) -> Array:
-    """The image or its mirror image, each with probability 1/2."""
-    return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
-
-
-def shift(key: Key, image: Array) -> Array:
-    """The image moved by up to 1/8 of its height and width, in whole pixels.
-
-    Borders are filled by reflection of the image, without its last pixel.
-    """
-    for axis, own in enumerate(jax.random.split(key)):
-        size = image.shape[axis]
-        by = size * jax.random.uniform(own, minval=-1 / 8, maxval=1 / 8)
-        places = jnp.arange(size) - jnp.round(by).astype(jnp.int32)
-        image = jnp.take(image, reflected(places, size), axis=axis)
-    return image
-
-
-def reflected(places: Array, size: int) -> Array:
-    """Places in ``[-(size - 1), 2 (size - 1)]`` mirrored into ``[0, size - 1]``.
-
-    Example:
-        >>> print(reflected(jnp.arange(-2, 6), 4))
-        [2 1 0 1 2 3 2 1]
-    """
-    last = size - 1
-    return last - jnp.abs(last - jnp.abs(places))
+__all__ = ["Group", "Transform", "ada", "augmented", "flip", "shift", "transformed"]
 
 
 def ada(
@@ -69,7 +47,7 @@ def ada(
     target: float = 0.6,
     speed_images: float = 500_000,
     every: int = 4,
-    transforms: tuple[Transform, ...] = (flip, shift),
+    transforms: tuple[Transform | Group, ...] = BGC,
 ) -> Augment:
     """Transformations with a probability that follows the discriminator.
 
@@ -80,7 +58,9 @@ def ada(
         target: the r_t that p is adapted to reach.
         speed_images: number of the discriminator's images that take p from 0 to 1.
         every: number of updates of the discriminator for one of p.
-        transforms: applied one after another, each with probability p.
+        transforms: applied one after another, each with probability p; a `Group`
+            makes several draws itself. By default those the paper trains with, for
+            images ``[h w c]`` of one channel or three.
 
     Returns:
         The view, and its memory: ``{"p": ..., "signs": ...}``, p and the sum of r_t
@@ -133,12 +113,29 @@ def ada(
     return Augment(view=view, memory=memory)
 
 
-def transformed(
-    transforms: tuple[Transform, ...], p: Scalar, key: Key, image: Array
-) -> Array:
-    """The image ``[h w c]`` after each transformation, or none, with probability p."""
-    for i, transform in enumerate(transforms):
-        coin, own = jax.random.split(jax.random.fold_in(key, i))
-        changed = transform(own, image)
-        image = jnp.where(jax.random.bernoulli(coin, p), changed, image)
-    return image
+def augmented(
+    p: Scalar | Schedule, transforms: tuple[Transform | Group, ...] = BGC
+) -> Augment:
+    """Transformations with a probability that is given.
+
+    Args:
+        p: the probability, or a schedule of the images seen; R3GAN's rises along a
+            cosine, for CIFAR-10 from 0 to 0.55 over 20 million images.
+        transforms: as for `ada`.
+
+    Raises:
+        InputError: for a number that is no probability.
+
+    Example:
+        >>> from jaxgan.methods.ada_transforms import R3GAN
+        >>> from jaxgan.methods.r3gan import Cosine
+        >>> augment = augmented(Cosine(0.0, 0.55, burn_in=20e6), R3GAN)
+    """
+    if isinstance(p, int | float) and not 0 <= p <= 1:
+        raise InputError(f"augmented needs a probability p from 0 to 1, got {p}.")
+
+    def view(x: Array, keys: Key, turn: Turn) -> Array:
+        now = at(p, turn.images)
+        return jax.vmap(functools.partial(transformed, transforms, now))(keys, x)
+
+    return Augment(view=view)

@@ -16,6 +16,7 @@ import functools
 from jaxgan.checks import InputError
 from jaxgan.game import Game, Objective
 from jaxgan.gan import GAN, condition_of, latents, penalty
+from jaxgan.methods.derived import derived
 from jaxgan.rounds import Move
 from jaxgan.turn import Nets, Turn
 from jaxgan.typing import Batch
@@ -54,12 +55,11 @@ def lazy(gan: GAN, every: int) -> Game:
         raise InputError("The game has no penalties that could be lazy; give it some.")
     if every < 1:
         raise InputError(f"The period must be at least 1 round, got {every}.")
-    objectives = dict(dataclasses.replace(gan, penalties=()).objectives)
-    objectives["d_reg"] = Objective(
-        players=("discriminator",), loss=functools.partial(d_reg_loss, gan, every)
+    loss = functools.partial(d_reg_loss, gan, every)
+    return derived(
+        dataclasses.replace(gan, penalties=()),
+        objectives={"d_reg": Objective(players=("discriminator",), loss=loss)},
     )
-    kept = {f.name: getattr(gan, f.name) for f in dataclasses.fields(Game)}
-    return Game(**{**kept, "objectives": objectives})
 
 
 def schedule(every: int, *, fresh_reals: bool = False) -> tuple[str | Move, ...]:

@@ -60,12 +60,25 @@ class Half:
         return self.schedule(images) / 2
 
 
-ADAM = by_images(
-    optax.adam,
-    learning_rate=Cosine(2e-4, 5e-5, 20e6),
-    b1=0.0,
-    b2=Cosine(0.9, 0.99, 20e6),
-)
+def adam(
+    *, learning_rate: Scalar | Schedule, b2: Scalar | Schedule
+) -> optax.GradientTransformationExtraArgs:
+    """Adam without momentum, its rate and beta 2 numbers or schedules of the images.
+
+    With a schedule of beta 2 the second moment's bias is corrected by the value of the
+    moment: the t-th update divides by 1 - beta2(images)^t, as PyTorch's Adam does.
+
+    Example:
+        >>> optimizer = adam(learning_rate=1e-3, b2=Cosine(0.9, 0.99, burn_in=1e6))
+        >>> state = optimizer.init(jnp.zeros(()))
+        >>> update, _ = optimizer.update(jnp.ones(()), state, jnp.zeros(()), images=0.0)
+        >>> print(f"{update:.6f}")
+        -0.001000
+    """
+    return by_images(optax.adam, learning_rate=learning_rate, b1=0.0, b2=b2)
+
+
+ADAM = adam(learning_rate=Cosine(2e-4, 5e-5, 20e6), b2=Cosine(0.9, 0.99, 20e6))
 """The paper's optimizer for CIFAR-10."""
 
 

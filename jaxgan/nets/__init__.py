@@ -1,5 +1,5 @@
 """Architectures, one per file: Generator and Discriminator side by side."""
 
-from jaxgan.nets import conv, dcgan, mlp
+from jaxgan.nets import conv, dcgan, mlp, r3gan, sngan, wgan_gp
 
-__all__ = ["conv", "dcgan", "mlp"]
+__all__ = ["conv", "dcgan", "mlp", "r3gan", "sngan", "wgan_gp"]

@@ -1,4 +1,6 @@
-"""ADA: p against its closed form, the transformations against NumPy's padding."""
+"""ADA: p against its closed form, whole pixels against NumPy's padding."""
+
+import dataclasses
 
 import flax.linen as nn
 import jax
@@ -12,13 +14,14 @@ from jaxgan import parallel, penalties
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
 from jaxgan.keys import per_example
-from jaxgan.methods.ada import ada, flip, shift
+from jaxgan.methods.ada import ada, augmented, flip, shift
 from jaxgan.turn import Turn
 from tests import games
 from tests.methods import plays
 
 KEY = games.KEY
 SHAPE = (16, 8, 1)
+PIXELS = (flip, shift)
 
 
 class Linear(nn.Module):
@@ -73,7 +76,7 @@ def with_p(state, p):
 
 def test_plays(tmp_path):
     """Five rounds, with p at 0, 1/2 and 1: every r_t is above a target of -2."""
-    rising = ada(target=-2, speed_images=64, every=2)
+    rising = ada(target=-2, speed_images=64, every=2, transforms=PIXELS)
     game = gan(rising, penalties=((0.5, penalties.r1),))
     state, _ = plays.check(game, images(), tmp_path, microbatches=2, rounds=5)
     assert state.memory["augment"]["p"] == 1
@@ -115,7 +118,8 @@ def test_p_is_that_of_a_replay_and_stays_between_0_and_1(every):
 def test_p_follows_the_signs_of_all_devices(devices, patches):
     """Of 16 reals 13 are bright: 0.625 > 0.6; of 12 it is 0.5."""
     judge = Mean(patches=patches)
-    game = gan(ada(speed_images=160, every=1), rate=0.0, discriminator=judge)
+    adaptive = ada(speed_images=160, every=1, transforms=PIXELS)
+    game = gan(adaptive, rate=0.0, discriminator=judge)
     bright = lambda count: jnp.where(jnp.arange(16) < count, 0.5, -0.5)
     batch = lambda count: {
         "image": jnp.zeros((16, *SHAPE)) + bright(count)[:, *[None] * 3]
@@ -136,7 +140,7 @@ def test_p_follows_the_signs_of_all_devices(devices, patches):
 def test_nothing_is_seen_at_p_0():
     batch = plays.first(images())
     turn = turn_at(0.0)
-    seen = ada().view(batch["image"], turn.draws("real_view"), turn)
+    seen = ada(transforms=PIXELS).view(batch["image"], turn.draws("real_view"), turn)
     np.testing.assert_array_equal(seen, batch["image"])
 
 
@@ -190,7 +194,7 @@ def sources(augment, keys, turn):
 
 def test_logits_and_r1_are_those_through_the_view():
     """A view V shows pixels elsewhere; R1 of ``<s, V x>`` is ``||V^T s||^2``."""
-    augment, batch = ada(), plays.first(images())
+    augment, batch = ada(transforms=PIXELS), plays.first(images())
     game = gan(augment, penalties=((2.0, penalties.r1),))
     state = with_p(jaxgan.init(game, KEY, batch), 0.7)
     _, found = jax.jit(jaxgan.make_d_step(game))(state, batch, KEY)
@@ -212,7 +216,7 @@ def test_logits_and_r1_are_those_through_the_view():
 
 @pytest.mark.parametrize("name", ["d", "g"])
 def test_fakes_are_transformed_for_both_players(name):
-    augment, batch = ada(), plays.first(images())
+    augment, batch = ada(transforms=PIXELS), plays.first(images())
     game = gan(augment)
     state = with_p(jaxgan.init(game, KEY, batch), 1.0)
     _, found = jax.jit(jaxgan.make_update(game, name))(state, batch, KEY)
@@ -227,7 +231,7 @@ def test_fakes_are_transformed_for_both_players(name):
 
 
 def test_samples_are_not_transformed():
-    game = gan(ada())
+    game = gan(ada(transforms=PIXELS))
     state = with_p(jaxgan.init(game, KEY, plays.first(images())), 1.0)
     made = jaxgan.sample(game, state, KEY, 5, batch_size=2)
     games.assert_equal(made, jaxgan.sample(gan(None), state, KEY, 5))
@@ -237,3 +241,20 @@ def test_samples_are_not_transformed():
 def test_settings_that_do_not_fit_are_refused(wrong):
     with pytest.raises(InputError, match="speed_images"):
         ada(**wrong)
+
+
+@pytest.mark.parametrize("p", [0.3, lambda images: images / 1000])
+def test_a_given_probability_plays_what_adas_does(p):
+    """After 300 images."""
+    turn = dataclasses.replace(turn_at(0.3), images=jnp.float32(300))
+    x, keys = plays.first(images())["image"], turn.draws("real_view")
+    expected = ada(transforms=PIXELS).view(x, keys, turn)
+    given = augmented(p, PIXELS)
+    assert given.memory is None
+    np.testing.assert_array_equal(given.view(x, keys, turn), expected)
+    assert not np.array_equal(expected, x)
+
+
+def test_what_is_no_probability_is_refused():
+    with pytest.raises(InputError, match="probability"):
+        augmented(1.5)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import losses, penalties
 from jaxgan.theory import games
 
 MATRIX = np.array([[1.0, 0.5], [-0.25, 2.0]])
@@ -107,6 +108,67 @@ def test_field_of_the_dirac_gan_is_its_derivatives():
     sigma = 1 / (1 + np.exp(-g * d))
     np.testing.assert_allclose(v[0], [sigma * d], rtol=1e-12)
     np.testing.assert_allclose(v[1], [-sigma * g - GAMMA * d], rtol=1e-12)
+
+
+def relativistic_field(x, weights):
+    """The field of R3GAN's own losses and penalties, on D(x) = d x, a real 0, a fake g.
+
+    The weights are R1's and R2's.
+    """
+
+    def critic(d):
+        return lambda image: (d * image).sum()
+
+    def logits(g, d):
+        return critic(d)(jnp.zeros(1))[None], critic(d)(g)[None]
+
+    def g_loss(g, d):
+        return losses.relativistic.generator(*logits(g, d)).mean()
+
+    def d_loss(d, g):
+        loss = losses.relativistic.discriminator(*logits(g, d)).mean()
+        pairs = zip(weights, (penalties.r1, penalties.r2), strict=True)
+        for weight, penalty in pairs:
+            where = jnp.zeros((1, 1)), g[None]
+            loss += weight * penalty(critic(d), *where, jax.random.key(0)).mean()
+        return loss
+
+    g, d = x[:1], x[1:]
+    return -jnp.concatenate([jax.grad(g_loss)(g, d), jax.grad(d_loss)(d, g)])
+
+
+@pytest.mark.parametrize("weights", [(0, 0), (0.3, 0), (0, 0.3), (0.5, 0.5)], ids=str)
+def test_dirac_rpgan_is_the_game_of_the_relativistic_losses(weights):
+    """Its field, and its eigenvalues at the origin; a weight is half of a gamma."""
+    gamma = 2 * sum(weights)
+    game, x = games.dirac_rpgan(gamma=gamma), jnp.array([0.7, -1.3])
+    theirs = jax.jit(lambda x: relativistic_field(x, weights))
+    ours = games.field(game, (x[:1], x[1:]))
+    np.testing.assert_allclose(np.concatenate(ours), theirs(x), rtol=1e-6)
+    jacobian = jax.jit(jax.jacfwd(theirs))(jnp.zeros(2))
+    root = np.sqrt(gamma**2 / 4 - 0.25 + 0j)
+    expected = np.array([-gamma / 2 - root, -gamma / 2 + root])
+    origin = jnp.zeros(1), jnp.zeros(1)
+    for found in (
+        np.linalg.eigvals(np.asarray(jacobian)),
+        games.eigenvalues(lambda x: games.field(game, x), origin),
+    ):
+        np.testing.assert_allclose(
+            np.sort_complex(found), np.sort_complex(expected), atol=1e-6
+        )
+
+
+def test_dirac_rpgan_and_dirac_gan_differ_away_from_the_origin():
+    """Without a penalty the one circles there, and the other falls inwards."""
+    g, d = jnp.array([0.7]), jnp.array([-1.3])
+    outwards = {}
+    for make in (games.dirac_gan, games.dirac_rpgan):
+        v = games.field(make(), (g, d))
+        outwards[make.__name__] = float(g @ v[0] + d @ v[1])
+    np.testing.assert_allclose(outwards["dirac_gan"], 0, atol=1e-12)
+    product = 0.7 * 1.3  # d/dt (g^2 + d^2)/2 = -g d tanh(g d / 2)
+    expected = -product * np.tanh(product / 2)
+    np.testing.assert_allclose(outwards["dirac_rpgan"], expected, rtol=1e-12)
 
 
 def test_r1_joins_the_field_of_the_bilinear_game():

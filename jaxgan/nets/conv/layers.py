@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgan.layers.weight import Weight, kernel_of
 from jaxgan.nets.conv.maps import conv, conv_transpose
 from jaxgan.nets.conv.reference import Padding
 
@@ -21,7 +22,8 @@ class Conv(nn.Module):
     """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
 
     Parameters are float32; it computes in ``dtype``. In groups, each group of channels
-    makes ``features / groups`` of its own.
+    makes ``features / groups`` of its own. ``weight`` says what is used instead of the
+    kernel, such as `jaxgan.layers.spectral_norm`.
     """
 
     features: int
@@ -31,12 +33,13 @@ class Conv(nn.Module):
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
     dtype: Any = jnp.float32
+    weight: Weight | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b g q o"]:
         channels = x.shape[-1] // self.groups
         shape = (self.kernel, self.kernel, channels, self.features)
-        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        w = kernel_of(self, shape, out_axis=3)
         y = conv(
             x.astype(self.dtype),
             w.astype(self.dtype),
@@ -50,7 +53,8 @@ class Conv(nn.Module):
 class ConvTranspose(nn.Module):
     """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
 
-    Parameters are float32; it computes in ``dtype``.
+    Parameters are float32; it computes in ``dtype``. ``weight`` says what is used
+    instead of the kernel, such as `jaxgan.layers.spectral_norm`.
     """
 
     features: int
@@ -59,11 +63,12 @@ class ConvTranspose(nn.Module):
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
     dtype: Any = jnp.float32
+    weight: Weight | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "b g q o"]) -> Float[Array, "b h w i"]:
         shape = (self.kernel, self.kernel, self.features, x.shape[-1])
-        w = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        w = kernel_of(self, shape, out_axis=2)
         y = conv_transpose(
             x.astype(self.dtype),
             w.astype(self.dtype),

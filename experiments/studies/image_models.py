@@ -1,0 +1,244 @@
+"""Image models side by side: DCGAN, SNGAN, WGAN-GP and R3GAN, each for ten minutes.
+
+Every model is played as its command plays it, with the preset "small", on Fashion-MNIST
+and, with ``--photos``, on photographs of 32x32 pixels; as many rounds as take ten
+minutes of two CPU cores. They are judged by what EfficientNet-lite0 sees of samples and
+of held-out images: kernel distance, precision, recall, and how often a classifier tells
+the two apart (C2ST, 0.5 if it cannot). None of the models was tuned for a table; no
+winner was chosen beforehand, and ten minutes say nothing about ten days.
+
+Some three hours of two cores with photographs, each run kept as it is done, a run that
+was stopped continued::
+
+    python -m experiments.studies.image_models --photos PATH
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments import dcgan, r3gan, sngan, wgan_gp
+from experiments.studies import study
+from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
+from jaxgan import cli
+from jaxgan.cli.config import resolve
+from jaxgan.cli.experiment import load_data
+from jaxgan.data.pictures import of_array
+from jaxgan.evaluation import by_features, seen
+from jaxgan.images import as_uint8
+from jaxgan.methods.r3gan import SCHEDULE
+from jaxgan.metrics import c2st, features, kernel_distance, prdc
+from jaxgan.report.pictures import grid
+from jaxgan.sampling import Sampler
+
+_SIDE = 8  # rows and columns of the pictures
+
+
+class Model(NamedTuple):
+    """A model as its command plays it, and the rounds that take ten minutes."""
+
+    config: Callable[..., cli.TrainConfig]
+    make_game: Callable[..., Any]
+    rounds: int
+    schedule: Any = None
+
+
+MODELS = {
+    "DCGAN": Model(dcgan.Config, dcgan.make_gan, 6_000),
+    "SNGAN": Model(sngan.Config, sngan.make_gan, 2_000),
+    "WGAN-GP": Model(wgan_gp.Config, wgan_gp.make_gan, 2_000),
+    "R3GAN": Model(r3gan.Config, r3gan.make_gan, 2_000, SCHEDULE),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(StudyConfig):
+    """Models, sets and judges."""
+
+    study: ClassVar[str] = "image_models"
+
+    # Seeds of each model on each set.
+    seeds: int = 2
+    # A folder of colour photographs, besides Fashion-MNIST.
+    photos: Path | None = None
+    # Samples, and held-out images, that are judged.
+    samples: int = 2_000
+    # Where prepared data sets and their decoded caches are kept.
+    data_dir: Path = Path("~/.cache/jaxgan")
+    # Where files lie that were downloaded by hand.
+    manual_dir: Path | None = None
+
+
+def play(
+    config: Config, name: str, dataset: str, seed: int, place: Path
+) -> dict[str, Any]:
+    """Plays one run, or goes on with it; judges it."""
+    model = MODELS[name]
+    settings = model.config(
+        dataset=dataset,
+        resolution=32,
+        seed=config.seed + seed,
+        steps=20 if config.quick else model.rounds,
+        workdir=place,
+        data_dir=config.data_dir,
+        manual_dir=config.manual_dir,
+        **({"width": 8, "batch_size": 8} if config.quick else {}),
+    )
+    result = cli.run(settings, model.make_game, evaluators=(), schedule=model.schedule)
+    assert result is not None
+    run = cli.load_run(place)
+    sampler = Sampler(run.game, run.state)
+    made = by_features.sampled(sampler, run.data, jax.random.key(0), config.samples)
+    fake = seen.look(eyes(), made, {seen.FEATURES})
+    return {
+        **judge(fake, data_seen(config, dataset, train=False)),
+        "seconds": result["seconds"],
+        "shown": np.asarray(as_uint8(run.sample(_SIDE**2))).tolist(),
+    }
+
+
+@functools.cache
+def eyes() -> Any:
+    """The network that all judges look through."""
+    return features.load("efficientnet")
+
+
+@functools.lru_cache
+def data_seen(config: Config, dataset: str, *, train: bool) -> Any:
+    """The features of images of a set, chosen at random."""
+    settings = dcgan.Config(
+        dataset=dataset,
+        resolution=32,
+        data_dir=config.data_dir,
+        manual_dir=config.manual_dir,
+    )
+    data = load_data(resolve(settings))
+    images = data.train.images if train else data.test.images
+    rows = np.random.default_rng(int(train)).permutation(len(images))
+    some = of_array(np.asarray(images[np.sort(rows[: config.samples])]), "images")
+    return seen.look(eyes(), some, {seen.FEATURES})
+
+
+def judge(fake: Any, real: Any) -> dict[str, float]:
+    """What tells samples from held-out images, by their features."""
+    sets = real.features, fake.features
+    key, few = jax.random.key(0), {"features": "EfficientNet", "resamples": 0}
+    size = min(1_000, *map(len, sets))
+    near = prdc.measure(*sets, key=key, neighbours=3, **few)
+    kernel = kernel_distance.distance(*sets, key=key, subset_size=size, **few)
+    return {
+        "kernel": kernel.value,
+        "precision": near.precision.value,
+        "recall": near.recall.value,
+        "c2st": c2st.two_sample(*sets, key=key).value,
+    }
+
+
+def run(config: Config, parts: Parts) -> Outcome:
+    """Plays every model on every set."""
+    names = ("DCGAN", "SNGAN") if config.quick else tuple(MODELS)
+    sets = {"Fashion-MNIST": "digits" if config.quick else "fashion_mnist"}
+    if config.quick:
+        config = dataclasses.replace(config, seeds=1, samples=40)
+    if config.photos is not None:
+        sets["photographs"] = f"folder:{config.photos}"
+    found = {
+        (title, name): [
+            parts.get(
+                mark := f"{title}-{name}-{seed}".lower(),
+                lambda name=name, dataset=dataset, seed=seed, mark=mark: play(
+                    config, name, dataset, seed, parts.folder / "runs" / mark
+                ),
+            )
+            for seed in range(config.seeds)
+        ]
+        for title, dataset in sets.items()
+        for name in names
+    }
+    real = {
+        title: parts.get(
+            f"{title}-real",
+            lambda dataset=dataset: judge(
+                data_seen(config, dataset, train=True),
+                data_seen(config, dataset, train=False),
+            ),
+        )
+        for title, dataset in sets.items()
+    }
+    return Outcome(
+        protocol=_protocol(config),
+        tables=[_table(sets, names, found, real)],
+        claims=_claims(sets, names, found),
+        figure=_picture(sets, names, found),
+    )
+
+
+def _protocol(config: Config) -> str:
+    rounds = ", ".join(f"{name} {model.rounds:,}" for name, model in MODELS.items())
+    return (
+        f"{config.seeds} seeds of each model in its preset `small`, on images of 32x32 "
+        f"pixels, for as many rounds as take 10 minutes of two cores ({rounds}). "
+        f"Averaged generators; {config.samples:,} samples against as many held-out "
+        "images, seen through EfficientNet-lite0. Kernel distance (x 1000): cubic "
+        "kernel, subsets of 1,000; precision and recall: three neighbours; C2ST: "
+        "held-out accuracy of a perceptron of 64 units on the features. Beside them "
+        "training images, as a perfect model would be judged."
+    )
+
+
+_JUDGES = ("kernel", "precision", "recall", "c2st")
+
+
+def _table(sets: Any, names: Any, found: Any, real: Any) -> Table:
+    header = ["set", "model", "kernel distance", "precision", "recall", "C2ST"]
+    rows = []
+    for title in sets:
+        for name in names:
+            runs = found[title, name]
+            scores = {k: np.array([run[k] for run in runs]) for k in _JUDGES}
+            scores["kernel"] = 1_000 * scores["kernel"]
+            minutes = float(np.mean([run["seconds"] for run in runs]) / 60)
+            entries = [spread(scores[k]) for k in _JUDGES]
+            rows.append([title, name, *entries, minutes])
+        own = real[title]
+        data = [1_000 * own["kernel"], *(own[k] for k in _JUDGES[1:])]
+        rows.append([title, "training images", *data, ""])
+    return Table([*header, "minutes"], rows)
+
+
+def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
+    """Only that each model learned: which is best, the table says."""
+    worst = max(run["c2st"] for runs in found.values() for run in runs)
+    finite = all(
+        np.isfinite([run[k] for k in _JUDGES]).all()
+        for runs in found.values()
+        for run in runs
+    )
+    text = f"all {len(found) * len(next(iter(found.values())))} runs end finite"
+    return [Claim(f"{text}; the highest C2ST", worst, finite)]
+
+
+def _picture(sets: Any, names: Any, found: Any) -> Figure:
+    """The first seed's samples: a row for each set, a column for each model."""
+    size = (3.4 * len(names), 3.7 * len(sets))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(sets), len(names), squeeze=False)
+    for row, title in zip(axes, sets, strict=True):
+        for axis, name in zip(row, names, strict=True):
+            run = found[title, name][0]
+            images = np.asarray(run["shown"], np.float32) / 127.5 - 1
+            axis.imshow(np.asarray(grid(images, _SIDE).convert("RGB")))
+            axis.set_title(f"{name}, {title}", fontsize=11)
+            axis.set_xlabel(f"kernel distance {1_000 * run['kernel']:.1f} / 1000")
+            axis.set(xticks=[], yticks=[])
+    return figure
+
+
+if __name__ == "__main__":
+    study.main(Config, run)

@@ -1,0 +1,74 @@
+"""Published sizes of residual networks, by resolution."""
+
+from typing import NamedTuple
+
+from jaxgan.checks import InputError
+
+
+class Plan(NamedTuple):
+    """The channels of a pair of networks for one resolution.
+
+    Attributes:
+        base: height and width of the generator's first map.
+        generator: channels of its first map, and after each doubling.
+        discriminator: channels after each block.
+        halvings: how many of these, the first ones, halve the map.
+    """
+
+    base: int
+    generator: tuple[int, ...]
+    discriminator: tuple[int, ...]
+    halvings: int
+
+
+PLANS = {
+    32: Plan(4, (256, 256, 256, 256), (128, 128, 128, 128), 2),
+    48: Plan(6, (512, 256, 128, 64), (64, 128, 256, 512, 1024), 4),
+    64: Plan(4, (1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024), 5),
+    128: Plan(4, (1024, 1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024, 1024), 5),
+}
+"""By resolution: 32, 48 and 128 from SNGAN's paper, 64 from the mimicry library."""
+
+
+def plan_for(height: int, width: int) -> Plan:
+    """The published sizes for images of this height and width.
+
+    Raises:
+        InputError: unless they are square with sides of 32, 48, 64 or 128 pixels.
+
+    Example:
+        >>> plan_for(48, 48).generator
+        (512, 256, 128, 64)
+    """
+    if height != width or height not in PLANS:
+        raise InputError(
+            "The residual networks make square images with sides of 32, 48, 64 or 128 "
+            f"pixels, not {height}x{width} (height x width). Choose one of these with "
+            "--resolution, and --crop where the images are not square."
+        )
+    return PLANS[height]
+
+
+def scaled(channels: tuple[int, ...], widest: int | None) -> tuple[int, ...]:
+    """Channels in the same proportions, the largest number of them ``widest``.
+
+    Args:
+        channels: as published.
+        widest: None leaves them as they are.
+
+    Raises:
+        InputError: if one of them would not be a whole number, at least 1.
+
+    Example:
+        >>> scaled((512, 256, 128), 32)
+        (32, 16, 8)
+    """
+    most = max(channels)
+    widest = most if widest is None else widest
+    if widest < 1 or any(each * widest % most for each in channels):
+        least = most // min(channels)
+        raise InputError(
+            f"The width {widest} cannot be shared out like the published channels "
+            f"{channels}. Choose a multiple of {least}."
+        )
+    return tuple(each * widest // most for each in channels)
