@@ -1,5 +1,6 @@
 """T and W of stride 1 on the CPU, in forms that XLA computes fast inside a loop."""
 
+import math
 from functools import partial
 
 import jax.numpy as jnp
@@ -7,8 +8,9 @@ from jax import lax
 
 from jaxgan.nets.conv.reference import Pair, reference_conv
 
-JOINED_CHANNELS = 64
-"""Below this many, one product over all of a kernel's pixels is faster than many."""
+CACHE_BYTES = 2**22
+"""Copies of images that are multiplied at a time. Of larger ones, which go through the
+memory, a gradient takes up to twice as long."""
 
 
 def transpose_unstrided(g, w, *, strides, padding, size):
@@ -31,25 +33,40 @@ def transpose_unstrided(g, w, *, strides, padding, size):
 def weight_gradient_unstrided(x, g, *, strides, padding, size):
     """Multiplies ``x`` and ``g``, shifted against each other by each of w's pixels.
 
-    The image with fewer channels is shifted, as its copies take less memory.
+    The image with fewer channels is shifted, as its copies take less memory: of so many
+    images at a time that the copies stay in a core's cache.
     """
     (kh, kw), (i, o) = size, (x.shape[3], g.shape[3])
     (top, _), (left, _) = padding
     places = [(r - top, s - left) for r in range(kh) for s in range(kw)]
-    if o < i:
-        shifted = [_moved(g, at, x.shape[1:3], back=False) for at in places]
-        product = lambda moved: _product(x, moved)
-    else:
+
+    def of_images(x, g):
+        if o < i:
+            shifted = [_moved(g, at, x.shape[1:3], back=False) for at in places]
+            return _product(x, jnp.concatenate(shifted, axis=-1))
         shifted = [_moved(x, at, g.shape[1:3], back=True) for at in places]
-        product = lambda moved: _product(moved, g)
-    if min(i, o) < JOINED_CHANNELS:
-        whole = product(jnp.concatenate(shifted, axis=-1))
-        parts = (i, kh * kw, o) if o < i else (kh * kw, i, o)
-        w = whole.reshape(parts)
-        w = jnp.moveaxis(w, 1, 0) if o < i else w
+        return _product(jnp.concatenate(shifted, axis=-1), g)
+
+    still = g if i <= o else x
+    copies = (
+        len(places) * min(i, o) * still.shape[1] * still.shape[2] * x.dtype.itemsize
+    )
+    together = _largest_divisor(len(x), CACHE_BYTES // copies)
+    if together == len(x):
+        w = of_images(x, g)
     else:
-        w = jnp.stack([product(moved) for moved in shifted])
+        apart = lambda images: images.reshape(-1, together, *images.shape[1:])
+        sums = jnp.zeros_like(of_images(x[:1], g[:1]))
+        add = lambda sums, pair: (sums + of_images(*pair), None)
+        w, _ = lax.scan(add, sums, (apart(x), apart(g)))
+    w = w.reshape((i, kh * kw, o) if o < i else (kh * kw, i, o))
+    w = jnp.moveaxis(w, 1, 0) if o < i else w
     return w.reshape(kh, kw, i, o).astype(x.dtype)
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    """The largest divisor that is at most ``most``, or 1."""
+    return max(n for n in range(1, number + 1) if number % n == 0 and n <= max(1, most))
 
 
 def _moved(image, by, size, *, back: bool):
