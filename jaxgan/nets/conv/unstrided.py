@@ -47,10 +47,8 @@ def weight_gradient_unstrided(x, g, *, strides, padding, size):
         shifted = [_moved(x, at, g.shape[1:3], back=True) for at in places]
         return _product(jnp.concatenate(shifted, axis=-1), g)
 
-    still = g if i <= o else x
-    copies = (
-        len(places) * min(i, o) * still.shape[1] * still.shape[2] * x.dtype.itemsize
-    )
+    pixels = math.prod((x if o < i else g).shape[1:3])
+    copies = len(places) * min(i, o) * pixels * x.dtype.itemsize
     together = _largest_divisor(len(x), CACHE_BYTES // copies)
     if together == len(x):
         w = of_images(x, g)
