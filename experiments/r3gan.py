@@ -37,6 +37,7 @@ from jaxgan import Game, InputError, nets
 from jaxgan.cli import TrainConfig, main
 from jaxgan.cli.augment import AugmentConfig, with_lecam
 from jaxgan.cli.augment import augmented as named
+from jaxgan.cli.conditional import ConditionalConfig, num_classes
 from jaxgan.data import DataSet
 from jaxgan.methods import ada_transforms
 from jaxgan.methods.ada import augmented
@@ -45,7 +46,7 @@ from jaxgan.view import Augment
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(AugmentConfig, TrainConfig):
+class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     """R3GAN's settings; their defaults are those of two CPU cores."""
 
     experiment: ClassVar[str] = "r3gan"
@@ -69,8 +70,6 @@ class Config(AugmentConfig, TrainConfig):
     blocks: int = 1
     # Channels of a group of the blocks' 3x3 convolutions.
     group_size: int = 16
-    # Whether both networks see the label.
-    conditional: bool = False
     # Images during which the values below change from their first to their final ones.
     burn_in: int = 20_000
     # Adam's learning rate at first, for both players,
@@ -196,16 +195,11 @@ def make_gan(config: Config, data: DataSet) -> Game:
             f"R3GAN makes square images, but those of {config.dataset} are {height}x"
             f"{width} pixels (height x width). Resize them with --resolution N."
         )
-    if config.conditional and data.num_classes == 0:
-        raise InputError(
-            f"--conditional needs labels, but {config.dataset} has none. Use a "
-            "labelled set, or --no-conditional."
-        )
     shared = {
         "widths": stage_widths(config.widths),
         "blocks": config.blocks,
         "group_size": config.group_size,
-        "num_classes": data.num_classes if config.conditional else 0,
+        "num_classes": num_classes(config, data),
     }
     if config.bfloat16_stages is not None:
         shared |= {"dtype": jnp.bfloat16, "fine_stages": config.bfloat16_stages}

@@ -28,15 +28,16 @@ from typing import ClassVar
 import jax.numpy as jnp
 import optax
 
-from jaxgan import GAN, Game, InputError, losses, nets, penalties
+from jaxgan import GAN, Game, losses, nets, penalties
 from jaxgan.cli import TrainConfig, main
 from jaxgan.cli.augment import AugmentConfig, augmented, with_lecam
+from jaxgan.cli.conditional import ConditionalConfig, num_classes
 from jaxgan.data import DataSet
 from jaxgan.schedules import by_images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(AugmentConfig, TrainConfig):
+class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     """WGAN-GP's settings; the defaults are those of the preset "small"."""
 
     experiment: ClassVar[str] = "wgan_gp"
@@ -61,8 +62,6 @@ class Config(AugmentConfig, TrainConfig):
     d_width: int = 8
     # Weight of the gradient penalty, the paper's lambda.
     penalty: float = 10.0
-    # Draw the class that is asked for; the set needs labels.
-    conditional: bool = False
     # Adam's learning rate at first, for both players; it decreases linearly to 0.
     learning_rate: float = 2e-4
     # Adam's beta1, for both players.
@@ -91,7 +90,7 @@ PRESETS = {
 def make_gan(config: Config, data: DataSet) -> Game:
     """The game on images of the set's shape."""
     height, width, channels = data.image_shape
-    classes = _classes(config, data)
+    classes = num_classes(config, data)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     images = config.steps * config.batch_size
     adam = by_images(
@@ -121,16 +120,6 @@ def make_gan(config: Config, data: DataSet) -> Game:
         augment=augmented(config, channels),
     )
     return with_lecam(config, gan)
-
-
-def _classes(config: Config, data: DataSet) -> int:
-    """The classes to be conditional on; 0 for none."""
-    if config.conditional and data.num_classes == 0:
-        raise InputError(
-            f"--conditional needs labels, but {config.dataset} has none. Use a "
-            "labelled set; in a folder of images, sub-folders are the classes."
-        )
-    return data.num_classes if config.conditional else 0
 
 
 if __name__ == "__main__":

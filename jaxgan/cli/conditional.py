@@ -1,0 +1,33 @@
+"""The setting of experiments that may draw the class they are asked for."""
+
+import dataclasses
+from typing import Any
+
+from jaxgan.checks import InputError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConditionalConfig:
+    """Whether a game is conditional on the label, for an experiment's config."""
+
+    # Draw the class that is asked for; the set needs labels.
+    conditional: bool = False
+
+
+def num_classes(config: ConditionalConfig, data: Any) -> int:
+    """Returns the number of classes that the networks are conditional on; 0 for none.
+
+    Args:
+        config: the experiment's.
+        data: its `jaxgan.data.DataSet`.
+
+    Raises:
+        InputError: ``--conditional`` is given, and the data have no labels.
+    """
+    if config.conditional and data.num_classes == 0:
+        raise InputError(
+            "--conditional needs labels, but the data set has none. Use a labelled "
+            "set; in a folder of images, sub-folders are the classes. Or pass "
+            "--no-conditional."
+        )
+    return data.num_classes if config.conditional else 0
