@@ -14,6 +14,7 @@ stopped::
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -42,8 +43,10 @@ from jaxgan import (
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.data import load
 from jaxgan.images import as_uint8
+from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
 from jaxgan.typing import Batch, Key
 
+ROUNDS = algorithm_1()
 _SHOWN = 64  # samples in the picture
 
 
@@ -145,11 +148,14 @@ def draw(digits: Any, key: Key, step: Any, batch: int) -> Batch:
     return {"image": stack(digits, scan.rows(key, step, (batch, 3), len(digits)))}
 
 
-@partial(jax.jit, static_argnums=(0, 4, 5), donate_argnums=1)
-def advance(gan: GAN, state, digits, key: Key, steps: int, batch: int):
-    """The game ``steps`` updates later."""
-    train_step = make_train_step(gan)
-    more = lambda i: jax.tree.map(lambda x: x[None], draw(digits, key, i, batch))
+@partial(jax.jit, static_argnums=(0, 4, 5, 6), donate_argnums=1)
+def advance(
+    gan: GAN, state, digits, key: Key, steps: int, batch: int, rounds: Schedule
+):
+    """The game ``steps`` rounds later."""
+    train_step, fresh = make_train_step(gan, schedule=rounds), fresh_batches(rounds)
+    apart = lambda image: image.reshape(fresh, batch, *image.shape[1:])
+    more = lambda i: jax.tree.map(apart, draw(digits, key, i, fresh * batch))
     return scan.play(train_step, state, more, key, steps=steps, first=state.step)[0]
 
 
@@ -174,6 +180,9 @@ def play(
     data: Digits,
     eyes: Any,
     at: Path,
+    *,
+    make: Callable[..., GAN] = make_gan,
+    rounds: Schedule = ROUNDS,
 ) -> dict[str, Any]:
     """One run, judged at every period; goes on from its last checkpoint.
 
@@ -185,8 +194,10 @@ def play(
         data: its digits.
         eyes: the classifier.
         at: where its checkpoints lie.
+        make: as `make_gan`.
+        rounds: of the game.
     """
-    gan = make_gan(config, recipe, data.train.shape[1], steps)
+    gan = make(config, recipe, data.train.shape[1], steps)
     key, digits = jax.random.key(config.seed + seed), jnp.asarray(data.train)
     state = init(gan, key, draw(digits, key, 0, config.batch_size))
     curve: list[dict[str, float]] = []
@@ -196,7 +207,8 @@ def play(
             curve = notes["curve"]
         while int(state.step) < steps:
             count = min(config.every, steps - int(state.step))
-            state = advance(gan, state, digits, key, count, config.batch_size)
+            size = config.batch_size
+            state = advance(gan, state, digits, key, count, size, tuple(rounds))
             average = jax.tree.leaves(state.averages["generator"])
             if not all(bool(jnp.isfinite(x).all()) for x in average):
                 return {"curve": curve, "shown": [], "diverged": int(state.step)}
@@ -227,14 +239,21 @@ def prepare(config: Config, parts: Parts) -> tuple[Digits, Any, dict[str, float]
 
 
 def runs(
-    config: Config, recipe: str, data: Digits, eyes: Any, parts: Parts
+    config: Config, recipe: str, data: Digits, eyes: Any, parts: Parts, **how: Any
 ) -> list[dict[str, Any]]:
-    """A recipe's runs, one a seed."""
+    """A recipe's runs, one a seed; ``how`` is for `play`."""
     return [
         parts.get(
             mark := f"{recipe.replace(', ', '-')}-{seed}",
             lambda seed=seed, mark=mark: play(
-                config, recipe, config.steps, seed, data, eyes, parts.folder / mark
+                config,
+                recipe,
+                config.steps,
+                seed,
+                data,
+                eyes,
+                parts.folder / mark,
+                **how,
             ),
         )
         for seed in range(config.seeds)
