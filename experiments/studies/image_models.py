@@ -41,19 +41,31 @@ _SIDE = 8  # rows and columns of the pictures
 
 
 class Model(NamedTuple):
-    """A model as its command plays it, and the rounds that take ten minutes."""
+    """A model as its command plays it, and the rounds that take ten minutes.
+
+    Attributes:
+        config: its settings.
+        make_game: from these and data to the game.
+        rounds: of ten minutes.
+        narrow: the settings of a network that is trained in seconds.
+        schedule: of a round; None: Algorithm 1.
+    """
 
     config: Callable[..., cli.TrainConfig]
     make_game: Callable[..., Any]
     rounds: int
+    narrow: dict[str, Any]
     schedule: Any = None
 
 
+_NARROW = {"g_width": 8, "d_width": 8}
 MODELS = {
-    "DCGAN": Model(dcgan.Config, dcgan.make_gan, 6_000),
-    "SNGAN": Model(sngan.Config, sngan.make_gan, 2_000),
-    "WGAN-GP": Model(wgan_gp.Config, wgan_gp.make_gan, 2_000),
-    "R3GAN": Model(r3gan.Config, r3gan.make_gan, 2_000, SCHEDULE),
+    "DCGAN": Model(dcgan.Config, dcgan.make_gan, 6_000, {"width": 8}),
+    "SNGAN": Model(sngan.Config, sngan.make_gan, 2_100, _NARROW),
+    "WGAN-GP": Model(wgan_gp.Config, wgan_gp.make_gan, 2_000, _NARROW),
+    "R3GAN": Model(
+        r3gan.Config, r3gan.make_gan, 1_900, {"widths": "16,16,8,8"}, SCHEDULE
+    ),
 }
 
 
@@ -88,7 +100,7 @@ def play(
         workdir=place,
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,
-        **({"width": 8, "batch_size": 8} if config.quick else {}),
+        **({"batch_size": 8, **model.narrow} if config.quick else {}),
     )
     result = cli.run(settings, model.make_game, evaluators=(), schedule=model.schedule)
     assert result is not None
