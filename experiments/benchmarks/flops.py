@@ -10,16 +10,19 @@ one asks for the gradient of the network's own input. One example of a step is t
     R1 or R2        3 F_D                     the forward pass is the loss's own
     WGAN-GP         4 F_D                     its points have a forward pass too
     G-update        3 F_G - f_G + 2 F_D       D passes the gradient on
+    relativistic    F_D                       D judges reals in the G-update too
 
 A penalty takes F_D for the gradient by the input, and 2 F_D on the way back through
 that gradient, which meets products alone: the second derivative of a rectifier is zero.
 All contestants are given the same number, whatever they compute, so that their GFLOP/s
 compare. jaxgan's strided convolutions take 9 products for 16 on a CPU
-(`jaxgan.nets.conv.winograd`), and so may pass the ceiling of the matrix product.
+(`jaxgan.nets.conv.winograd`), and so may pass the ceiling of the matrix product. What
+is done once an update on weights alone, as for spectral norm, is not counted.
 """
 
 import itertools
 
+from experiments.benchmarks import residual
 from experiments.benchmarks.works import Work
 
 
@@ -31,7 +34,7 @@ def of_unit(work: Work) -> float:
         return work.samples * g
     penalties = _penalties(work, d)
     d_update = g + 2 * (3 * d - discriminator[0]) + penalties
-    g_update = 3 * g - generator[0] + 2 * d
+    g_update = 3 * g - generator[0] + (2 + work.g_reals) * d
     examples = work.members * work.batch_size
     return examples * (work.d_steps * d_update + g_update)
 
@@ -47,6 +50,10 @@ def layers(work: Work) -> tuple[list[float], list[float]]:
         into = [work.latent_dim, width, width, work.pixels]
         out = [work.pixels, width, width, 1]
         return _dense(into), _dense(out)
+    if work.network in residual.NETWORKS:
+        generator, judge = residual.layers(work)
+        count = lambda layers: [2.0 * layer.products for layer in layers]
+        return count(generator), count(judge)
     base, times = work.maps
     coarsest = work.width << (times - 1)
     channels = [work.width << i for i in range(times)]

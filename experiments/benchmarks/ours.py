@@ -28,7 +28,7 @@ from jaxgan import (
     scan,
 )
 from jaxgan.chunks import make_chunk
-from jaxgan.rounds import make_train_step
+from jaxgan.rounds import Move, make_train_step
 
 CHUNK = 100
 """Steps in one call at most: as many as a run takes between two lines of metrics."""
@@ -45,19 +45,7 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
 
 def make_gan(work: Work) -> GAN:
     """The work's game."""
-    dtype = jnp.bfloat16 if work.bfloat16 else jnp.float32
-    if work.network == "mlp":
-        images = len(work.image_shape) == 3
-        generator: Any = nets.mlp.Generator(
-            work.image_shape, width=work.width, bounded=images, dtype=dtype
-        )
-        discriminator: Any = nets.mlp.Discriminator(width=work.width, dtype=dtype)
-    else:
-        size, _, channels = work.image_shape
-        generator = nets.dcgan.Generator(size, channels, width=work.width, dtype=dtype)
-        discriminator = nets.dcgan.Discriminator(
-            width=work.width, batch_norm=work.batch_norm, dtype=dtype
-        )
+    generator, discriminator = _networks(work)
     terms = (
         (work.r1, penalties.r1),
         (work.r2, penalties.r2),
@@ -67,9 +55,7 @@ def make_gan(work: Work) -> GAN:
     return GAN(
         generator=generator,
         discriminator=discriminator,
-        loss=losses.wasserstein
-        if work.loss == "wasserstein"
-        else losses.non_saturating,
+        loss=getattr(losses, work.loss),
         penalties=tuple(term for term in terms if term[0]),
         g_optimizer=adam,
         d_optimizer=adam,
@@ -79,10 +65,36 @@ def make_gan(work: Work) -> GAN:
     )
 
 
+def _networks(work: Work) -> tuple[Any, Any]:
+    """The generator and the discriminator."""
+    how: dict[str, Any] = {"dtype": jnp.bfloat16 if work.bfloat16 else jnp.float32}
+    if work.network == "mlp":
+        images = len(work.image_shape) == 3
+        how["width"] = work.width
+        generator = nets.mlp.Generator(work.image_shape, bounded=images, **how)
+        return generator, nets.mlp.Discriminator(**how)
+    size, _, channels = work.image_shape
+    if work.network == "r3gan":
+        how |= {"widths": work.widths, "blocks": 1, "group_size": work.group_size}
+        generator = nets.r3gan.Generator(size, channels, **how)
+        return generator, nets.r3gan.Discriminator(**how)
+    if work.network == "sngan":
+        generator = nets.sngan.Generator(size, channels, width=work.width, **how)
+        return generator, nets.sngan.Discriminator(width=work.width // 2, **how)
+    how["width"] = work.width
+    generator = nets.dcgan.Generator(size, channels, **how)
+    return generator, nets.dcgan.Discriminator(batch_norm=work.batch_norm, **how)
+
+
+def _schedule(work: Work) -> tuple[str | Move, ...]:
+    """The updates of a step; the generator's has reals of its own, if it needs them."""
+    return (*["d"] * work.d_steps, Move(objective="g", fresh=work.g_reals))
+
+
 def _training(work: Work) -> Callable[[int], None]:
     gan = make_gan(work)
     images = works.table(work)
-    chunk = make_chunk(gan, resident=True, d_steps=work.d_steps)
+    chunk = make_chunk(gan, resident=True, schedule=_schedule(work))
     key = jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
     state, key, table = parallel.put_shared((state, key, {"image": images}))
@@ -97,12 +109,12 @@ def _training(work: Work) -> Callable[[int], None]:
         nonlocal state, place
         while count:
             steps = min(count, CHUNK)
-            rows = np.zeros((CHUNK, work.d_steps, work.batch_size), np.int32)
+            rows = np.zeros((CHUNK, work.batches, work.batch_size), np.int32)
             rows[:steps] = data.batch_indices(
                 0,
                 start=place,
                 steps=steps,
-                d_steps=work.d_steps,
+                d_steps=work.batches,
                 batch_size=work.batch_size,
                 n=work.examples,
             )
@@ -129,10 +141,10 @@ def _drawing(work: Work, keys: Any, spread: Callable) -> Callable[[int], None]:
     """A loop whose games, one for each key, draw their rows on the device."""
     gan = make_gan(work)
     table = jnp.asarray(works.table(work))
-    train_step = make_train_step(gan, d_steps=work.d_steps)
+    train_step = make_train_step(gan, schedule=_schedule(work))
     batch = {"image": table[:1]}
     states = jax.jit(spread(lambda key: init(gan, key, batch)))(keys)
-    shape = (work.d_steps, work.batch_size)
+    shape = (work.batches, work.batch_size)
 
     def play(state, key, first, count, table):
         draw = lambda i: {"image": table[scan.rows(key, i, shape, len(table))]}

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from flax.training import train_state
 
-from experiments.benchmarks import works
+from experiments.benchmarks import plain_residual, residual, works
 from experiments.benchmarks.works import Work
 
 _init = nn.initializers.normal(0.02)
@@ -103,6 +103,8 @@ def networks(work: Work) -> tuple[nn.Module, nn.Module]:
     """The generator and the discriminator; all members' are the same objects."""
     if work.network == "mlp":
         return MLPGenerator(work), MLPDiscriminator(work)
+    if work.network in residual.NETWORKS:
+        return plain_residual.networks(work)
     return DCGANGenerator(work), DCGANDiscriminator(work)
 
 
@@ -146,6 +148,15 @@ def create(work: Work, key) -> tuple[TrainState, TrainState]:
     return g_state, one(discriminator, jnp.zeros((1, *work.image_shape)), d_key)
 
 
+D_LOSSES = {
+    "non_saturating": lambda real, fake: nn.softplus(-real) + nn.softplus(fake),
+    "wasserstein": lambda real, fake: fake - real,
+    "hinge": lambda real, fake: nn.relu(1 - real) + nn.relu(1 + fake),
+    "relativistic": lambda real, fake: nn.softplus(fake - real),
+}
+"""By `works.Work.loss`, the discriminator's loss of logits."""
+
+
 def d_objective(work: Work, params, g_state, d_state, real, z, epsilon):
     """The discriminator's loss, and its new averages."""
     fake, _ = g_state.apply_fn(variables(g_state), z, mutable=["batch_stats"])
@@ -154,10 +165,7 @@ def d_objective(work: Work, params, g_state, d_state, real, z, epsilon):
     )
     real_logits, new = judge(d_state.batch_stats, real)
     fake_logits, new = judge(new.get("batch_stats", {}), fake)
-    if work.loss == "wasserstein":
-        loss = fake_logits - real_logits
-    else:
-        loss = nn.softplus(-real_logits) + nn.softplus(fake_logits)
+    loss = D_LOSSES[work.loss](real_logits, fake_logits)
     squared = lambda x: (
         jnp.square(jax.grad(lambda x: judge({}, x)[0].sum())(x))
         .reshape(len(x), -1)
@@ -174,12 +182,18 @@ def d_objective(work: Work, params, g_state, d_state, real, z, epsilon):
     return loss.mean(), new.get("batch_stats", {})
 
 
-def g_objective(work: Work, params, g_state, d_state, z):
-    """The generator's loss, and its new averages."""
+def g_objective(work: Work, params, g_state, d_state, z, real):
+    """The generator's loss, for which not all games need reals; its new averages."""
     values = {"params": params, "batch_stats": g_state.batch_stats}
     fake, new = g_state.apply_fn(values, z, mutable=["batch_stats"])
-    logits, _ = d_state.apply_fn(variables(d_state), fake, mutable=["batch_stats"])
-    loss = -logits if work.loss == "wasserstein" else nn.softplus(-logits)
+    judge = lambda x: d_state.apply_fn(variables(d_state), x, mutable=["batch_stats"])
+    logits, _ = judge(fake)
+    if work.g_reals:
+        loss = nn.softplus(judge(real)[0] - logits)
+    elif work.loss == "non_saturating":
+        loss = nn.softplus(-logits)
+    else:
+        loss = -logits
     return loss.mean(), new.get("batch_stats", {})
 
 
@@ -198,9 +212,9 @@ def make_train_step(work: Work) -> Callable:
         (loss, stats), grads = value_and_grad(d_state.params)
         return d_state.apply_gradients(grads=grads, batch_stats=stats), loss
 
-    def g_step(g_state, d_state, key):
-        z = draw(key)
-        objective = lambda params: g_objective(work, params, g_state, d_state, z)
+    def g_step(g_state, d_state, images, key):
+        inputs = draw(key), scaled(images)
+        objective = lambda params: g_objective(work, params, g_state, d_state, *inputs)
         value_and_grad = jax.value_and_grad(objective, has_aux=True)
         (loss, stats), grads = value_and_grad(g_state.params)
         return g_state.apply_gradients(grads=grads, batch_stats=stats), loss
@@ -209,9 +223,9 @@ def make_train_step(work: Work) -> Callable:
     def train_step(g_state, d_state, images, key):
         g_key, *d_keys = jax.random.split(key, 1 + work.d_steps)
         d_loss = jnp.zeros(())
-        for batch, d_key in zip(images, d_keys, strict=True):
+        for batch, d_key in zip(images, d_keys, strict=not work.g_reals):
             d_state, d_loss = d_step(g_state, d_state, batch, d_key)
-        g_state, g_loss = g_step(g_state, d_state, g_key)
+        g_state, g_loss = g_step(g_state, d_state, images[-1], g_key)
         return g_state, d_state, (d_loss, g_loss)
 
     return train_step
@@ -236,7 +250,7 @@ def _training(work: Work) -> Callable[[int], None]:
     players = [create(work, key) for key in keys]
     train_step = make_train_step(work)
     images, random = works.table(work), np.random.default_rng(0)
-    shape = (work.d_steps, work.batch_size)
+    shape = (work.batches, work.batch_size)
 
     def run(count: int) -> None:
         losses = None

@@ -28,6 +28,8 @@ SPEED = {
     "ring": Speed(4.0, 6.0, 1.2),
     "dcgan": Speed(1.0, 1.25, 4.0),
     "dcgan_r1": Speed(1.0, 1.0, 4.0),
+    "sngan": Speed(1.0, 1.0, 1.0),
+    "r3gan": Speed(1.0, 1.0, 1.0),
 }
 CEILING = {"mlp": 0.55}
 SECOND_START = {"mlp": 5.0}

@@ -13,7 +13,7 @@ it is missing they are left out::
 The table shows medians over the rounds with the lowest and the highest, GFLOP/s by the
 closed form of `flops`, the most memory a process had, the seconds from a process's
 start to its first finished step with nothing compiled before, and, for those that keep
-what they compile, the same at their second start. For all works about half an hour on
+what they compile, the same at their second start. For all works about forty minutes on
 two cores.
 """
 
@@ -38,7 +38,8 @@ class Config(RaceConfig):
 
     benchmark: ClassVar[str] = "throughput"
 
-    # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling.
+    # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling,
+    # sngan, r3gan.
     work: tuple[str, ...] = tuple(works.WORKS)
     # Who takes part beside jaxgan; by default all.
     rivals: tuple[str, ...] = CONTESTANTS[1:]

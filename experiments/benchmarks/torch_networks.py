@@ -1,7 +1,7 @@
 """The networks of a work in PyTorch: modules of its own layers, NCHW.
 
 Initialised as jaxgan's are: LeCun's normal for multi-layer perceptrons, N(0, 0.02) for
-DCGAN.
+DCGAN. `torch_residual` has the residual networks.
 """
 
 # pyright: reportMissingImports=false
@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from experiments.benchmarks import residual, torch_residual
 from experiments.benchmarks.works import Work
 
 _STD_OF_TRUNCATED = 0.87962566  # of N(0, 1) cut at two standard deviations
@@ -20,6 +21,8 @@ def generator(work: Work) -> nn.Module:
     """``[b z] -> [b c h w]`` or points; with members all have that axis in front."""
     if work.network == "mlp":
         return MLPGenerator(work)
+    if work.network in residual.NETWORKS:
+        return torch_residual.generator(work)
     return _small(DCGANGenerator(work))
 
 
@@ -27,6 +30,8 @@ def discriminator(work: Work) -> nn.Module:
     """``[b c h w]`` or points ``-> [b]``; with members all have that axis in front."""
     if work.network == "mlp":
         return MLPDiscriminator(work)
+    if work.network in residual.NETWORKS:
+        return torch_residual.discriminator(work)
     return _small(DCGANDiscriminator(work))
 
 

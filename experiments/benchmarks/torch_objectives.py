@@ -10,12 +10,21 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from experiments.benchmarks.works import Work
 
 Slope = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
 """From a discriminator and examples to its logits and their gradients by these."""
+
+
+D_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "non_saturating": lambda real, fake: softplus(-real) + softplus(fake),
+    "wasserstein": lambda real, fake: fake - real,
+    "hinge": lambda real, fake: relu(1 - real) + relu(1 + fake),
+    "relativistic": lambda real, fake: softplus(fake - real),
+}
+"""By `works.Work.loss`, the discriminator's loss of logits."""
 
 
 def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,17 +89,30 @@ def d_objective(
         logits, gradient = slope(d, epsilon * real + (1 - epsilon) * fake)
         norms = (_squared(gradient, logits) + 1e-12).sqrt()
         costs = costs + work.gp * (norms - 1).square()
-    if work.loss == "wasserstein":
-        loss = fake_logits - real_logits
-    else:
-        loss = softplus(-real_logits) + softplus(fake_logits)
+    loss = D_LOSSES[work.loss](real_logits, fake_logits)
     return (loss + costs).mean(-1).sum()
 
 
-def g_objective(work: Work, d: nn.Module, fake: Tensor) -> Tensor:
-    """The generator's loss."""
+def g_objective(
+    work: Work, d: nn.Module, fake: Tensor, real: Tensor | None = None
+) -> Tensor:
+    """The generator's loss.
+
+    Args:
+        work: the game.
+        d: the discriminator.
+        fake: the generator's.
+        real: as many examples, for a loss that needs them.
+    """
     logits = d(fake).float()
-    loss = -logits if work.loss == "wasserstein" else softplus(-logits)
+    if work.g_reals:
+        with torch.no_grad():  # what D thinks of reals does not depend on G
+            real_logits = d(real).float()
+        loss = softplus(real_logits - logits)
+    elif work.loss == "non_saturating":
+        loss = softplus(-logits)
+    else:
+        loss = -logits
     return loss.mean(-1).sum()
 
 

@@ -102,11 +102,15 @@ def to_channels_last(module: nn.Module) -> nn.Module:
 
 
 def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], None]:
-    """``step(images)``, images being uint8 ``[k b c h w]``, or points."""
+    """``step(images)``, images being uint8 ``[k b c h w]``, or points.
+
+    They are a batch for each update of the discriminator, and one for the generator's
+    where `works.Work.g_reals`.
+    """
     g_optimizer, d_optimizer = (_adam(work, player) for player in (g, d))
 
     def step(images: Tensor) -> None:
-        for batch in images:
+        for batch in images[: work.d_steps]:
             d_optimizer.zero_grad()
             with _autocast(work):
                 fake = g(latents(work)).detach()
@@ -116,7 +120,8 @@ def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], Non
             d_optimizer.step()
         g_optimizer.zero_grad()
         with _autocast(work):
-            g_loss = g_objective(work, d, g(latents(work)))
+            real = as_float(images[-1]) if work.g_reals else None
+            g_loss = g_objective(work, d, g(latents(work)), real)
         g_loss.backward()
         g_optimizer.step()
 
@@ -131,30 +136,33 @@ def tuned_step(
     slope = slope_by_func if compiled else slope_by_autograd
     judge = partial(d_objective, work, d, slope=slope, together=True)
 
+    def laid_out(real: Tensor) -> Tensor:
+        if work.network == "mlp":
+            return real
+        return real.to(memory_format=torch.channels_last)
+
     def d_loss(images: Tensor, z: Tensor, epsilon: Tensor) -> Tensor:
         with _autocast(work):
             with torch.no_grad():
                 fake = g(z)
-            real = as_float(images)
-            if work.network == "dcgan":
-                real = real.to(memory_format=torch.channels_last)
-            return judge(real, fake, epsilon)
+            return judge(laid_out(as_float(images)), fake, epsilon)
 
-    def g_loss(z: Tensor) -> Tensor:
+    def g_loss(z: Tensor, images: Tensor | None) -> Tensor:
         with _autocast(work):
-            return g_objective(work, d, g(z))
+            real = None if images is None else laid_out(as_float(images))
+            return g_objective(work, d, g(z), real)
 
     if compiled:
         d_loss, g_loss = _compile(d_loss), _compile(g_loss)
 
     def step(images: Tensor) -> None:
-        for batch in images:
+        for batch in images[: work.d_steps]:
             d_optimizer.zero_grad()
             d_loss(batch, latents(work), torch.rand(work.batch_size)).backward()
             d_optimizer.step()
         g_optimizer.zero_grad()
         d.requires_grad_(False)
-        g_loss(latents(work)).backward()
+        g_loss(latents(work), images[-1] if work.g_reals else None).backward()
         d.requires_grad_(True)
         g_optimizer.step()
 
@@ -183,7 +191,7 @@ def _training(steps: list[Callable[[Tensor], None]], work: Work) -> Run:
     if table.ndim == 4:
         table = table.permute(0, 3, 1, 2).contiguous()
     members = [work.members] if len(steps) < work.members else []
-    shape = (work.d_steps, *members, work.batch_size)
+    shape = (work.batches, *members, work.batch_size)
 
     def run(count: int) -> None:
         for _ in range(count):

@@ -9,6 +9,7 @@ the way back its output is read and its gradient written and read (3 A)::
     R1 or R2        8 A_D       the gradient by the input, and its own way back
     WGAN-GP         10 A_D      its points have a forward pass too
     G-update        5 A_G + 5 A_D
+    relativistic    2 A_D       D judges reals in the G-update too
 
 Each update also reads its player's parameters, gradients and Adam's two moments, and
 writes them: 8 P numbers of float32. Activations count 4 bytes a number, in bfloat16 2.
@@ -17,7 +18,7 @@ What stays in a cache moves less, which small games do.
 
 import itertools
 
-from experiments.benchmarks import flops
+from experiments.benchmarks import flops, residual
 from experiments.benchmarks.works import Work
 
 
@@ -29,6 +30,7 @@ def of_unit(work: Work) -> float:
         return work.samples * 2.0 * g * width
     penalties = 8 * d * (bool(work.r1) + bool(work.r2)) + 10 * d * bool(work.gp)
     d_update, g_update = 2 * g + 10 * d + penalties, 5 * g + 5 * d
+    g_update += 2 * d * work.g_reals
     activations = work.batch_size * (work.d_steps * d_update + g_update) * width
     p_g, p_d = parameters(work)
     return work.members * (activations + 8 * 4.0 * (work.d_steps * p_d + p_g))
@@ -38,6 +40,10 @@ def outputs(work: Work) -> tuple[int, int]:
     """The numbers that all layers put out for one example: generator's, judge's."""
     if work.network == "mlp":
         return 2 * work.width + work.pixels, 2 * work.width + 1
+    if work.network in residual.NETWORKS:
+        generator, judge = residual.layers(work)
+        count = lambda layers: sum(layer.outputs for layer in layers)
+        return count(generator), count(judge)
     base, times = work.maps
     maps = [(base << times - 1 - i) ** 2 * (work.width << i) for i in range(times)]
     # The generator's maps are the judge's in reverse, and an image after them.
@@ -49,6 +55,10 @@ def parameters(work: Work) -> tuple[float, float]:
     if work.network == "mlp":
         generator, judge = flops.layers(work)
         return sum(generator) / 2, sum(judge) / 2  # one multiply and add a weight
+    if work.network in residual.NETWORKS:
+        generator, judge = residual.layers(work)
+        count = lambda layers: float(sum(layer.weights for layer in layers))
+        return count(generator), count(judge)
     base, times = work.maps
     channels = [work.image_shape[2], *(work.width << i for i in range(times))]
     kernels = sum(16 * a * b for a, b in itertools.pairwise(channels))

@@ -18,17 +18,20 @@ class Work:
 
     Attributes:
         name: what the tables call it.
-        network: "mlp" or "dcgan".
+        network: "mlp", "dcgan", "sngan" or "r3gan".
         image_shape: of one example, ``[h w c]``, or ``[2]`` for points.
         latent_dim: the latent's size, of N(0, I).
-        width: units of a hidden layer, or channels of the finest hidden map.
+        width: units of a hidden layer, or channels of the generator's finest hidden
+            map; a "sngan" discriminator's maps have half as many.
         batch_size: examples of one update.
         d_steps: D-updates for each G-update.
-        loss: "non_saturating" or "wasserstein".
+        loss: "non_saturating", "wasserstein", "hinge" or "relativistic".
         r1: weight of the squared gradient norm on reals.
         r2: the same on fakes.
         gp: weight of WGAN-GP's penalty.
         batch_norm: whether a "dcgan" discriminator has batch norm; its generator has.
+        widths: channels of each stage of an "r3gan", the coarsest first.
+        group_size: channels of a group of an "r3gan"'s 3x3 convolutions.
         learning_rate: Adam's, for both players.
         beta1: Adam's.
         beta2: Adam's.
@@ -51,6 +54,8 @@ class Work:
     r2: float = 0.0
     gp: float = 0.0
     batch_norm: bool = False
+    widths: tuple[int, ...] = ()
+    group_size: int = 16
     learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
@@ -62,8 +67,18 @@ class Work:
 
     @property
     def images(self) -> int:
-        """Images of one unit of work: reals seen in a step, or samples made."""
+        """Images of one unit of work: reals that D learns from, or samples made."""
         return self.samples or self.members * self.d_steps * self.batch_size
+
+    @property
+    def g_reals(self) -> bool:
+        """Whether the generator's loss needs reals, which are a batch of their own."""
+        return self.loss == "relativistic"
+
+    @property
+    def batches(self) -> int:
+        """Batches of reals that a step takes."""
+        return self.d_steps + self.g_reals
 
     @property
     def pixels(self) -> int:
@@ -116,6 +131,36 @@ _WGAN_GP = dataclasses.replace(
     beta1=0.0,
     beta2=0.9,
 )
+# The presets "small" of `experiments.sngan` and `experiments.r3gan`, with constants for
+# their schedules: the first learning rate of one, and all that the burn-in of the other
+# ends with.
+_SNGAN = Work(
+    name="sngan",
+    network="sngan",
+    image_shape=(32, 32, 1),
+    latent_dim=128,
+    width=32,
+    batch_size=32,
+    d_steps=2,
+    loss="hinge",
+    beta1=0.0,
+    beta2=0.9,
+)
+_R3GAN = Work(
+    name="r3gan",
+    network="r3gan",
+    image_shape=(32, 32, 1),
+    latent_dim=64,
+    width=8,
+    widths=(96, 48, 16, 8),
+    batch_size=32,
+    loss="relativistic",
+    r1=0.05,
+    r2=0.05,
+    learning_rate=2.5e-4,
+    beta1=0.0,
+    beta2=0.99,
+)
 
 WORKS = {
     work.name: work
@@ -128,20 +173,25 @@ WORKS = {
         dataclasses.replace(_RING, name="population_16", members=16),
         dataclasses.replace(_RING, name="population_64", members=64),
         dataclasses.replace(_DCGAN, name="sampling", samples=10_000),
+        _SNGAN,
+        _R3GAN,
     )
 }
 
 
 def tiny(work: Work) -> Work:
     """The same game at a size that shows that it works, and no speed."""
-    # Of the smallest DCGAN's maps none has batch norm in the discriminator.
-    side = 4 if work.network == "mlp" else 16 if work.batch_norm else 8
+    side = {"mlp": 4, "sngan": 32}.get(work.network, 8)
+    if work.batch_norm:  # of the smallest DCGAN's maps none has it in the discriminator
+        side = 16
     shape = (side, side, 1) if len(work.image_shape) == 3 else work.image_shape
     return dataclasses.replace(
         work,
         image_shape=shape,
         latent_dim=4,
         width=4,
+        widths=(8, 4) if work.widths else (),
+        group_size=4,
         batch_size=8,
         d_steps=min(work.d_steps, 2),
         members=min(work.members, 3),
@@ -152,7 +202,9 @@ def tiny(work: Work) -> Work:
 
 def from_json(fields: Mapping[str, Any]) -> Work:
     """The work whose fields went through JSON, where tuples become lists."""
-    return Work(**{**fields, "image_shape": tuple(fields["image_shape"])})
+    as_tuple = lambda value: tuple(value) if isinstance(value, list) else value
+    values: dict[str, Any] = {name: as_tuple(fields[name]) for name in fields}
+    return Work(**values)
 
 
 def table(work: Work) -> np.ndarray:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.benchmarks import flops, traffic, works
+from experiments.benchmarks import flops, ours, traffic, works
 from experiments.benchmarks.accelerator import (
     plan,
     profile,
@@ -133,6 +133,40 @@ def test_traffic_by_hand():
     assert traffic.outputs(dcgan) == (maps + 32 * 32 * 3, maps + 1)
     kernels = 16 * (3 * 64 + 64 * 128 + 128 * 256)
     assert traffic.parameters(dcgan) == (100 * 4096 + kernels, kernels + 4096)
+
+
+def test_traffic_of_residual_networks_by_hand():
+    sngan, r3gan = works.WORKS["sngan"], works.WORKS["r3gan"]
+    up = sum(2 * 32 * side**2 + 32 * (side // 2) ** 2 for side in (8, 16, 32))
+    down = 16 * (2 * 32**2 + 16**2 + 2 * 16**2 + 8**2 + 4 * 8**2)
+    assert traffic.outputs(sngan) == (16 * 32 + up + 32**2, down + 1)
+    blocks = 5 * (96 * 4**2 + 48 * 8**2 + 16 * 16**2 + 8 * 32**2)
+    up = 48 * 4**2 + 16 * 8**2 + 8 * 16**2
+    down = 96 * 4**2 + 48 * 8**2 + 16 * 16**2
+    g, d = 96 + blocks + up + 32**2, 8 * 32**2 + blocks + down + 1
+    assert traffic.outputs(r3gan) == (g, d)
+    numbers = 32 * ((2 * g + 10 * d + 16 * d) + (5 * g + 5 * d + 2 * d))
+    weights = 8 * sum(traffic.parameters(r3gan))
+    assert traffic.of_unit(r3gan) == 4 * (numbers + weights)
+
+
+@pytest.mark.parametrize("name", ["sngan", "r3gan"])
+def test_parameters_in_closed_form_are_the_kernels(name):
+    work = works.WORKS[name]
+    gan = ours.make_gan(work)
+
+    def kernels(module, *shape):
+        init = lambda key: module.init(key, jnp.zeros((1, *shape)), train=False)
+        leaves = jax.tree_util.tree_leaves_with_path(
+            jax.eval_shape(init, jax.random.key(0))["params"]
+        )
+        return sum(leaf.size for path, leaf in leaves if path[-1].key == "kernel")
+
+    found = (
+        kernels(gan.generator, work.latent_dim),
+        kernels(gan.discriminator, *work.image_shape),
+    )
+    assert traffic.parameters(work) == found
 
 
 def test_rates_rotate_and_one_round_is_always_finished():

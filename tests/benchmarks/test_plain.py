@@ -8,7 +8,7 @@ import pytest
 
 import jaxgan
 from experiments.benchmarks import ours, plain, works
-from tests.benchmarks.twins import NAMES, tiny, to_plain, truth
+from tests.benchmarks.twins import NAMES, tiny, to_plain, to_plain_stats, truth
 
 PAIR = dataclasses.replace(tiny("mlp"), members=2, width=64)
 
@@ -34,7 +34,7 @@ def test_plain_flax_has_the_losses_and_gradients_of_jaxgan(name):
     g_state, d_state = (
         player.replace(
             params=to_plain(mine.params),
-            batch_stats=mine.collections.get("batch_stats", {}),
+            batch_stats=to_plain_stats(player.batch_stats, mine),
         )
         for player, mine in zip(players, both_of(ours_.state), strict=True)
     )
@@ -43,7 +43,8 @@ def test_plain_flax_has_the_losses_and_gradients_of_jaxgan(name):
     def both(g_params, d_params):
         d_inputs = ours_.real, ours_.d_latents, ours_.epsilon
         d = lambda p: plain.d_objective(work, p, g_state, d_state, *d_inputs)[0]
-        g = lambda p: plain.g_objective(work, p, g_state, d_state, ours_.g_latents)[0]
+        g_inputs = ours_.g_latents, ours_.real
+        g = lambda p: plain.g_objective(work, p, g_state, d_state, *g_inputs)[0]
         return jax.value_and_grad(d)(d_params), jax.value_and_grad(g)(g_params)
 
     (d_loss, d_grads), (g_loss, g_grads) = both(g_state.params, d_state.params)
@@ -54,7 +55,7 @@ def test_plain_flax_has_the_losses_and_gradients_of_jaxgan(name):
 
 
 # The other works are games of the same networks.
-@pytest.mark.parametrize("name", ["mlp", "ring", "dcgan", "wgan_gp"])
+@pytest.mark.parametrize("name", ["mlp", "ring", "dcgan", "wgan_gp", "sngan", "r3gan"])
 def test_plain_flax_has_the_shapes_of_jaxgan_at_full_size(name):
     work = works.WORKS[name]
     batch = {"image": np.zeros((1, *work.image_shape), np.float32)}

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from experiments import r3gan, sngan
 from experiments.benchmarks import (
     child,
     command,
@@ -173,6 +174,28 @@ def test_works_travel_as_json():
     for work in works.WORKS.values():
         fields = json.loads(json.dumps(dataclasses.asdict(work)))
         assert works.from_json(fields) == work
+
+
+def test_residual_works_are_their_experiments_small_presets():
+    work, config = works.WORKS["sngan"], sngan.PRESETS["small"]
+    assert (work.width, work.width // 2) == (config.g_width, config.d_width)
+    assert (work.d_steps, work.learning_rate) == (config.d_steps, config.learning_rate)
+    assert (work.beta1, work.beta2) == (config.beta1, config.beta2)
+    assert (work.batch_size, work.latent_dim) == (config.batch_size, config.latent_dim)
+    work, config = works.WORKS["r3gan"], r3gan.PRESETS["small"]
+    assert work.widths == r3gan.stage_widths(config.widths)
+    assert (work.group_size, 1) == (config.group_size, config.blocks)
+    assert work.r1 == work.r2 == config.final_gamma / 2
+    assert work.learning_rate == config.final_learning_rate
+    assert (work.beta1, work.beta2) == (0.0, config.final_beta2)
+    assert (work.batch_size, work.latent_dim) == (config.batch_size, config.latent_dim)
+
+
+def test_generator_has_reals_of_its_own_only_where_its_loss_needs_them():
+    count = {name: work.batches for name, work in works.WORKS.items()}
+    assert (count["mlp"], count["wgan_gp"], count["sngan"]) == (1, 5, 2)
+    assert count["r3gan"] == 2
+    assert works.WORKS["r3gan"].images == 32
 
 
 def test_flops_by_hand():

@@ -12,6 +12,7 @@ from experiments.benchmarks import flops, ours, works
 from tests.benchmarks.twins import NAMES, tiny, to_torch, truth
 
 torch = pytest.importorskip("torch")
+from torch.nn.utils.parametrize import is_parametrized  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils.flop_counter import flop_registry  # noqa: E402
 
@@ -21,12 +22,18 @@ from experiments.benchmarks import (  # noqa: E402
     torch_runs,
 )
 
-GAMES = ("mlp", "ring", "dcgan", "dcgan_r1", "wgan_gp")
+GAMES = ("mlp", "ring", "dcgan", "dcgan_r1", "wgan_gp", "sngan", "r3gan")
 WAYS = {
     "eager": {},
     "tuned": {"together": True},
     "by func": {"together": True, "slope": torch_objectives.slope_by_func},
 }
+
+
+def resamples(args):
+    """Whether a convolution is depthwise, which `flops` does not count."""
+    weights = [a for a in args if isinstance(a, torch.Tensor) and a.ndim == 4]
+    return any(w.shape[1:] == (1, 4, 4) for w in weights)
 
 
 class Counter(TorchDispatchMode):
@@ -36,10 +43,22 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        if func.overloadpacket in flop_registry:
-            count = flop_registry[func.overloadpacket]
-            self.total += count(*args, **(kwargs or {}), out_val=out)
+        if func.overloadpacket in flop_registry and not resamples(args):
+            self.total += operations(func.overloadpacket, args, kwargs or {}, out)
         return out
+
+
+def operations(packet, args, kwargs, out):
+    """Of a product, or of a convolution; of that in groups PyTorch counts too many.
+
+    It takes the gradient by the weights as if every channel met every other one.
+    """
+    count = flop_registry[packet]
+    if packet is not torch.ops.aten.convolution_backward:
+        return count(*args, **kwargs, out_val=out)
+    *rest, groups, (by_input, by_weights, _) = args
+    one = lambda *mask: count(*rest, groups, mask, out_val=out)
+    return one(by_input, False, False) + one(False, by_weights, False) // groups
 
 
 class Dtypes(TorchDispatchMode):
@@ -55,6 +74,15 @@ class Dtypes(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small sizes gain nothing by a second one, which spins where cores are few."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def players(work, state):
     """The modules, with the weights of jaxgan's."""
     g, d = torch_runs.players(work)
@@ -63,7 +91,18 @@ def players(work, state):
         for parameter, array in zip(module.parameters(), arrays, strict=True):
             assert parameter.shape == array.shape
             parameter.data = torch.tensor(array)
+    for layer in filter(is_parametrized, d.modules()):
+        put_at_rest(
+            *layer.parametrizations.weight, layer.parametrizations.weight.original
+        )
     return g, d
+
+
+def put_at_rest(norm, weight):
+    """Puts spectral norm's u and v where the power iteration ends."""
+    u, _, v = torch.linalg.svd(weight.detach().flatten(1).double())
+    norm._u.copy_(u[:, 0])
+    norm._v.copy_(v[0])
 
 
 def tensor(array):
@@ -71,9 +110,11 @@ def tensor(array):
     return made.permute(0, 3, 1, 2) if made.ndim == 4 else made
 
 
-def close(module, arrays):
+def close(module, arrays, *, of_largest=0.0):
+    """To 1e-4 of each number, or a share of its array's largest one."""
     for parameter, array in zip(module.parameters(), arrays, strict=True):
-        np.testing.assert_allclose(parameter.grad, array, rtol=1e-4, atol=1e-6)
+        atol = 1e-6 + of_largest * np.abs(array).max()
+        np.testing.assert_allclose(parameter.grad, array, rtol=1e-4, atol=atol)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -86,15 +127,19 @@ def test_torch_has_the_losses_and_gradients_of_jaxgan(name, way):
     d_loss = torch_objectives.d_objective(work, d, *inputs, **WAYS[way])
     d_loss.backward()
     np.testing.assert_allclose(d_loss.item(), ours_.d_loss, rtol=1e-5)
-    close(d, to_torch(work, "discriminator", ours_.d_grads))
-    g_loss = torch_objectives.g_objective(work, d, g(tensor(ours_.g_latents)))
+    # Without XLA's optimisations the 8192 terms of SNGAN's batch norm are added up one
+    # after another; with them the gradients agree to 1e-6.
+    how = {"of_largest": 1e-3 if name == "sngan" else 0.0}
+    close(d, to_torch(work, "discriminator", ours_.d_grads), **how)
+    made, real = g(tensor(ours_.g_latents)), tensor(ours_.real)
+    g_loss = torch_objectives.g_objective(work, d, made, real)
     g_loss.backward()
     np.testing.assert_allclose(g_loss.item(), ours_.g_loss, rtol=1e-5)
-    close(g, to_torch(work, "generator", ours_.g_grads))
+    close(g, to_torch(work, "generator", ours_.g_grads), **how)
 
 
 # The other works are games of the same networks.
-@pytest.mark.parametrize("name", ["mlp", "ring", "dcgan", "wgan_gp"])
+@pytest.mark.parametrize("name", ["mlp", "ring", "dcgan", "wgan_gp", "sngan", "r3gan"])
 def test_torch_has_as_many_parameters_at_full_size(name):
     work = works.WORKS[name]
     batch = {"image": np.zeros((1, *work.image_shape), np.float32)}
@@ -141,7 +186,7 @@ def test_flops_are_those_that_torch_counts(name):
     shape = work.image_shape
     if len(shape) == 3:
         shape = (shape[2], *shape[:2])
-    images = torch.zeros(work.d_steps, 2, *shape)
+    images = torch.zeros(work.batches, 2, *shape)
     g, d = torch_runs.players(work)
     step = torch_runs.tuned_step(work, g, d, compiled=False)
     with Counter() as counter:
@@ -160,7 +205,7 @@ def test_eager_and_tuned_torch_run(name):
 
 
 @pytest.mark.parametrize("way", ["eager", "channels_last"])
-@pytest.mark.parametrize("name", ["mlp", "dcgan", "dcgan_r1", "wgan_gp"])
+@pytest.mark.parametrize("name", [name for name in GAMES if name != "ring"])
 def test_bfloat16_is_what_products_are_taken_in(name, way):
     work = dataclasses.replace(tiny(name), bfloat16=True)
     spec = {"work": dataclasses.asdict(work), "threads": torch.get_num_threads()}

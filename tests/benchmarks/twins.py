@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -10,13 +11,13 @@ import numpy as np
 import optax
 
 import jaxgan
-from experiments.benchmarks import ours, plain, works
+from experiments.benchmarks import ours, plain, residual, works
 from jaxgan.draws import Draws
 from jaxgan.gan import make_d_step, make_g_step
 
 KEY = jax.random.key(3)
-# Together they have both networks, batch norm and none, all penalties, both losses.
-NAMES = ("ring", "dcgan", "wgan_gp")
+# Together they have all networks, batch norm and none, all penalties, all losses.
+NAMES = ("ring", "dcgan", "wgan_gp", "sngan", "r3gan")
 
 
 class Truth(NamedTuple):
@@ -64,7 +65,7 @@ def truth(name: str) -> Truth:
             lost("generator", after_g),
         )
 
-    return jax.jit(play)(_filled(shapes), images)
+    return jax.jit(play)(_at_rest(_filled(shapes)), images)
 
 
 def _filled(shapes):
@@ -80,6 +81,41 @@ def _filled(shapes):
         return 0.3 * random.standard_normal(leaf.shape, np.float32)
 
     return jax.tree.map(fill, shapes)
+
+
+def _at_rest(state):
+    """The state with each u of spectral norm where the power iteration ends.
+
+    PyTorch takes a step of it in every forward pass, jaxgan one in an update.
+    """
+    judge = state.players["discriminator"]
+
+    def singular(params, us):
+        if "u" in us:
+            matrix = params["kernel"].reshape(-1, params["kernel"].shape[-1])
+            return {"u": np.linalg.svd(matrix.T.astype(float))[0][:, 0].astype("f4")}
+        return {name: singular(params[name], u) for name, u in us.items()}
+
+    if "spectral_norm" not in judge.collections:
+        return state
+    us = singular(judge.params, judge.collections["spectral_norm"])
+    judge = judge.replace(collections={**judge.collections, "spectral_norm": us})
+    return state.replace(players={**state.players, "discriminator": judge})
+
+
+def to_plain_stats(like, player):
+    """A player's collections as `plain` keeps them, in the structure of ``like``."""
+    us = player.collections.get("spectral_norm")
+    if us is None:
+        return player.collections.get("batch_stats", {})
+
+    def find(path, leaf):
+        *scope, _, name = (part.key for part in path)
+        layer, _, kind = name.split("/")
+        found = functools.reduce(lambda tree, key: tree[key], (*scope, layer), us)
+        return found["u"][None] if kind == "u" else np.ones(leaf.shape, np.float32)
+
+    return jax.tree_util.tree_map_with_path(find, like)
 
 
 def _drawn(gan, work: works.Work) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -117,6 +153,8 @@ def to_torch(work: works.Work, player: str, tree) -> list[np.ndarray]:
     if work.network == "mlp":
         layers = [tree[f"Dense_{i}"] for i in range(3)]
         return [a for layer in layers for a in (layer["kernel"].T, layer["bias"])]
+    if work.network in residual.NETWORKS:
+        return list(_residual(work, player, tree))
     base, times = work.maps
     dense = tree["Dense_0"]["kernel"]
     kernel = lambda layer: layer["kernel"].transpose(3, 2, 0, 1)
@@ -140,3 +178,61 @@ def to_torch(work: works.Work, player: str, tree) -> list[np.ndarray]:
 
 def _norms(tree) -> list[dict]:
     return [tree[name] for name in sorted(tree) if name.startswith("BatchNorm")]
+
+
+def _residual(work: works.Work, player: str, tree):
+    """In the order of `experiments.benchmarks.torch_residual`."""
+    if work.network == "r3gan":
+        return _r3gan(work, player, tree)
+    return _sngan_g(tree) if player == "generator" else _sngan_d(tree)
+
+
+def _blocks(tree) -> list[dict]:
+    return [tree[name] for name in sorted(tree) if name.startswith("block")]
+
+
+def _weights(layer) -> list[np.ndarray]:
+    kernel = layer["kernel"]
+    kernel = kernel.T if kernel.ndim == 2 else kernel.transpose(3, 2, 0, 1)
+    return [kernel, *([layer["bias"]] if "bias" in layer else [])]
+
+
+def _sngan_g(tree):
+    dense = np.vstack([tree["dense"]["kernel"], tree["dense"]["bias"]])
+    dense = dense.reshape(len(dense), 4, 4, -1).transpose(3, 1, 2, 0)
+    dense = dense.reshape(-1, dense.shape[-1])
+    yield from (dense[:, :-1], dense[:, -1])
+    norm = lambda layer: (layer["scale"], layer["bias"])
+    for block in _blocks(tree):
+        for i in (1, 2):
+            yield from norm(block[f"norm_{i}"])
+            yield from _weights(block[f"conv_{i}"])
+        yield from _weights(block["shortcut"])
+    yield from norm(tree["norm"])
+    yield from _weights(tree["image"])
+
+
+def _sngan_d(tree):
+    """A weight with spectral norm comes after its bias."""
+    for block in _blocks(tree):
+        for name in ("conv_1", "conv_2", "shortcut"):
+            if name in block:
+                yield from reversed(_weights(block[name]))
+    yield from reversed(_weights(tree["logit"]))
+
+
+def _r3gan(work: works.Work, player: str, tree):
+    """A module's own parameters come before those of its layers."""
+    yield tree["basis"]["images"].transpose(2, 0, 1)
+    linear, up = _weights(tree["basis"]["linear"]), player == "generator"
+    yield from linear if up else _weights(tree["from_image"])
+    stages = range(len(work.widths))
+    for stage in stages if up else reversed(stages):
+        # The projection to a stage is before it on the way up, after it on that down.
+        project = tree.get(f"project_{stage}")
+        block = [
+            w for i in range(3) for w in _weights(tree[f"block_{stage}_0"][f"Conv_{i}"])
+        ]
+        parts = [_weights(project) if project else [], block]
+        yield from itertools.chain(*(parts if up else reversed(parts)))
+    yield from _weights(tree["to_image"]) if up else linear

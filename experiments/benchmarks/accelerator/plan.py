@@ -99,7 +99,7 @@ def shared_device() -> dict[str, str]:
     return {"JAX_PLATFORMS": platforms, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
-RACED = ("dcgan", "mlp", "ring", "dcgan_r1", "wgan_gp", "sampling")
+RACED = ("dcgan", "mlp", "ring", "dcgan_r1", "wgan_gp", "sampling", "sngan", "r3gan")
 """The works of the race, in the order in which they are run."""
 
 _LARGE = {"image_shape": (64, 64, 3), "batch_size": 512}
@@ -108,14 +108,22 @@ _ON_ACCELERATOR: dict[str, dict[str, Any]] = {
     "dcgan_r1": _LARGE,
     "wgan_gp": _LARGE,
     "sampling": {**_LARGE, "samples": 50_000, "sample_batch": 1_000},
+    "sngan": {"image_shape": (32, 32, 3), "width": 256, "batch_size": 64, "d_steps": 5},
+    "r3gan": {
+        "image_shape": (32, 32, 3),
+        "width": 256,
+        "widths": (256, 256, 256, 256),
+        "batch_size": 128,
+    },
 }
 
 
 def work(plan: Plan, name: str) -> Work:
     """One of `works.WORKS` at the size that the machine deserves.
 
-    On an accelerator the DCGANs make 64 x 64 pixels in batches of 512, and 50,000
-    samples are drawn; a CPU plays the works of `throughput` as they are.
+    On an accelerator the DCGANs make 64 x 64 pixels in batches of 512, 50,000 samples
+    are drawn, SNGAN is that of its paper, and R3GAN has a third of its paper's width; a
+    CPU plays the works of `throughput` as they are.
     """
     known = works.WORKS[name]
     if plan.quick:

@@ -10,6 +10,8 @@ RATIO = {
     "dcgan_r1": 1.5,
     "wgan_gp": 1.5,
     "sampling": 1.5,
+    "sngan": 1.0,
+    "r3gan": 1.0,
     "population_64": 5.0,
 }
 """How many times as fast as PyTorch's best, by work."""
