@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -59,6 +60,14 @@ def test_conditional_run_samples_each_class_in_turn(data_dir, tmp_path):
     )
 
 
+def _wait_for(file):
+    """Until a checkpoint, which another thread writes, is whole."""
+    for _ in range(600):
+        if file.exists():
+            return
+        time.sleep(0.1)
+
+
 def test_run_that_is_still_going_is_read_and_left_alone(config, tmp_path):
     """Read after its first checkpoint, while the run holds its lock."""
     seen = []
@@ -67,6 +76,7 @@ def test_run_that_is_still_going_is_read_and_left_alone(config, tmp_path):
         every = 30
 
         def act(self, run):
+            _wait_for(tmp_path / "run" / "checkpoints" / "20" / "record")
             before = set(tmp_path.rglob("*"))
             seen.append(jaxgan.load_run(tmp_path / "run").step)
             assert before <= set(tmp_path.rglob("*"))
