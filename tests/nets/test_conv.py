@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from jaxgan.nets import conv
+from jaxgan.nets.conv import unstrided
+from jaxgan.nets.conv.reference import reference_weight_gradient
 
 FEW, MANY = (3, 5), (16, 20)  # channels; of many, Winograd's products where they fit
 GROUPED = (6, 9)  # channels of three groups
@@ -20,6 +22,9 @@ CASES = [
     pytest.param(*SAME, FEW[::-1], id="same, to fewer"),
     pytest.param(*SAME, (64, 66), id="same, many"),
     pytest.param((8, 7), (4, 3), (1, 1), ((0, 5), (3, 0)), (66, 64), id="wide border"),
+    pytest.param((5, 6), (1, 1), (1, 1), ((0, 0), (0, 0)), (3, 5), id="1x1"),
+    pytest.param((5, 6), (1, 1), (1, 1), ((1, 0), (0, 2)), (3, 5), id="1x1, padded"),
+    pytest.param((5, 6), (1, 1), (2, 2), ((0, 0), (0, 0)), (3, 5), id="1x1, strided"),
     pytest.param(*SAME, GROUPED, id="same, groups"),
     pytest.param((9, 7), (5, 3), (2, 1), ((2, 1), (0, 2)), GROUPED, id="uneven groups"),
     pytest.param((6, 7), (3, 4), (3, 2), ((4, 0), (0, 5)), GROUPED, id="far groups"),
@@ -205,3 +210,16 @@ def test_conv_transpose_refuses_a_size_that_cannot_be():
             strides=(2, 2),
             padding=((1, 1), (1, 1)),
         )
+
+
+@pytest.mark.parametrize("channels", [FEW, FEW[::-1]])
+@pytest.mark.parametrize("cache_bytes", [1, 2 * 5 * 6 * 9 * 3 * 4, 2**30])
+def test_images_that_do_not_fit_the_cache_together_add_up(
+    monkeypatch, channels, cache_bytes
+):
+    monkeypatch.setattr(unstrided, "CACHE_BYTES", cache_bytes)
+    how = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "size": (3, 3)}
+    random = np.random.default_rng(0)
+    x, g = (random.normal(size=(6, 5, 6, c)).astype(np.float32) for c in channels)
+    expected = reference_weight_gradient(x, g, groups=1, **how)
+    _close(unstrided.weight_gradient_unstrided(x, g, **how), expected)
