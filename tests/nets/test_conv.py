@@ -220,6 +220,6 @@ def test_images_that_do_not_fit_the_cache_together_add_up(
     monkeypatch.setattr(unstrided, "CACHE_BYTES", cache_bytes)
     how = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "size": (3, 3)}
     random = np.random.default_rng(0)
-    x, g = (random.normal(size=(6, 5, 6, c)).astype(np.float32) for c in channels)
+    x, g = (jnp.asarray(random.normal(size=(6, 5, 6, c)), "f4") for c in channels)
     expected = reference_weight_gradient(x, g, groups=1, **how)
     _close(unstrided.weight_gradient_unstrided(x, g, **how), expected)
