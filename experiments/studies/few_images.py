@@ -78,10 +78,11 @@ class Config(StudyConfig):
 def make_game(config: Config, method: str, size: int) -> Game:
     """The game on grey images of ``size`` pixels with one of the methods."""
     adam = optax.adam(config.learning_rate, b1=0.5, b2=0.99)
-    augment = {
-        "DiffAugment": lambda: diffaugment(),
-        "ADA": lambda: ada(speed_images=config.ada_images),
-    }.get(method, lambda: None)()
+    augment = None
+    if method == "DiffAugment":
+        augment = diffaugment()
+    elif method == "ADA":
+        augment = ada(speed_images=config.ada_images)
     gan = GAN(
         generator=nets.dcgan.Generator(size, 1, width=config.width),
         discriminator=nets.dcgan.Discriminator(width=config.width, batch_norm=False),
