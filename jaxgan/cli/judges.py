@@ -31,7 +31,7 @@ def judges_of(
     if named is not None and named != PIXELS:
         how = {"samples": config.evaluate_samples, "store": config.data_dir / "moments"}
         return (_by_features(named, **how), *evaluators)
-    colour = data.image_shape[-1] == 3 and tuple(evaluators) == EVALUATORS
+    colour = tuple(evaluators) == EVALUATORS and data.image_shape[-1] == 3
     if named == PIXELS or not colour:
         return evaluators
     from jaxgan.metrics.features import efficientnet
