@@ -213,11 +213,9 @@ def test_conv_transpose_refuses_a_size_that_cannot_be():
 
 
 @pytest.mark.parametrize("channels", [FEW, FEW[::-1]])
-@pytest.mark.parametrize("cache_bytes", [1, 2 * 5 * 6 * 9 * 3 * 4, 2**30])
-def test_images_that_do_not_fit_the_cache_together_add_up(
-    monkeypatch, channels, cache_bytes
-):
-    monkeypatch.setattr(unstrided, "CACHE_BYTES", cache_bytes)
+@pytest.mark.parametrize("block_bytes", [1, 2 * 5 * 6 * 9 * 3 * 4, 2**30])
+def test_images_that_do_not_fit_together_add_up(monkeypatch, channels, block_bytes):
+    monkeypatch.setattr(unstrided, "BLOCK_BYTES", block_bytes)
     how = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "size": (3, 3)}
     random = np.random.default_rng(0)
     x, g = (jnp.asarray(random.normal(size=(6, 5, 6, c)), "f4") for c in channels)

@@ -1,17 +1,20 @@
 """The three maps by the fastest method on the CPU for their sizes."""
 
-from jaxgan.nets.conv import grouped, pointwise, unstrided, winograd
+from functools import partial
+
+from jaxgan.nets.conv import pointwise, unstrided, winograd
 from jaxgan.nets.conv.cells import transpose_by_cells, weight_gradient_by_cells
+from jaxgan.nets.conv.grouped import in_groups
 from jaxgan.nets.conv.reference import out_size, reference_conv
 
 
-def conv_on_cpu(x, w, *, strides, padding, groups):
+def conv_on_cpu(x, w, *, groups=1, **how):
     """C(x, w) by the fewest products, or by XLA's own convolution."""
-    how = {"strides": strides, "padding": padding}
-    if pointwise.applies(w.shape[:2], groups=groups, **how):
-        return pointwise.conv_of_pixels(x, w)
     if groups > 1:
-        return grouped.conv_in_groups(x, w, groups=groups, **how)
+        return in_groups(partial(conv_on_cpu, **how), x, w, groups)
+    strides, padding = how["strides"], how["padding"]
+    if pointwise.applies(w.shape[:2], strides, padding):
+        return pointwise.conv_of_pixels(x, w)
     sizes = zip(x.shape[1:3], w.shape[:2], strides, padding, strict=True)
     high, wide = (out_size(*each) for each in sizes)
     out = high, wide
@@ -20,13 +23,13 @@ def conv_on_cpu(x, w, *, strides, padding, groups):
     return reference_conv(x, w, **how)
 
 
-def transpose_on_cpu(g, w, *, strides, padding, groups, **how):
+def transpose_on_cpu(g, w, *, groups=1, **how):
     """T(g, w) by the fewest products."""
-    how |= {"strides": strides, "padding": padding}
-    if pointwise.applies(w.shape[:2], strides, padding, groups):
-        return pointwise.transpose_of_pixels(g, w)
     if groups > 1:
-        return grouped.transpose_in_groups(g, w, groups=groups, **how)
+        return in_groups(partial(transpose_on_cpu, **how), g, w, groups)
+    strides = how["strides"]
+    if pointwise.applies(w.shape[:2], strides, how["padding"]):
+        return pointwise.transpose_of_pixels(g, w)
     if winograd.applies(g.dtype, w.shape, out=g.shape[1:3], strides=strides):
         return winograd.transpose_by_winograd(g, w, **how)
     if strides == (1, 1):
@@ -34,13 +37,13 @@ def transpose_on_cpu(g, w, *, strides, padding, groups, **how):
     return transpose_by_cells(g, w, **how)
 
 
-def weight_gradient_on_cpu(x, g, *, strides, padding, size, groups):
+def weight_gradient_on_cpu(x, g, *, groups=1, **how):
     """W(x, g) by the fewest products."""
-    how = {"strides": strides, "padding": padding, "size": size}
-    if pointwise.applies(size, strides, padding, groups):
-        return pointwise.weight_gradient_of_pixels(x, g)
     if groups > 1:
-        return grouped.weight_gradient_in_groups(x, g, groups=groups, **how)
+        return in_groups(partial(weight_gradient_on_cpu, **how), x, g, groups)
+    strides, size = how["strides"], how["size"]
+    if pointwise.applies(size, strides, how["padding"]):
+        return pointwise.weight_gradient_of_pixels(x, g)
     kernel = (*size, x.shape[3], g.shape[3])
     if winograd.applies(x.dtype, kernel, out=g.shape[1:3], strides=strides):
         return winograd.weight_gradient_by_winograd(x, g, **how)

@@ -18,8 +18,8 @@ weight gradient of a convolution (jax issue 12868), and T and its weight gradien
 everywhere, many times slower than a matrix product does. There the maps are matrix
 products over blocks of a stride's size (`cells`), and between many channels fewer
 products by Winograd (`winograd`), for all three maps; of stride 1, T and W, in forms
-that are fast in a loop (`unstrided`); in groups, products for each of the kernel's
-pixels (`grouped`). Elsewhere they are XLA's own.
+that are fast in a loop (`unstrided`); in groups, those of each group (`grouped`).
+Elsewhere they are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds

@@ -10,9 +10,9 @@ from jaxgan.nets.conv.reference import Pair
 _UNPADDED = ((0, 0), (0, 0))
 
 
-def applies(kernel: Pair, strides: Pair, padding, groups: int) -> bool:
+def applies(kernel: Pair, strides: Pair, padding) -> bool:
     """Returns whether a convolution is a product at each pixel by itself."""
-    plain = kernel == (1, 1) and strides == (1, 1) and groups == 1
+    plain = kernel == (1, 1) and strides == (1, 1)
     return plain and tuple(map(tuple, padding)) == _UNPADDED
 
 
