@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 
 import jaxgan.data
 from experiments.studies import study
+from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import GAN, Game, fit, init, nets, penalties, sample
 from jaxgan.data.pictures import as_rgb
@@ -39,7 +40,6 @@ from jaxgan.methods.ada import ada
 from jaxgan.methods.diffaugment import diffaugment
 from jaxgan.methods.lecam import lecam
 from jaxgan.metrics import features, kernel_distance, prdc
-from jaxgan.report.pictures import grid
 
 SIZES = (100, 500, 5_000)
 METHODS = ("none", "DiffAugment", "ADA", "LeCam")
@@ -135,7 +135,7 @@ def play(config: Config, method: str, count: int, seed: int) -> dict[str, Any]:
         **judge(held_features(config), eyes()(as_rgb(made, "samples"))["features"]),
         **overfitting(game, state, train, held, made),
         "p": float(p),
-        "shown": made[: _SIDE**2].tolist(),
+        "shown": samples.packed(made[: _SIDE**2], _SIDE),
     }
 
 
@@ -268,22 +268,14 @@ def _claims(sizes: Any, methods: Any, found: Any) -> list[Claim]:
 
 def _picture(sizes: Any, methods: Any, found: Any) -> Figure:
     """The first seed's samples: a row for each number of images."""
-    size = (2.9 * len(methods), 3.2 * len(sizes))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(sizes), len(methods), squeeze=False)
-    for row, count in zip(axes, sizes, strict=True):
-        for axis, method in zip(row, methods, strict=True):
-            run = found[count, method][0]
-            images = np.asarray(run["shown"], np.float32) / 127.5 - 1
-            axis.imshow(np.asarray(grid(images, _SIDE).convert("RGB")))
-            axis.set_title(f"{count:,} images, {method}", fontsize=10)
-            axis.set_xlabel(
-                f"kernel distance {1_000 * run['kernel']:.0f} / 1000, overfitting "
-                f"{run['overfit']:.2f}",
-                fontsize=8,
-            )
-            axis.set(xticks=[], yticks=[])
-    return figure
+
+    def entry(count: int, method: str) -> tuple[str, str, str]:
+        run = found[count, method][0]
+        kernel, overfit = 1_000 * run["kernel"], run["overfit"]
+        caption = f"kernel distance {kernel:.0f} / 1000, overfitting {overfit:.2f}"
+        return run["shown"], f"{count:,} images, {method}", caption
+
+    return samples.table(sizes, methods, entry)
 
 
 if __name__ == "__main__":

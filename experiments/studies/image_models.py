@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 
 from experiments import dcgan, r3gan, sngan, wgan_gp
 from experiments.studies import study
+from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import cli
 from jaxgan.cli.config import resolve
@@ -34,7 +35,6 @@ from jaxgan.evaluation import by_features, seen
 from jaxgan.images import as_uint8
 from jaxgan.methods.r3gan import SCHEDULE
 from jaxgan.metrics import c2st, features, kernel_distance, prdc
-from jaxgan.report.pictures import grid
 from jaxgan.sampling import Sampler
 
 _SIDE = 8  # rows and columns of the pictures
@@ -111,7 +111,7 @@ def play(
     return {
         **judge(fake, data_seen(config, dataset, train=False)),
         "seconds": result["seconds"],
-        "shown": np.asarray(as_uint8(run.sample(_SIDE**2))).tolist(),
+        "shown": samples.packed(np.asarray(as_uint8(run.sample(_SIDE**2))), _SIDE),
     }
 
 
@@ -238,18 +238,13 @@ def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
 
 def _picture(sets: Any, names: Any, found: Any) -> Figure:
     """The first seed's samples: a row for each set, a column for each model."""
-    size = (3.4 * len(names), 3.7 * len(sets))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(sets), len(names), squeeze=False)
-    for row, title in zip(axes, sets, strict=True):
-        for axis, name in zip(row, names, strict=True):
-            run = found[title, name][0]
-            images = np.asarray(run["shown"], np.float32) / 127.5 - 1
-            axis.imshow(np.asarray(grid(images, _SIDE).convert("RGB")))
-            axis.set_title(f"{name}, {title}", fontsize=11)
-            axis.set_xlabel(f"kernel distance {1_000 * run['kernel']:.1f} / 1000")
-            axis.set(xticks=[], yticks=[])
-    return figure
+
+    def entry(title: str, name: str) -> tuple[str, str, str]:
+        run = found[title, name][0]
+        caption = f"kernel distance {1_000 * run['kernel']:.1f} / 1000"
+        return run["shown"], f"{name}, {title}", caption
+
+    return samples.table(list(sets), names, entry)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ Two mixtures of narrow Gaussians on which GANs are known to lose modes, with the
 published tables of VEEGAN (Srivastava et al. 2017, arXiv:1705.07761) and PacGAN (Lin et
 al. 2018, arXiv:1712.04086) beside ours. The recipe is relativistic pairing with R1 and
 R2 (Huang et al. 2024, R3GAN), the learning rate falling to zero, an averaged generator;
-a discriminator whose first layer is of sines, so that it sees modes as narrow; and a
-latent of two Gaussians and a random code: the modes are separate, so the latents should
-be as well. The baselines have neither sines nor codes, as in the papers: pairing with
-R1 and R2, and the plain non-saturating GAN; sizes, steps and optimizer are the same.
+a discriminator whose first layer is of sines, long ones that see the modes' places and
+short ones that see how wide a mode is; and a latent of two Gaussians and a random code:
+the modes are separate, so the latents should be as well. The baselines have neither
+sines nor codes, as in the papers: pairing with R1 and R2, and the plain non-saturating
+GAN; sizes, steps and optimizer are the same.
 
 A heap of points in the middle of each mode is all of high quality, so a recipe counts
 only if its samples have at least 80 % of the modes' true standard deviation, in the
@@ -70,7 +71,10 @@ class Config(StudyConfig):
     grid_steps: int = 10_000
     # Weight of R1 and of R2 on the ring, and on the grid.
     ring_penalty: float = 0.1
-    grid_penalty: float = 0.1
+    grid_penalty: float = 0.3
+    # The lowest and the highest frequency of D's first layer in the recipe.
+    ring_waves: tuple[float, float] = (1.0, 20.0)
+    grid_waves: tuple[float, float] = (1.0, 8.0)
     # Adam's learning rate, for both players.
     learning_rate: float = 2e-3
     batch_size: int = 64
@@ -101,7 +105,7 @@ def recipes(config: Config, target: Target) -> dict[str, Recipe]:
     )
     best = dataclasses.replace(
         regularised,
-        waves=True,
+        waves=config.ring_waves if is_ring else config.grid_waves,
         latent_dim=2 + config.codes,
         prior=points.coded_prior,
     )
@@ -168,7 +172,9 @@ def _protocol(config: Config) -> str:
         "0.02; grid: 25 modes, spacing 2, std 0.05. Both players are perceptrons, of "
         f"{config.g_depth} (generator) and {config.d_depth} hidden layers of "
         f"{config.width}; latent N(0, I) in 2-D, in the first recipe with one of "
-        f"{config.codes} codes beside it, and D's first layer of sines; Adam "
+        f"{config.codes} codes beside it, and D's first layer of sines, of "
+        f"frequencies {config.ring_waves[0]:g} to {config.ring_waves[1]:g} on the ring "
+        f"and {config.grid_waves[0]:g} to {config.grid_waves[1]:g} on the grid; Adam "
         f"{config.learning_rate:g} (betas 0, 0.99) falling to 0 by a cosine, batch "
         f"{config.batch_size}, {config.ring_steps:,} steps on the ring and "
         f"{config.grid_steps:,} on the grid, averaged generator; R1 and R2 of weight "

@@ -82,24 +82,30 @@ class Waves(nn.Module):
 
     The modes are far narrower than they are apart. A rectifier sees a mode's edge only
     where its kink happens to lie, and kinks start at the origin; waves of random
-    directions, lengths and phases start everywhere. Sines as units are those of
-    Sitzmann et al. 2020 (arXiv:2006.09661); these learn like any other layer.
+    directions and phases start everywhere, and the shortest of them see how wide a mode
+    is. Sines as units are those of Sitzmann et al. 2020 (arXiv:2006.09661); these learn
+    like any other layer.
 
     Attributes:
         width: units of each hidden layer.
         depth: hidden layers.
+        frequencies: the lowest and the highest; unit i's wave vector is of N(0, f_i^2
+            I), and the f_i form a geometric series.
     """
 
     width: int
     depth: int
+    frequencies: tuple[float, float]
 
     @nn.compact
     def __call__(self, x):
-        phase = nn.initializers.uniform(2 * np.pi)
-        waves = nn.Dense(
-            self.width, kernel_init=nn.initializers.normal(1.4), bias_init=phase
-        )
-        x = jnp.sin(waves(x))
+        scales = np.geomspace(*self.frequencies, self.width, dtype=np.float32)
+
+        def waves(key, shape, dtype=jnp.float32):
+            return jax.random.normal(key, shape, dtype) * scales[None]
+
+        phases = nn.initializers.uniform(2 * np.pi)
+        x = jnp.sin(nn.Dense(self.width, kernel_init=waves, bias_init=phases)(x))
         for _ in range(self.depth - 1):
             x = nn.leaky_relu(nn.Dense(self.width)(x), 0.2)
         return nn.Dense(1)(x)[:, 0]
@@ -116,8 +122,9 @@ class Recipe:
     width: int = 64
     g_depth: int = 2
     d_depth: int = 2
-    # Whether the discriminator's first layer is of `Waves`.
-    waves: bool = False
+    # The lowest and the highest frequency of the discriminator's first layer, where
+    # that is of `Waves`.
+    waves: tuple[float, float] | None = None
     latent_dim: int = 2
     prior: Prior = gaussian_prior
     steps: int = 3_000
@@ -134,7 +141,9 @@ def make_gan(recipe: Recipe) -> GAN:
     """The recipe's game on points ``[b 2]``."""
     rate = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
     adam = optax.adam(rate, b1=recipe.beta1, b2=recipe.beta2)
-    judge = Waves if recipe.waves else nets.mlp.Discriminator
+    judge: Callable[..., nn.Module] = nets.mlp.Discriminator
+    if recipe.waves is not None:
+        judge = functools.partial(Waves, frequencies=recipe.waves)
     return GAN(
         generator=nets.mlp.Generator(
             (2,), width=recipe.width, depth=recipe.g_depth, bounded=False

@@ -111,6 +111,15 @@ def identity(config: TrainConfig) -> dict:
     return {k: _jsonable(v) for k, v in fields.items() if k not in PLACES + _WHO}
 
 
+def defaults(config_class: type[TrainConfig]) -> dict:
+    """Returns the settings' default values, as JSON values."""
+    return {
+        field.name: _jsonable(field.default)
+        for field in dataclasses.fields(config_class)
+        if field.default is not dataclasses.MISSING
+    }
+
+
 def resolve(config: TrainConfig) -> TrainConfig:
     """Returns the config with its paths made explicit.
 

@@ -17,7 +17,14 @@ from jaxgan.checkpoint import digest
 from jaxgan.checks import InputError
 from jaxgan.cli import command, dry_run, kept, summary
 from jaxgan.cli import workdir as directory
-from jaxgan.cli.config import PLACES, TrainConfig, check_data, identity, resolve
+from jaxgan.cli.config import (
+    PLACES,
+    TrainConfig,
+    check_data,
+    defaults,
+    identity,
+    resolve,
+)
 from jaxgan.cli.judges import EVALUATORS, judges_of
 from jaxgan.cli.load import restore_from
 from jaxgan.data import DataSet, ImageDataSet, parse_size
@@ -115,7 +122,7 @@ def run(
     state = _first_state(config, path, state)
     with ExitStack() as stack:
         record = directory.describe(config, data, make_game)
-        claim = directory.claim(path, record)
+        claim = directory.claim(path, record, defaults(type(config)))
         result = processes.first_decides(
             lambda: stack.enter_context(claim) or read_result(path)
         )

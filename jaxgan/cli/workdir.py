@@ -3,7 +3,7 @@
 import fcntl
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,9 @@ _OTHERWISE = "Put back a copy of it, or choose another --workdir."
 
 
 @contextmanager
-def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
+def claim(
+    workdir: Path, record: dict[str, Any], defaults: Mapping[str, Any] | None = None
+) -> Iterator[None]:
     """Makes the workdir this run's own, for as long as the context lasts.
 
     What may change between a run's sessions (`config.MAY_CHANGE`) is written anew.
@@ -31,6 +33,8 @@ def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
     Args:
         workdir: where.
         record: what runs, see `describe`.
+        defaults: values of the settings that the run there lacks because it began
+            before there were such settings.
 
     Raises:
         InputError: if it cannot be written, holds a run of another config or one that
@@ -51,7 +55,7 @@ def claim(workdir: Path, record: dict[str, Any]) -> Iterator[None]:
         _lock(lock, workdir)
         if path.exists():
             old = records.read_config(workdir, otherwise=_OTHERWISE)
-            _check_same(record, old, workdir)
+            _check_same(record, old, workdir, defaults or {})
             kept.check(workdir, old, steps=record["config"]["steps"])
             _write_changes(path, record, old)
         else:
@@ -109,8 +113,15 @@ def _check_not_foreign(workdir: Path) -> None:
         )
 
 
-def _check_same(ours: dict[str, Any], old: dict[str, Any], workdir: Path) -> None:
-    here, there = _comparable(ours), _comparable(old)
+def _check_same(
+    ours: dict[str, Any],
+    old: dict[str, Any],
+    workdir: Path,
+    defaults: Mapping[str, Any],
+) -> None:
+    since = {k: v for k, v in defaults.items() if k in ours["config"]}
+    here = _comparable(ours)
+    there = _comparable({**old, "config": {**since, **old["config"]}})
     different = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in sorted({*here, *there})

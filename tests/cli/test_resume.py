@@ -142,3 +142,18 @@ def test_images_that_were_moved_or_copied_continue_the_run(data_dir, tmp_path, t
     shutil.rmtree(folder, ignore_errors=True)
     parts = played("parts", 4, tmp_path / "elsewhere")
     assert parts["digest"] == whole["digest"]
+
+
+@pytest.mark.digest
+def test_a_run_older_than_a_setting_goes_on_with_its_default(
+    finished, longer, config, tmp_path
+):
+    shutil.copytree(finished[0], tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    record = json.loads(path.read_text())
+    del record["config"]["beta1"]
+    path.write_text(json.dumps(record))
+    config = dataclasses.replace(config, workdir=tmp_path / "run", steps=80)
+    with pytest.raises(jaxgan.InputError, match="beta1"):
+        run(dataclasses.replace(config, beta1=0.9), mlp.make_gan)
+    assert run(config, mlp.make_gan)["digest"] == longer[1]["digest"]

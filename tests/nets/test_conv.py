@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgan.nets import conv
-from jaxgan.nets.conv import unstrided
+from jaxgan.nets.conv import cpu, grouped, unstrided
 from jaxgan.nets.conv.reference import reference_weight_gradient
 
 FEW, MANY = (3, 5), (16, 20)  # channels; of many, Winograd's products where they fit
@@ -176,6 +176,21 @@ def test_groups_are_convolutions_of_their_own():
         for g in range(3)
     ]
     _close(conv.conv(x, w, **how), jnp.concatenate(parts, axis=-1))
+
+
+def test_many_groups_go_in_a_loop(monkeypatch):
+    x, w, how = _arrays(*SAME, GROUPED)
+    g = conv.conv(x, w, **how)
+    shape = {"size": x.shape[1:3], **how}
+    maps = [
+        (cpu.conv_on_cpu, (x, w), how),
+        (cpu.transpose_on_cpu, (g, w), shape),
+        (cpu.weight_gradient_on_cpu, (x, g), {**shape, "size": w.shape[:2]}),
+    ]
+    unrolled = [of(*factors, **settings) for of, factors, settings in maps]
+    monkeypatch.setattr(grouped, "UNROLLED", 2)
+    for (of, factors, settings), expected in zip(maps, unrolled, strict=True):
+        _close(of(*factors, **settings), expected)
 
 
 @pytest.mark.parametrize(
