@@ -198,7 +198,8 @@ def conduct(
         write_atomically(out / file, content)
     record = {
         "study": config.study,
-        "config": identity(config),
+        # Pairs become lists, as they will be in the file.
+        "config": json.loads(json.dumps(identity(config))),
         "protocol": outcome.protocol,
         "tables": [
             {"header": list(t.header), "rows": [[cell(v) for v in r] for r in t.rows]}

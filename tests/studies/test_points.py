@@ -62,7 +62,7 @@ def test_the_recipe_is_what_the_game_plays():
 def test_waves_are_sines_of_what_enters(key):
     """One wave, weighted by hand; and as many parameters as the perceptron has."""
     x = jax.numpy.array([[0.5, -1.0], [2.0, 0.25]])
-    module = points.Waves(width=1, depth=1)
+    module = points.Waves(width=1, depth=1, frequencies=(1.0, 1.0))
     params = {
         "Dense_0": {"kernel": np.array([[2.0], [1.0]]), "bias": np.array([0.3])},
         "Dense_1": {"kernel": np.array([[1.5]]), "bias": np.array([-0.25])},
@@ -70,11 +70,20 @@ def test_waves_are_sines_of_what_enters(key):
     found = module.apply({"params": params}, x)
     exact = 1.5 * np.sin(np.asarray(x) @ [2.0, 1.0] + 0.3) - 0.25
     np.testing.assert_allclose(found, exact, rtol=1e-5)
-    games = [points.make_gan(points.Recipe(waves=waves)) for waves in (False, True)]
+    games = [points.make_gan(points.Recipe(waves=waves)) for waves in (None, (1, 9))]
     states = [jaxgan.init(gan, key, {"image": x}) for gan in games]
     params = [state.players["discriminator"].params for state in states]
     sizes = [sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in params]
     assert sizes[0] == sizes[1]
+
+
+def test_waves_begin_with_frequencies_of_a_geometric_series(key):
+    module = points.Waves(width=3, depth=1, frequencies=(0.5, 8.0))
+    keys = jax.random.split(key, 500)
+    begin = jax.vmap(lambda key: module.init(key, jax.numpy.zeros((1, 2))))(keys)
+    kernels = begin["params"]["Dense_0"]["kernel"]
+    deviations = np.asarray(kernels).std(axis=(0, 1))
+    np.testing.assert_allclose(deviations, [0.5, 2.0, 8.0], rtol=0.1)
 
 
 def test_a_coded_latent_is_two_gaussians_and_one_of_the_codes(key):
