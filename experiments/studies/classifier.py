@@ -5,6 +5,7 @@ image in a hundred after three epochs.
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,8 @@ from jaxgan import scan
 from jaxgan.images import as_float
 from jaxgan.nets.conv import Conv
 from jaxgan.typing import Key
+
+Augment = Callable[[Key, jax.Array], jax.Array]
 
 
 class Network(nn.Module):
@@ -67,6 +70,7 @@ def train(
     epochs: float = 3,
     batch: int = 128,
     learning_rate: float = 1e-3,
+    augment: Augment | None = None,
 ) -> Classifier:
     """A classifier of ``images [n h w c]``, uint8, by Adam and cross-entropy.
 
@@ -78,12 +82,14 @@ def train(
         epochs: passes over the images; batches are drawn with replacement.
         batch: images of an update.
         learning_rate: it falls to 0 by a cosine.
+        augment: what changes each batch by chance, ``(key, images in [-1, 1]) ->
+            images``; None: nothing.
     """
     network = Network(classes)
     steps = max(1, int(epochs * len(images) / batch))
     params = _descend(
         network, key, jnp.asarray(images), jnp.asarray(labels), steps, batch,
-        learning_rate,
+        learning_rate, augment,
     )  # fmt: skip
     return Classifier(network, params)
 
@@ -93,19 +99,32 @@ def _label(network, params, images):
     return network.apply(params, as_float(images)).argmax(axis=1)
 
 
-@partial(jax.jit, static_argnums=(0, 4, 5, 6))
-def _descend(network, key, images, labels, steps: int, batch: int, rate: float):
+@partial(jax.jit, static_argnums=(0, 4, 5, 6, 7))
+def _descend(
+    network,
+    key,
+    images,
+    labels,
+    steps: int,
+    batch: int,
+    rate: float,
+    augment: Augment | None,
+):
     init_key, batch_key = jax.random.split(key)
     params = network.init(init_key, as_float(images[:1]))
     optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
-    def loss(params, rows):
-        logits = network.apply(params, as_float(images[rows]))
+    def loss(params, drawn):
+        rows, key = drawn
+        shown = as_float(images[rows])
+        shown = shown if augment is None else augment(key, shown)
+        logits = network.apply(params, shown)
         each = optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows])
         return each.mean()
 
     def draw(i):
         at = jax.random.fold_in(batch_key, i)
-        return jax.random.randint(at, (batch,), 0, len(images))
+        rows = jax.random.randint(at, (batch,), 0, len(images))
+        return rows, jax.random.fold_in(at, 0)
 
     return scan.descend(loss, params, optimizer, draw, steps=steps)

@@ -1,6 +1,7 @@
 """The settings that every experiment shares. Their comments are the command's help."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, ClassVar, get_args, get_type_hints
@@ -8,6 +9,7 @@ from typing import Annotated, ClassVar, get_args, get_type_hints
 import jax
 import tyro
 
+import jaxgan.data
 from jaxgan import parallel
 from jaxgan.checks import InputError
 from jaxgan.data import DataSet
@@ -21,6 +23,9 @@ class TrainConfig:
 
     experiment: ClassVar[str] = "train"
     """The experiment's name; its default workdir is named after it."""
+
+    load: ClassVar[Callable[..., DataSet]] = staticmethod(jaxgan.data.load)
+    """Finds the set that ``dataset`` names, as `jaxgan.data.load` does."""
 
     # The run's seed: of the networks, of all noise, and of the data's order.
     seed: int = 0

@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 
-import jaxgan.data
 from jaxgan import compiled, hooks, processes, report
 from jaxgan.checkpoint import digest
 from jaxgan.checks import InputError
@@ -27,7 +26,7 @@ from jaxgan.cli.config import (
 )
 from jaxgan.cli.judges import EVALUATORS, judges_of
 from jaxgan.cli.load import restore_from
-from jaxgan.data import DataSet, ImageDataSet, parse_size
+from jaxgan.data import DataSet, parse_size
 from jaxgan.environment import repeatable_on_gpus
 from jaxgan.evaluation import Evaluator
 from jaxgan.files import expand, write_json
@@ -203,12 +202,12 @@ def _rounds(config: TrainConfig, schedule: Schedule | None) -> Schedule:
     return schedule
 
 
-def load_data(config: TrainConfig) -> ImageDataSet:
+def load_data(config: TrainConfig) -> Any:
     """Returns the data set that the settings name."""
     resolution = config.resolution
     if isinstance(resolution, str):
         resolution = parse_size(resolution)
-    return jaxgan.data.load(
+    return config.load(
         config.dataset,
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,

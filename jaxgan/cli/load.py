@@ -69,7 +69,7 @@ class LoadedRun:
     @functools.cached_property
     def data(self) -> Any:
         """The data set that the run plays, loaded when it is asked for."""
-        return _RecordedSet(self.record).load()
+        return _RecordedSet(self.record, self.config).load()
 
     def sample(self, count: int, *, key: Key | None = None, condition: Any = None):
         """Returns ``count`` samples of the averaged networks, see `jaxgan.sample`.
@@ -226,7 +226,7 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
     config = config_class(**record["config"], data_dir=Path(record["data_dir"]))
     check_types(config)
     try:
-        return make_game(config, _RecordedSet(record)), config
+        return make_game(config, _RecordedSet(record, config)), config
     except Exception as error:  # whatever the module raises
         raise InputError(
             f"{name}.{made_by['make_game']} makes no game of the settings in "
@@ -237,8 +237,10 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
 class _RecordedSet:
     """A data set as config.json tells it; its examples are loaded when asked for."""
 
-    def __init__(self, record: dict[str, Any]):
+    def __init__(self, record: dict[str, Any], config: Any):
         self._record = record
+        # The settings of a run whose module is not here are plain values.
+        self._load = getattr(config, "load", jaxgan.data.load)
         told = record["data"]
         self.name: str = told["name"]
         self.classes: tuple[str, ...] = tuple(told["classes"])
@@ -247,7 +249,11 @@ class _RecordedSet:
     @property
     def image_shape(self) -> tuple[int, ...]:
         """(h, w, c) of one image."""
-        return tuple(self._record["data"]["columns"]["image"][1])
+        return self.shape_of("image")
+
+    def shape_of(self, column: str) -> tuple[int, ...]:
+        """The shape of one example's entry in a column."""
+        return tuple(self._record["data"]["columns"][column][1])
 
     @property
     def num_classes(self) -> int:
@@ -268,7 +274,7 @@ class _RecordedSet:
         """Returns the set itself, by the settings of the run."""
         config = self._record["config"]
         size = config.get("resolution")
-        return jaxgan.data.load(
+        return self._load(
             config["dataset"],
             data_dir=self._record["data_dir"],
             resolution=jaxgan.data.parse_size(size) if isinstance(size, str) else size,

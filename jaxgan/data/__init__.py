@@ -2,6 +2,7 @@
 
 :func:`load` finds a set of images by name, decodes it once to uint8 and maps the result
 into memory; :func:`from_arrays` makes a set of arrays of any shape;
+:func:`load_pairs` and :func:`load_unpaired` find sets for image-to-image translation;
 :func:`batch_indices` says which examples each step holds; :func:`batches` reads them
 ahead for sets that do not fit on the device. Importing this package imports no tfds,
 no grain and no Pillow: they come when first needed.
@@ -11,6 +12,7 @@ from jaxgan.data.arrays import Examples
 from jaxgan.data.dataset import DataSet, ImageDataSet, ImageSet
 from jaxgan.data.in_memory import from_arrays
 from jaxgan.data.order import batch_indices, epoch_order
+from jaxgan.data.pairs import load_pairs, load_unpaired
 from jaxgan.data.sets import load
 from jaxgan.data.size import parse_size
 from jaxgan.data.stream import batches
@@ -25,5 +27,7 @@ __all__ = [
     "epoch_order",
     "from_arrays",
     "load",
+    "load_pairs",
+    "load_unpaired",
     "parse_size",
 ]

@@ -96,7 +96,10 @@ def read_archive(
 
 
 class Cifar10(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Photographs of ten kinds: 50,000 to train and 10,000 to test, 32x32, RGB."""
+    """Photographs of ten kinds: 50,000 to train and 10,000 to test, 32x32, RGB.
+
+    By A. Krizhevsky, V. Nair and G. Hinton; published without a formal licence.
+    """
 
     name = "jaxgan_cifar10"  # tfds has a "cifar10" of its own, prepared by TensorFlow
     VERSION = tfds.core.Version(OWN_SETS["cifar10"])

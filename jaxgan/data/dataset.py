@@ -56,7 +56,10 @@ class DataSet:
         fingerprint: equal for equal examples: of a named set's version and of how it
             was decoded; of the contents of a folder's files and their relative names;
             of the bytes of arrays.
-        note: a line that says how a folder of images was understood; else empty.
+        note: a line that says how a folder of images was understood, or how a
+            built-in set of pairs was made; else empty.
+        credit: whose work a built-in set is, and under which licence, in a line; else
+            empty.
     """
 
     name: str
@@ -64,6 +67,7 @@ class DataSet:
     test: ImageSet | Examples | None
     fingerprint: str = ""
     note: str = ""
+    credit: str = ""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -81,6 +85,20 @@ class DataSet:
             )
         height, width, channels = images.shape[1:]
         return height, width, channels
+
+    def shape_of(self, column: str) -> tuple[int, ...]:
+        """The shape of one example's entry in a column.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        example = self.train.batch(np.arange(1))
+        if not isinstance(example, dict) or column not in example:
+            raise InputError(
+                f"{self.name} has no column {column!r}, which the game plays. Give a "
+                "set that has one."
+            )
+        return example[column].shape[1:]
 
     @property
     def num_classes(self) -> int:

@@ -31,6 +31,8 @@ class Digits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     The order of the rows follows the writers, each of whom began with 0 to 9 three
     times. The cut is where one of them begins, so the held-out digits come from other
     people than the rest: a generator cannot be judged on a writer it has seen.
+
+    From the UCI Machine Learning Repository, by E. Alpaydin and C. Kaynak, CC BY 4.0.
     """
 
     name = "jaxgan_digits"

@@ -106,7 +106,10 @@ def _splits(dl_manager: Any, urls: tuple[str, ...]) -> dict[str, Any]:
 
 
 class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Handwritten digits: 60,000 to train and 10,000 to test, 28x28, grayscale."""
+    """Handwritten digits: 60,000 to train and 10,000 to test, 28x28, grayscale.
+
+    By Y. LeCun, C. Cortes and C. Burges, CC BY-SA 3.0.
+    """
 
     name = "jaxgan_mnist"  # tfds has a "mnist" of its own, prepared by TensorFlow
     VERSION = tfds.core.Version(OWN_SETS["mnist"])
@@ -123,7 +126,10 @@ class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 class FashionMnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Pictures of clothes: 60,000 to train and 10,000 to test, 28x28, grayscale."""
+    """Pictures of clothes: 60,000 to train and 10,000 to test, 28x28, grayscale.
+
+    By H. Xiao, K. Rasul and R. Vollgraf, MIT licence.
+    """
 
     name = "jaxgan_fashion_mnist"
     VERSION = tfds.core.Version(OWN_SETS["fashion_mnist"])

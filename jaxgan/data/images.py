@@ -116,13 +116,21 @@ def read(
     """
     with _naming(name), _opened(file) as image, _with_few_others(image):
         plain, largest = _plain(image, name, channels, bits)
-    size = None if resolution is None else as_pair(resolution)
-    if size or crop:
-        plain = _cut(plain, name, size or (1, 1), crop)
-    if size and plain.size != size[::-1]:
-        plain = plain.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    plain = fit(plain, name, resolution, crop)
     pixels = np.asarray(plain).reshape(*plain.size[::-1], channels)
     return Decoded(pixels, largest)
+
+
+def fit(
+    image: Image.Image, name: str, resolution: Size | None, crop: bool
+) -> Image.Image:
+    """Crops and resizes an image as `read` does, which has the arguments and errors."""
+    size = None if resolution is None else as_pair(resolution)
+    if size or crop:
+        image = _cut(image, name, size or (1, 1), crop)
+    if size and image.size != size[::-1]:
+        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    return image
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from jaxgan.data.walk import Found, count_by_suffix, is_image, listed, printable
 
 Paths = list[PurePosixPath]
 
-_TRAIN = ("train", "training")
-_HELD_OUT = ("dev", "test", "testing", "val", "valid", "validation")
-_UNPAIRED = re.compile(r"(train|test|val)[ _-]?[ab]")
+TRAIN = ("train", "training")
+HELD_OUT = ("dev", "test", "testing", "val", "valid", "validation")
+UNPAIRED = re.compile(r"(train|test|val)[ _-]?[ab]")
 # What is probably meant as a split: train2017, test_images, seg_val.
 _LIKE_A_SPLIT = re.compile(
-    rf"(?:.*[^a-z])?({'|'.join((*_TRAIN, *_HELD_OUT))})(?:[^a-z].*)?"
+    rf"(?:.*[^a-z])?({'|'.join((*TRAIN, *HELD_OUT))})(?:[^a-z].*)?"
 )
 _SURE = 5  # a class of so many images has one held out
 _CLASSES_SHOWN = 20
@@ -57,14 +57,14 @@ def understand(root: Path, found: Found) -> Layout:
     splits = _splits(root, found)
     depth = 1 if splits else 0
     classes = _classes(root, found, depth)
-    if splits.keys() & set(_HELD_OUT):
+    if splits.keys() & set(HELD_OUT):
         train, test = _given(root, found, splits, classes)
-        how = f"{_named(splits, _HELD_OUT)} held out"
+        how = f"{_named(splits, HELD_OUT)} held out"
     else:
-        train, test = _hold_out(root, found.images, depth if classes else None)
+        train, test = hold_out(root, found.images, depth if classes else None)
         how = "a tenth held out" + (", of each class" if classes else "")
     if splits:
-        how = f"{_named(splits, _TRAIN)} to train on, {how}"
+        how = f"{_named(splits, TRAIN)} to train on, {how}"
     note = _note(root, found, classes, (len(train), len(test)), how)
     return Layout(train, test, classes, depth, note)
 
@@ -90,13 +90,14 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
     """The top folders that are splits, by what they are; empty if none is."""
     tops = {path.parts[0] for path in found.images if len(path.parts) > 1}
     role = {top: top.casefold() for top in sorted(tops)}
-    if any(_UNPAIRED.fullmatch(name) for name in role.values()):
+    if any(UNPAIRED.fullmatch(name) for name in role.values()):
         raise InputError(
             f"{printable(root)} holds {listed(role)}, the folders of an unpaired set "
-            "for image-to-image translation. Here one set of images is expected: pass "
-            f"one of the folders, such as folder:{printable(root / min(role))}."
+            "for image-to-image translation. For translation pass "
+            f"unpaired:{printable(root)}. Here one set of images is expected: pass one "
+            f"of the folders, such as folder:{printable(root / min(role))}."
         )
-    known = [top for top in role if role[top] in (*_TRAIN, *_HELD_OUT)]
+    known = [top for top in role if role[top] in (*TRAIN, *HELD_OUT)]
     others = [top for top in role if top not in known]
     if not known:
         _refuse_like(root, role)
@@ -112,14 +113,14 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = {}
     for top in known:
         splits.setdefault(role[top], []).append(top)
-    if not splits.keys() & set(_TRAIN):
+    if not splits.keys() & set(TRAIN):
         raise InputError(
             f"{printable(root)} holds only {listed(known)}, which would be held out; a "
             "folder train is expected beside it. To train on these images, pass the "
             f"folder itself: folder:{printable(root / known[0])}."
         )
-    if not splits.keys() & set(_HELD_OUT):
-        empty = [str(f) for f in found.folders if str(f).casefold() in _HELD_OUT]
+    if not splits.keys() & set(HELD_OUT):
+        empty = [str(f) for f in found.folders if str(f).casefold() in HELD_OUT]
         if empty:
             raise InputError(
                 f"{printable(root)} has images in {listed(known)}, but no image in "
@@ -132,7 +133,7 @@ def _refuse_like(root: Path, role: dict[str, str]) -> None:
     """Refuses top folders of which some seem to train on, and some to be held out."""
     found = {top: _LIKE_A_SPLIT.fullmatch(name) for top, name in role.items()}
     meant = {top: match[1] for top, match in found.items() if match}
-    if set(meant.values()) & set(_TRAIN) and set(meant.values()) & set(_HELD_OUT):
+    if set(meant.values()) & set(TRAIN) and set(meant.values()) & set(HELD_OUT):
         raise InputError(
             f"{printable(root)} holds {listed(meant)}, which seem to be splits, but "
             "are not named so. Rename them: train, and val or test. If they are "
@@ -193,7 +194,7 @@ def _given(
     root: Path, found: Found, splits: dict[str, list[str]], classes: tuple[str, ...]
 ) -> tuple[Paths, Paths]:
     """The images of the splits, checked against each other."""
-    to_train = {top for role in _TRAIN for top in splits.get(role, ())}
+    to_train = {top for role in TRAIN for top in splits.get(role, ())}
     train = [path for path in found.images if path.parts[0] in to_train]
     test = [path for path in found.images if path.parts[0] not in to_train]
     if classes:
@@ -201,13 +202,13 @@ def _given(
         if unknown:
             raise InputError(
                 f"{printable(root)} has the classes {sorted(map(printable, unknown))} "
-                f"in {_named(splits, _HELD_OUT)}, which {_named(splits, _TRAIN)} "
+                f"in {_named(splits, HELD_OUT)}, which {_named(splits, TRAIN)} "
                 "lacks; give all splits the same sub-folders."
             )
     return train, test
 
 
-def _hold_out(root: Path, paths: Paths, depth: int | None) -> tuple[Paths, Paths]:
+def hold_out(root: Path, paths: Paths, depth: int | None) -> tuple[Paths, Paths]:
     """About nine tenths to train on and one tenth held out, within each class.
 
     A hash of each file's relative name decides, so adding files moves none of the

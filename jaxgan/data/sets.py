@@ -3,11 +3,12 @@
 A second start opens the cache without importing tfds or decoding anything.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,16 @@ from jaxgan.checks import InputError
 from jaxgan.data import cache, drafts
 from jaxgan.data.dataset import ImageDataSet, ImageSet
 from jaxgan.data.size import Size, simplest
-from jaxgan.data.source import LEAST_BITS, OWN_SETS, USUAL_BITS, DataWarning, Source
+from jaxgan.data.source import (
+    CREDITS,
+    LEAST_BITS,
+    OWN_SETS,
+    USUAL_BITS,
+    DataWarning,
+    Decoded,
+    Example,
+    Source,
+)
 from jaxgan.data.walk import listed, printable
 from jaxgan.files import expand
 
@@ -77,20 +87,33 @@ def load(
         >>> data.image_shape, data.num_classes, len(data.train), len(data.test)
         ((8, 8, 1), 10, 1415, 382)
     """
+    options = checked(resolution, crop, channels, bits)
+    root = expand(data_dir, "--data-dir")
+    manual = None if manual_dir is None else expand(manual_dir, "--manual-dir")
+    with usable(root):
+        found = _locate(name, root, manual, skip_damaged)
+        return cached(root / "cache", name, found, options, skip_damaged)
+
+
+def checked(
+    resolution: Size | None, crop: bool, channels: int | None, bits: int | None
+) -> dict[str, Any]:
+    """Returns the options of `load` that say how to decode; refuses impossible ones."""
     if resolution is not None:
         resolution = simplest(resolution)
     if channels not in (None, 1, 3):
         raise InputError(f"channels must be 1 (gray), 3 (RGB) or None, got {channels}.")
     if bits is not None and not LEAST_BITS <= bits <= 16:
         raise InputError(f"bits must be from {LEAST_BITS} to 16, got {bits}.")
-    root = expand(data_dir, "--data-dir")
-    manual = None if manual_dir is None else expand(manual_dir, "--manual-dir")
     options = {"resolution": resolution, "crop": crop, "channels": channels}
-    if bits is not None:
-        options["bits"] = bits
+    return options if bits is None else {**options, "bits": bits}
+
+
+@contextlib.contextmanager
+def usable(root: Path) -> Iterator[None]:
+    """Raises an InputError that names --data-dir where ``root`` cannot be used."""
     try:
-        found = _locate(name, root, manual, skip_damaged)
-        return _cached(root / "cache", name, found, options, skip_damaged)
+        yield
     except OSError as error:
         raise InputError(
             f"--data-dir {root} cannot be used: {error}. Pass a folder that can be "
@@ -98,7 +121,7 @@ def load(
         ) from error
 
 
-class _Located(NamedTuple):
+class Located(NamedTuple):
     """A set that is not read yet.
 
     ``identity`` names its cache, and ``version`` says if what lies there is it. Both
@@ -111,11 +134,13 @@ class _Located(NamedTuple):
     note: str = ""
     same: Callable[[], bool] = lambda: True
     """Whether it is still what it was when it was found."""
+    decode: Callable[..., Decoded] | None = None
+    """Makes one array of an example and the options; None reads the example's file."""
 
 
 def _locate(
     name: str, root: Path, manual_dir: Path | None, skip_damaged: bool
-) -> _Located:
+) -> Located:
     if name.startswith("folder:"):
         from jaxgan.data import folder
 
@@ -124,7 +149,7 @@ def _locate(
         content, note = identity.fingerprint, folder.note(found, identity)
         read_folder = lambda: folder.read(found, skip_damaged=skip_damaged)
         same = lambda: folder.identify(found, root / "hashes") == identity
-        return _Located(f"folder:{content[:16]}", content, read_folder, note, same)
+        return Located(f"folder:{content[:16]}", content, read_folder, note, same)
 
     def read() -> Source:
         from jaxgan.data import prepare  # imports tfds
@@ -134,13 +159,13 @@ def _locate(
 
     # A stock set's version is part of tfds, and so follows from that of tfds.
     tfds_version = importlib.metadata.version("tensorflow-datasets")
-    return _Located(name, OWN_SETS.get(name, f"tfds {tfds_version}"), read)
+    return Located(name, OWN_SETS.get(name, f"tfds {tfds_version}"), read)
 
 
-def _cached(
+def cached(
     root: Path,
     name: str,
-    located: _Located,
+    located: Located,
     options: dict[str, Any],
     skip_damaged: bool,
 ) -> ImageDataSet:
@@ -167,7 +192,7 @@ def _cached(
 def _write(
     folder: Path,
     key: dict[str, Any],
-    located: _Located,
+    located: Located,
     options: dict[str, Any],
     title: str,
     skip_damaged: bool,
@@ -187,8 +212,15 @@ def _write(
         warnings.filterwarnings("ignore", module=r"PIL\.")
         source = located.read()
         options = {**options, "channels": options["channels"] or source.channels}
-        decode = lambda example: images.read(example.file, example.name, **options)
+        read = located.decode or _read
+        decode = lambda example: read(example, **options)
         cache.write(folder, key, source, decode, title, skip=skip, check=check)
+
+
+def _read(example: Example, **options: Any) -> Decoded:
+    from jaxgan.data import images
+
+    return images.read(example.file, example.name, **options)
 
 
 def _tell(name: str, found: cache.Cached) -> None:
@@ -222,4 +254,5 @@ def _data_set(
         )
         for split in ("train", "test")
     )
-    return ImageDataSet(name, train, test, fingerprint, note)
+    credit = CREDITS.get(name, "")
+    return ImageDataSet(name, train, test, fingerprint, note, credit)

@@ -25,6 +25,18 @@ key, and of the folder that tfds prepares.
 """
 
 
+CREDITS = {
+    "digits": "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, "
+    "UCI Machine Learning Repository; CC BY 4.0.",
+    "mnist": "MNIST, Y. LeCun, C. Cortes and C. Burges; CC BY-SA 3.0.",
+    "fashion_mnist": "Fashion-MNIST, H. Xiao, K. Rasul and R. Vollgraf; MIT licence.",
+    "cifar10": "CIFAR-10, A. Krizhevsky, V. Nair and G. Hinton; no formal licence.",
+    "glyphs": "DejaVu fonts, under the licences of Bitstream Vera and Arev, DejaVu's "
+    "changes in the public domain; rendered by Pillow.",
+}
+"""Whose work the built-in sets are, and under which licence."""
+
+
 class DataWarning(UserWarning):
     """A set was loaded, but perhaps not as its owner means it."""
 

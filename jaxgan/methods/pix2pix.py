@@ -6,11 +6,20 @@ For an input x and its target y, and with log D(x, y) = -softplus(-logit),
     G minimises  E[-log D(x, G(x))] + 100 E|y - G(x)|    eq. 4, with section 3.3
 
 where |.| is the mean over pixels and channels, as in the authors' code. The
-discriminator judges patches, together with the input. The only noise is the generator's
-dropout, which the paper also uses for samples (section 3.3): for that, build it with
-``nn.Dropout(0.5, deterministic=False)``. The paper also normalises samples by the
-statistics of their own batch, which for its batches of one is instance normalisation:
-``nn.GroupNorm(num_groups=None, group_size=1)``.
+discriminator judges patches, together with the input.
+
+The only noise is the generator's dropout, which the paper also uses for samples
+(section 3.3). `jaxgan.nets.unet.Generator`, the paper's, keeps it on in test mode, so
+that `jaxgan.sample` draws it from its key, for each example by itself: other keys make
+other translations of the same input, and neither the batch size nor the number of
+devices changes them. ``noise=False`` turns it off in test mode, and does not change the
+variables: sample a game with ``generator=generator.clone(noise=False)`` from the same
+state. A generator of one's own has ``nn.Dropout(0.5, deterministic=False)``.
+
+The paper also normalises samples by the statistics of their own batch, which for its
+batches of one is instance normalisation: `jaxgan.layers.InstanceNorm`, or with gains
+and biases ``nn.GroupNorm(num_groups=None, group_size=1)``. The U-Net has it, and the
+discriminators of `jaxgan.nets.patchgan`.
 """
 
 import functools
@@ -41,6 +50,7 @@ def pix2pix(
     g_optimizer: optax.GradientTransformation = ADAM,
     d_optimizer: optax.GradientTransformation = ADAM,
     l1: Scalar | Schedule = 100.0,
+    adversarial: Scalar | Schedule = 1.0,
     ema: EMA | None = None,
 ) -> Game:
     """The game of "generator" and "discriminator" on pairs, with Algorithm 1.
@@ -55,6 +65,7 @@ def pix2pix(
         g_optimizer: the generator's.
         d_optimizer: the discriminator's.
         l1: the weight of the distance, or a schedule of the images seen.
+        adversarial: that of ``-log D(x, G(x))``; 0 leaves the distance alone.
         ema: the generator's average; None, as in the paper: no average.
 
     Example:
@@ -72,7 +83,7 @@ def pix2pix(
         (2, 8, 8, 3)
     """
     judge = Player(module=discriminator, optimizer=d_optimizer)
-    g_loss = functools.partial(generator_loss, l1=l1)
+    g_loss = functools.partial(generator_loss, l1=l1, adversarial=adversarial)
     return Game(
         players={
             "generator": Player(module=generator, optimizer=g_optimizer, ema=ema),
@@ -100,16 +111,22 @@ def discriminator_loss(nets: Nets, batch: Batch, turn: Turn):
 
 
 def generator_loss(
-    nets: Nets, batch: Batch, turn: Turn, *, l1: Scalar | Schedule
+    nets: Nets,
+    batch: Batch,
+    turn: Turn,
+    *,
+    l1: Scalar | Schedule,
+    adversarial: Scalar | Schedule = 1.0,
 ) -> tuple[Array, dict[str, Array]]:
-    """``softplus(-D(x, G(x))) + l1 |y - G(x)|``, ``[b]``."""
+    """``adversarial softplus(-D(x, G(x))) + l1 |y - G(x)|``, ``[b]``."""
     fake = nets("generator", batch["input"])
     logits = judged(nets, fake, batch)
     fools = pointwise(losses.non_saturating.generator, logits, logits)
     gap = in_float32(jnp.abs(fake - batch["target"]))
     distance = gap.reshape(len(fake), -1).mean(axis=1)
     outputs = {"fake_logit": logits, "l1": distance}
-    return fools + at(l1, turn.images) * distance, outputs
+    weight = at(adversarial, turn.images)
+    return weight * fools + at(l1, turn.images) * distance, outputs
 
 
 def judged(nets: Nets, image: Array, batch: Batch) -> Array:

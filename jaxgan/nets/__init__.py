@@ -1,5 +1,25 @@
 """Architectures, one per file: Generator and Discriminator side by side."""
 
-from jaxgan.nets import conv, dcgan, mlp, r3gan, sngan, wgan_gp
+from jaxgan.nets import (
+    conv,
+    cyclegan,
+    dcgan,
+    mlp,
+    patchgan,
+    r3gan,
+    sngan,
+    unet,
+    wgan_gp,
+)
 
-__all__ = ["conv", "dcgan", "mlp", "r3gan", "sngan", "wgan_gp"]
+__all__ = [
+    "conv",
+    "cyclegan",
+    "dcgan",
+    "mlp",
+    "patchgan",
+    "r3gan",
+    "sngan",
+    "unet",
+    "wgan_gp",
+]

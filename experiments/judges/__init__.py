@@ -1,0 +1,1 @@
+"""Judges for what one data set alone can be asked."""

@@ -1,0 +1,176 @@
+"""Can a letter be read, and is it in the style that was asked for?
+
+Two classifiers, trained here on real letters, look at translations of the set
+`jaxgan.data.glyphs`. They have never seen an output:
+
+- The reader names a letter. It has learnt the rendering of every letter in the target
+  style, held-out ones too, moved, scaled and blurred. Its accuracy on translations says
+  whether they are the letters they should be; that on real targets is the ceiling, that
+  on the inputs, copied, the floor.
+- The style's judge tells the input's style from the target's. It has learnt the letters
+  to train on alone, and is itself judged by those held out.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.studies import classifier
+from experiments.studies.classifier import Classifier
+from jaxgan.data import glyphs
+from jaxgan.evaluation.translations import Pixels, translate
+from jaxgan.metrics import means
+from jaxgan.metrics.result import Result
+from jaxgan.sampling import Sampler
+from jaxgan.typing import Key
+
+MOST_SHIFT = 2.0  # pixels of 32
+MOST_SCALE = 0.1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Letters:
+    """Evaluator of translated letters: "task" and "style", shares of them.
+
+    "task" are those that the reader names right, with the ceiling and the floor in its
+    details, and the ``score`` (task - floor) / (ceiling - floor). "style" are those
+    that are called of the target's style; its details have the judge's own accuracy. Of
+    sets that are no letters it says nothing.
+
+    Attributes:
+        source: the data's entry that is translated.
+        output: the entry that the translations imitate.
+        reader_epochs: passes over all letters for the reader.
+        style_epochs: the same for the style's judge.
+    """
+
+    source: str
+    output: str
+    reader_epochs: float = 150
+    style_epochs: float = 30
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
+        styles = styles_of(data.name)
+        if styles is None:
+            return {}
+        style = styles[self.output in ("target", "b")]
+        found = translate(sampler, data, key, source=self.source, most=10_000)
+        size = found.targets.shape[1]
+        reader = read_all(style, size, self.reader_epochs)
+        right = reader.right(found.outputs, found.targets)
+        ceiling = float(reader.right(found.targets, found.targets).mean())
+        floor = float(reader.right(found.inputs, found.targets).mean())
+        count = f"{len(right):,} held-out letters"
+        task = means.result(
+            "read as the right letter",
+            right,
+            described=f"{count}, a classifier of {len(reader.letters):,} letters",
+            key=key,
+            details={
+                "ceiling": ceiling,
+                "floor": floor,
+                "score": (float(right.mean()) - floor) / (ceiling - floor),
+            },
+        )
+        train = data.train.batch(np.arange(len(data.train)))
+        judge = tell_styles(train[self.source], train[self.output], self.style_epochs)
+        real = (judge(found.targets).mean() + 1 - judge(found.inputs).mean()) / 2
+        in_style = means.result(
+            f"called {style}",
+            judge(found.outputs),
+            described=f"{count}, a classifier of two styles",
+            key=key,
+            details={"accuracy on real letters": float(real)},
+        )
+        return {"task": task, "style": in_style}
+
+
+def styles_of(name: str) -> list[str] | None:
+    """The styles of the inputs and the targets of a set; None of other sets.
+
+    Example:
+        >>> styles_of("glyphs:sans:serif"), styles_of("pairs:photographs")
+        (['sans', 'serif'], None)
+    """
+    kind, *styles = name.split(":")
+    return styles if kind == "glyphs" else None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reader:
+    """A classifier of letters by their rendering.
+
+    Attributes:
+        classifier: of as many classes.
+        letters: the class of each rendering, by its bytes.
+    """
+
+    classifier: Classifier
+    letters: dict[bytes, int]
+
+    def right(self, images: Pixels, targets: Pixels) -> np.ndarray:
+        """Whether each image is read as the letter of its target, ``[n]``."""
+        classes = [self.letters[target.tobytes()] for target in targets]
+        return (self.classifier.labels(images) == np.array(classes)).astype(float)
+
+
+@functools.lru_cache(maxsize=2)
+def read_all(style: str, size: int, epochs: float) -> Reader:
+    """A reader of all letters of a style."""
+    images = glyphs.letters(style, size=size).images
+    trained = classifier.train(
+        jax.random.key(0),
+        images,
+        np.arange(len(images), dtype=np.int32),
+        classes=len(images),
+        epochs=epochs,
+        augment=moved,
+    )
+    return Reader(trained, {image.tobytes(): i for i, image in enumerate(images)})
+
+
+def tell_styles(source: Pixels, target: Pixels, epochs: float):
+    """From images to whether each is of the target's style, 0 or 1, ``[n]``."""
+    images = np.concatenate([source, target])
+    labels = np.repeat(np.array([0, 1], np.int32), [len(source), len(target)])
+    trained = classifier.train(
+        jax.random.key(1), images, labels, classes=2, epochs=epochs, augment=moved
+    )
+    return lambda images: trained.labels(images).astype(float)
+
+
+def moved(key: Key, images: jax.Array) -> jax.Array:
+    """Images ``[b h w c]`` in [-1, 1], each moved, scaled and blurred by chance.
+
+    Uniform: up to 2 pixels of 32 along each axis, by a factor in [0.9, 1.1], and mixed
+    with its own blur by the taps (1, 2, 1).
+    """
+    size = jnp.array(images.shape[1:3], jnp.float32)
+
+    def one(key, image):
+        shift_key, scale_key, blur_key = jax.random.split(key, 3)
+        most = MOST_SHIFT * size / 32
+        shift = jax.random.uniform(shift_key, (2,), minval=-1, maxval=1) * most
+        scale = 1 + MOST_SCALE * jax.random.uniform(scale_key, (), minval=-1, maxval=1)
+        # About the centre; what comes from outside is black, -1.
+        place = shift + (1 - scale) * size / 2
+        black = image + 1
+        turned = jax.image.scale_and_translate(
+            black, image.shape, (0, 1), jnp.full(2, scale), place, "linear"
+        )
+        blurred = _blurred(_blurred(turned, 0), 1)
+        mix = jax.random.uniform(blur_key)
+        return mix * blurred + (1 - mix) * turned - 1
+
+    return jax.vmap(one)(jax.random.split(key, len(images)), images)
+
+
+def _blurred(image: jax.Array, axis: int) -> jax.Array:
+    pads = [(1, 1) if i == axis else (0, 0) for i in range(image.ndim)]
+    wide, n = jnp.pad(image, pads), image.shape[axis]
+    part = lambda at: jax.lax.slice_in_dim(wide, at, at + n, axis=axis)
+    return (part(0) + 2 * part(1) + part(2)) / 4

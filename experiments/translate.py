@@ -1,0 +1,188 @@
+"""Translates image files by a finished run of `pix2pix` or `cyclegan`.
+
+::
+
+    python -m experiments.translate runs/pix2pix-glyphs-sans-serif-0 letters/*.png
+    python -m experiments.translate RUN photo.jpg --crop --draws 4
+    python -m experiments.translate RUN painting.jpg --back
+
+Each file is resized to the images that the run has learnt from. The translations go to
+a new folder, by default RUN/translations-1, -2 and so on, as PNG files with the names
+of the inputs, and, as sheet.png, side by side with the inputs. Nothing is overwritten.
+
+Where the generator has dropout it is on, as while it learnt; ``--draws`` translates
+each file so often, each time by other noise. The same ``--seed`` gives the same images.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+from jaxtyping import UInt8
+from PIL import Image
+
+from jaxgan.checks import InputError
+from jaxgan.cli import command, load_run
+from jaxgan.cli.load import LoadedRun
+from jaxgan.data import images
+from jaxgan.files import expand, write_atomically
+from jaxgan.images import as_uint8
+from jaxgan.report import pictures
+from jaxgan.show import png
+
+_ON_A_SHEET = 20  # files
+
+Pixels = UInt8[np.ndarray, "n h w c"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The run, the files, and where the translations go."""
+
+    # The run's folder.
+    run: Annotated[str, tyro.conf.Positional]
+    # Image files.
+    files: tyro.conf.Positional[tuple[Path, ...]]
+    # From B to A, by a run between two sets.
+    back: bool = False
+    # Translations of each file, by different noise.
+    draws: int = 1
+    # Of the noise.
+    seed: int = 0
+    # Take the centre of files of another shape than the run's, instead of refusing
+    # them.
+    crop: bool = False
+    # The best checkpoint of a run with --evaluate-every, instead of the newest.
+    best: bool = False
+    # A new folder for the translations; by default one in RUN.
+    out: Path | None = None
+
+
+def run(config: Config) -> None:
+    """Translates the files, and says where the results are.
+
+    Raises:
+        InputError: for a run that does not translate, a file that is no image, two
+            files of one name, or a folder that exists.
+    """
+    if not config.files:
+        raise InputError("Name at least one image file after the run's folder.")
+    if config.draws < 1:
+        raise InputError(f"--draws must be at least 1, got {config.draws}.")
+    _check_names(config.files)
+    loaded = load_run(config.run, best=config.best)
+    source, made = direction(loaded, back=config.back)
+    height, width, channels = _shape(loaded, source)
+    how = {"channels": channels, "resolution": (height, width), "crop": config.crop}
+    inputs = np.stack(
+        [
+            images.decode(expand(file, "FILES"), str(file), **how)
+            for file in config.files
+        ]
+    )
+    outputs = translate(loaded, inputs, source, made, config.draws, config.seed)
+    folder = new_folder(expand(config.run, "RUN"), config.out)
+    for file, drawn in zip(config.files, outputs, strict=True):
+        for number, image in enumerate(drawn, start=1):
+            name = file.stem if config.draws == 1 else f"{file.stem}-{number}"
+            picture = Image.fromarray(
+                image.squeeze(-1) if image.shape[-1] == 1 else image
+            )
+            write_atomically(folder / f"{name}.png", png(picture))
+    columns = {"input": inputs[:_ON_A_SHEET]}
+    for number in range(config.draws):
+        name = "output" if config.draws == 1 else f"output {number + 1}"
+        columns[name] = outputs[:_ON_A_SHEET, number]
+    write_atomically(folder / "sheet.png", png(pictures.strips(columns)))
+    print(f"{len(config.files)} files translated: {folder}")
+
+
+def direction(loaded: LoadedRun, *, back: bool = False) -> tuple[str, str | None]:
+    """The data's entry that a run translates, and what its samples call the result.
+
+    Raises:
+        InputError: the run translates nothing, or not in that direction.
+    """
+    condition = loaded.game.condition
+    if condition == ("a", "b"):
+        return ("b", "fake_a") if back else ("a", "fake_b")
+    if condition == "input" and not back:
+        return "input", None
+    name = loaded.record["experiment"]
+    if condition == "input":
+        raise InputError(f"A run of {name} has no way back; leave out --back.")
+    raise InputError(
+        f"{loaded.folder} is a run of {name}, which translates no images. Give one of "
+        "pix2pix or cyclegan."
+    )
+
+
+def translate(
+    loaded: LoadedRun,
+    inputs: Pixels,
+    source: str,
+    made: str | None,
+    draws: int,
+    seed: int,
+) -> UInt8[np.ndarray, "n d h w c"]:
+    """``draws`` translations of each input."""
+    repeated = np.repeat(inputs, draws, axis=0)
+    condition: Any = repeated if made is None else {source: repeated}
+    found = loaded.sample(len(repeated), key=jax.random.key(seed), condition=condition)
+    found = np.asarray(as_uint8(found if made is None else found[made]))
+    return found.reshape(len(inputs), draws, *found.shape[1:])
+
+
+def new_folder(run: Path, out: Path | None) -> Path:
+    """Makes the folder for the translations.
+
+    Raises:
+        InputError: ``out`` exists, or cannot be made.
+    """
+    if out is not None:
+        out = expand(out, "--out")
+    names = (run / f"translations-{number}" for number in itertools.count(1))
+    for folder in names if out is None else [out]:
+        try:
+            folder.mkdir(parents=out is not None)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made: {error.strerror}. Give another "
+                "with --out."
+            ) from error
+    raise InputError(f"{out} exists already; give --out a new folder.")
+
+
+def _shape(loaded: LoadedRun, source: str) -> tuple[int, int, int]:
+    """One input's height, width and channels, as config.json tells it."""
+    height, width, channels = loaded.record["data"]["columns"][source][1]
+    return height, width, channels
+
+
+def _check_names(files: tuple[Path, ...]) -> None:
+    """Raises InputError where two results would have one name."""
+    taken: dict[str, object] = {"sheet": "the overview"}
+    for file in files:
+        if file.stem in taken:
+            raise InputError(
+                f"{file} and {taken[file.stem]} would both become {file.stem}.png. "
+                "Translate them one after the other, or rename one."
+            )
+        taken[file.stem] = file
+
+
+def main() -> None:
+    """Runs the command; see `jaxgan.cli.command.main`."""
+    prog = "python -m experiments.translate"
+    command.main(Config, run, prog=prog, description=__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Translations of held-out inputs, judged by their truths or in one direction."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxgan import keys
+from jaxgan.data.pictures import as_rgb
+from jaxgan.evaluation.evaluator import Evaluator
+from jaxgan.evaluation.inputs import draw, entry, held_out, output_of
+from jaxgan.metrics import means, ssim
+from jaxgan.metrics.paired import RGB
+from jaxgan.metrics.result import Result
+from jaxgan.sampling import Sampler
+from jaxgan.typing import Key
+
+Pixels = UInt8[np.ndarray, "n h w c"]
+
+
+class Translated(NamedTuple):
+    """Held-out inputs, what the game makes of them, and what they should be."""
+
+    inputs: Pixels
+    outputs: Pixels
+    targets: Pixels
+
+
+def translate(
+    sampler: Sampler, data: Any, key: Key, *, source: str, most: int
+) -> Translated:
+    """Returns the translations of the first held-out examples.
+
+    Args:
+        sampler: of a game that is conditional on ``source``.
+        data: whose held-out rows are an input and its truth.
+        key: the run's.
+        source: the data's entry to translate.
+        most: so many examples, or all if there are fewer.
+    """
+    table = held_out(data)
+    count = min(most, len(table))
+    made, _ = draw(sampler, data, keys.stream(key, "eval", 0), count)
+    batch = table.batch(np.arange(count))
+    name, _ = output_of(sampler.game, data)
+    return Translated(entry(batch, source), made, entry(batch, name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Translations:
+    """Evaluator: how far are translations of held-out inputs from the truth?
+
+    Returns "l1", the mean absolute difference of pixels in [0, 1], and "ssim". Where
+    inputs have the shape of outputs, the details of "l1" say how far the inputs
+    themselves are, "copied", and the quotient of the two.
+
+    Attributes:
+        source: the data's entry that is translated.
+        most: held-out examples that are judged.
+    """
+
+    source: str = "input"
+    most: int = 1_000
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
+        how = {"source": self.source, "most": self.most}
+        found = translate(sampler, data, key, **how)
+        values = apart(found.outputs, found.targets)
+        details = {}
+        if found.inputs.shape == found.targets.shape:
+            copied = float(apart(found.inputs, found.targets).mean())
+            details = {"copied": copied, "ratio": float(values.mean()) / copied}
+        described = f"pixels in [0, 1], {len(values):,} held-out pairs"
+        results = {
+            "l1": means.result(
+                "L1", values, described=described, key=key, details=details
+            )
+        }
+        if min(found.targets.shape[1:3]) >= RGB.window.size:
+            sets = (as_rgb(x, "translations") for x in (found.targets, found.outputs))
+            results["ssim"] = ssim.measure(*map(np.asarray, sets), key=key)
+        return results
+
+
+def apart(x: Pixels, y: Pixels) -> np.ndarray:
+    """Each pair's mean absolute difference of pixels in [0, 1], ``[n]``.
+
+    Example:
+        >>> black, white = np.zeros((2, 4, 4, 1), np.uint8), np.uint8([[[[51]]]])
+        >>> print(apart(black, black + white))
+        [0.2 0.2]
+    """
+    gap = np.abs(x.astype(np.float64) - y.astype(np.float64)) / 255
+    return gap.reshape(len(gap), -1).mean(axis=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneWay:
+    """Evaluator: another one, of a game that translates in several directions.
+
+    Attributes:
+        evaluator: what judges this direction.
+        source: the data's entry that is translated.
+        output: the entry that the translations imitate.
+        made: what the game's samples call them.
+        prefix: put before the names of the results.
+    """
+
+    evaluator: Evaluator
+    source: str
+    output: str
+    made: str
+    prefix: str = ""
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
+        game = dataclasses.replace(
+            sampler.game, condition=(self.source,), output=self.output
+        )
+        names = {self.output: self.made}
+        one_way = _Renamed(game=game, state=sampler.state, whole=sampler, names=names)
+        found = self.evaluator(one_way, data, key)
+        return {f"{self.prefix}{name}": result for name, result in found.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class _Renamed(Sampler):
+    """Some of a game's samples, under the names of the data's entries."""
+
+    whole: Sampler
+    names: Mapping[str, str]
+
+    def __call__(self, key: Key, count: int, **how: Any) -> dict[str, Any]:
+        made = self.whole(key, count, **how)
+        return {name: made[of] for name, of in self.names.items()}
