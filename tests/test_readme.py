@@ -37,6 +37,7 @@ def test_every_experiment_of_the_table_exists_and_the_reverse():
         "report",
         "tables",
         "tell_apart",
+        "translate",
     }  # tools
     assert named == files
     for name in named:

@@ -220,4 +220,6 @@ def _check_number(name: str, value) -> None:
 
 
 def _jsonable(value):
+    if isinstance(value, tuple):
+        return [_jsonable(each) for each in value]
     return str(value) if isinstance(value, Path) else value

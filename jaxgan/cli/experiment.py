@@ -151,7 +151,7 @@ def _train(
     best = None if config.evaluate_every is None else path / "best"
     evaluators = judges_of(config, data, evaluators)
     judges = hooks.Evaluate(evaluators, every=config.evaluate_every, folder=best)
-    others = _hooks(config, path)
+    others = _hooks(game, config, path)
     state = fit(
         game,
         state,
@@ -232,13 +232,15 @@ def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState
     return state
 
 
-def _hooks(config: TrainConfig, path: Path) -> tuple[Hook, ...]:
+def _hooks(game: Game, config: TrainConfig, path: Path) -> tuple[Hook, ...]:
+    monitor = hooks.CollapseMonitor(every=config.log_every)
     return (
         kept.Mark(path),  # before the log: see `kept.check`
         hooks.Progress(),
         hooks.Log(path, every=config.log_every),
         hooks.TensorBoard(path / "tensorboard"),
-        hooks.CollapseMonitor(every=config.log_every),
+        # A game of several outputs names none to hold against the data.
+        *([] if game.output is None else [monitor]),
         hooks.Samples(path, every=config.sample_every),
         hooks.Checkpoint(path / "checkpoints", every=config.checkpoint_every),
     )

@@ -223,7 +223,10 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
             f"{name}.{made_by['config_class']} has no field {unknown[0]!r}, which the "
             f"run's config.json sets; the code has changed. {advice}"
         )
-    config = config_class(**record["config"], data_dir=Path(record["data_dir"]))
+    # JSON has no tuples.
+    as_tuple = lambda value: tuple(value) if isinstance(value, list) else value
+    settings = {name: as_tuple(value) for name, value in record["config"].items()}
+    config = config_class(**settings, data_dir=Path(record["data_dir"]))
     check_types(config)
     try:
         return make_game(config, _RecordedSet(record, config)), config

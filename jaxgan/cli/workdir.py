@@ -159,6 +159,7 @@ def describe(
             "make_game": getattr(make_game, "__qualname__", repr(make_game)),
         },
         "data_fingerprint": data.fingerprint,
+        "credit": data.credit,
         "data": {
             "name": data.name,
             "classes": list(data.train.classes),
