@@ -108,7 +108,7 @@ PRESETS = {
 def make_game(config: Config, data: DataSet) -> Game:
     """The game between two sets of the data's shapes."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
-    norm = {} if config.norm else {"norm": None}
+    norm: dict[str, Any] = {} if config.norm else {"norm": None}
     shapes = {side: data.shape_of(side) for side in "ab"}
     half = config.steps * config.batch_size // 2
     adam = by_images(
@@ -137,7 +137,7 @@ def _generator(config: Config, channels: int, **how: Any) -> nn.Module:
     """One of the generators, to images of so many channels; a function of its input."""
     how |= {"width": config.g_width, "residual": config.residual}
     if config.network == "unet":
-        norm = {} if config.norm else {"norm": None}
+        norm: dict[str, Any] = {} if config.norm else {"norm": None}
         return nets.unet.Generator(channels, dropout=0.0, **how, **norm)
     if config.network == "resnet":
         return nets.cyclegan.Generator(channels, **how)

@@ -121,7 +121,7 @@ def patches(layers: Sequence[int], width: int, **how: Any) -> nn.Module:
 def make_game(config: Config, data: DataSet) -> Game:
     """The game on pairs of the set's shapes."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
-    norm = {} if config.norm else {"norm": None}
+    norm: dict[str, Any] = {} if config.norm else {"norm": None}
     half = config.steps * config.batch_size // 2
     adam = by_images(
         optax.adam,

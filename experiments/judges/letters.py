@@ -76,7 +76,7 @@ class Letters:
                 "score": (float(right.mean()) - floor) / (ceiling - floor),
             },
         )
-        real = [_whole(data, name) for name in (self.source, self.output)]
+        real = _whole(data, self.source), _whole(data, self.output)
         judge, accuracy = tell_styles(*real, self.style_epochs)
         in_style = means.result(
             f"called {style}",

@@ -225,7 +225,9 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
         )
     # JSON has no tuples.
     as_tuple = lambda value: tuple(value) if isinstance(value, list) else value
-    settings = {name: as_tuple(value) for name, value in record["config"].items()}
+    settings: dict[str, Any] = {
+        name: as_tuple(value) for name, value in record["config"].items()
+    }
     config = config_class(**settings, data_dir=Path(record["data_dir"]))
     check_types(config)
     try:
