@@ -32,7 +32,7 @@ def test_the_study_leaves_its_record_and_its_picture(trained):
         for target in ("ring-8", "grid-25")
         for recipe in (modes.BEST, modes.CONNECTED, modes.PLAIN)
     ]
-    assert {tuple(row[-2:]) for row in ours["rows"]} == {("100%", "yes")}
+    assert {(row[-3], row[-1]) for row in ours["rows"]} == {("100%", "yes")}
     assert len(published["rows"]) == len(modes.PUBLISHED)
     assert "from memory" in published["header"][0]
     values = [claim["value"] for claim in record["claims"]]
@@ -70,6 +70,23 @@ def test_the_recipes_differ_in_nothing_but_what_their_names_say():
     assert dataclasses.replace(best, waves=None, **gaussian) == connected
     same = dataclasses.replace(connected, loss=plain.loss, penalties=())
     assert same == plain
+
+
+def test_heaps_of_points_in_the_modes_do_not_count():
+    target = points.ring()
+    truth = np.asarray(target.density.sample(jax.random.key(3), 1_000))
+    np.testing.assert_allclose(modes.spacing(truth, target), 1, atol=0.1)
+    random = np.random.default_rng(0)
+    heaps = truth[random.integers(0, 100, 1_000)]
+    assert modes.spacing(heaps, target) == 0
+    scores = {
+        "complete": np.ones(4, bool),
+        "quality": np.ones(4),
+        "width": np.ones(4),
+        "spacing": np.array([modes.spacing(heaps, target)]),
+    }
+    assert not modes.counts(scores)
+    assert modes.counts({**scores, "spacing": np.ones(1)})
 
 
 def test_a_study_resumes_from_its_blocks(trained, monkeypatch):
