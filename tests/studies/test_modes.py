@@ -48,14 +48,17 @@ def test_the_quick_form_trains_every_recipe(tmp_path):
     assert all(0 <= claim["value"] <= 2 for claim in record["claims"])
 
 
-def test_heaps_of_points_inside_the_modes_do_not_count():
+def test_modes_that_are_too_narrow_do_not_count():
     ring = points.ring()
     cloud = np.asarray(ring.density.sample(jax.random.key(0), 2_000))
     centres = np.asarray(ring.density.means)
     nearest = np.linalg.norm(cloud[:, None] - centres, axis=2).argmin(axis=1)
     heaps = centres[nearest] + 0.3 * (cloud - centres[nearest])
     wide, narrow = (
-        {k: np.array(v) for k, v in points.scores(x[None], ring).items()}
+        {
+            **{k: np.array(v) for k, v in points.scores(x[None], ring).items()},
+            "spacing": np.ones(1),
+        }
         for x in (cloud, heaps)
     )
     assert narrow["quality"][0] > wide["quality"][0]
@@ -96,21 +99,23 @@ def test_a_study_resumes_from_its_blocks(trained, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("complete", "quality", "width", "holds"),
+    ("complete", "quality", "width", "spacing", "holds"),
     [
-        (100, 0.96, 0.9, [True, True, True]),
-        (94, 0.96, 0.9, [False, False, True]),
-        (96, 0.9, 0.9, [True, False, True]),
-        (96, 0.96, 0.7, [True, True, False]),
+        (100, 0.96, 0.9, 0.6, [True, True, True, True]),
+        (94, 0.96, 0.9, 0.6, [False, False, True, True]),
+        (96, 0.9, 0.9, 0.6, [True, False, True, True]),
+        (96, 0.96, 0.7, 0.6, [True, True, False, True]),
+        (96, 0.96, 0.9, 0.4, [True, True, True, False]),
     ],
 )
 def test_the_claims_ask_95_of_100_seeds_for_all_modes_sharp_and_wide(
-    complete, quality, width, holds
+    complete, quality, width, spacing, holds
 ):
     scores = {
         "complete": np.arange(100) < complete,
         "quality": np.full(100, quality),
         "width": np.full(100, width),
+        "spacing": np.array([spacing]),
     }
     assert modes.counts(scores) == all(holds)
     claims = modes._claims(points.ring(), {"ring-8": {modes.BEST: scores}})
