@@ -106,7 +106,7 @@ def test_flags_for_damaged_and_wide_files_reach_the_data(
         asked.append({key: options.pop(key) for key in ("skip_damaged", "bits")})
         return dataclasses.replace(load(name, **options), note="read as \udcfc\x1b[2J")
 
-    monkeypatch.setattr(jaxgan.data, "load", noted)
+    monkeypatch.setattr(mlp.Config, "load", staticmethod(noted))
     config = dataclasses.replace(config, steps=2, workdir=tmp_path / "run", bits=12)
     run(config, mlp.make_gan)
     lines = capsys.readouterr().out.splitlines()
