@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from experiments.studies import points, study
 from experiments.studies.points import Recipe, Target
@@ -229,7 +229,7 @@ def spacing(samples: np.ndarray, target: Target) -> float:
         return 0.0
     truth = target.density.sample(jax.random.key(1), len(samples))
     nearest = [
-        np.median(cKDTree(points).query(points, k=2)[0][:, 1])
+        np.median(KDTree(points).query(points, k=2)[0][:, 1])
         for points in (samples, np.asarray(truth))
     ]
     return float(nearest[0] / nearest[1])
