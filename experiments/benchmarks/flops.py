@@ -17,17 +17,20 @@ that gradient, which meets products alone: the second derivative of a rectifier 
 All contestants are given the same number, whatever they compute, so that their GFLOP/s
 compare. jaxgan's strided convolutions take 9 products for 16 on a CPU
 (`jaxgan.nets.conv.winograd`), and so may pass the ceiling of the matrix product. What
-is done once an update on weights alone, as for spectral norm, is not counted.
+is done once an update on weights alone, as for spectral norm, is not counted. The steps
+of the translation games are in `translation`.
 """
 
 import itertools
 
-from experiments.benchmarks import residual
+from experiments.benchmarks import residual, translation
 from experiments.benchmarks.works import Work
 
 
 def of_unit(work: Work) -> float:
     """The operations of one step of all members, or of all samples."""
+    if work.network in translation.NETWORKS:
+        return translation.flops(work)
     generator, discriminator = layers(work)
     g, d = sum(generator), sum(discriminator)
     if work.samples:

@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmarks import works
+from experiments.benchmarks import ours_translation, translation, works
 from experiments.benchmarks.works import Work
 from jaxgan import (
     GAN,
+    Game,
     compiled,
     data,
     init,
@@ -43,8 +44,15 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     return population(work) if work.members > 1 else _training(work)
 
 
-def make_gan(work: Work) -> GAN:
+def make_game(work: Work) -> Game:
     """The work's game."""
+    if work.network in translation.NETWORKS:
+        return ours_translation.make_game(work)
+    return make_gan(work)
+
+
+def make_gan(work: Work) -> GAN:
+    """The game of a work that makes images, or points, from latents."""
     generator, discriminator = _networks(work)
     terms = (
         (work.r1, penalties.r1),
@@ -92,12 +100,12 @@ def _schedule(work: Work) -> tuple[str | Move, ...]:
 
 
 def _training(work: Work) -> Callable[[int], None]:
-    gan = make_gan(work)
-    images = works.table(work)
-    chunk = make_chunk(gan, resident=True, schedule=_schedule(work))
+    game = make_game(work)
+    columns = works.tables(work)
+    chunk = make_chunk(game, resident=True, schedule=_schedule(work))
     key = jax.random.key(0)
-    state = init(gan, key, {"image": images[:1]})
-    state, key, table = parallel.put_shared((state, key, {"image": images}))
+    state = init(game, key, {name: column[:1] for name, column in columns.items()})
+    state, key, table = parallel.put_shared((state, key, columns))
     # By several devices a batch is shared out, as in `jaxgan.feed`.
     several = jax.device_count() > 1
     put = lambda rows: (

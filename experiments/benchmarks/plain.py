@@ -16,8 +16,9 @@ import numpy as np
 import optax
 from flax.training import train_state
 
-from experiments.benchmarks import plain_residual, residual, works
+from experiments.benchmarks import plain_residual, residual, translation, works
 from experiments.benchmarks.works import Work
+from jaxgan.checks import InputError
 
 _init = nn.initializers.normal(0.02)
 
@@ -241,6 +242,11 @@ def scaled(images):
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     """The work, ready: a function that does so many units of it."""
     work = works.from_json(spec["work"])
+    if work.network in translation.NETWORKS:
+        raise InputError(
+            f"Plain Flax has no networks for {work.network!r}; leave it out of this "
+            "work's race."
+        )
     return _sampling(work) if work.samples else _training(work)
 
 

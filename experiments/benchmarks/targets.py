@@ -30,6 +30,8 @@ SPEED = {
     "dcgan_r1": Speed(1.0, 1.0, 4.0),
     "sngan": Speed(1.0, 1.0, 1.0),
     "r3gan": Speed(1.0, 1.0, 1.0),
+    "pix2pix": Speed(1.0, 1.0, 1.0),
+    "cyclegan": Speed(1.0, 1.0, 1.0),
 }
 CEILING = {"mlp": 0.55}
 SECOND_START = {"mlp": 5.0}

@@ -3,10 +3,12 @@
 Each contestant is a process of its own (`experiments.benchmarks.race`); they take turns
 for a few seconds each, in several rounds, and a ratio is taken within a round. All do
 the same updates on random data of the same shape: equal networks, losses, Adam and
-numbers of forward passes (`works`), on all cores of the CPU, in float32. Beside them
-runs a product of two 2048 x 2048 matrices, the ceiling. Nothing is averaged over steps,
-and jaxgan's metrics are computed. PyTorch's contestants need the extra ``bench``; where
-it is missing they are left out::
+numbers of forward passes (`works`), on all cores of the CPU, in float32. (But PyTorch
+makes the translations of pix2pix and CycleGAN once for both players' updates, as is
+usual.) Beside them runs a product of two 2048 x 2048 matrices, the ceiling. Nothing is
+averaged over steps, and jaxgan's metrics are computed. PyTorch's contestants need the
+extra ``bench``; where it is missing they are left out, as plain Flax is of pix2pix and
+CycleGAN, whose networks it does not have (`CANNOT_PLAY`)::
 
     python -m experiments.benchmarks.throughput --work mlp ring --rounds 5 --seconds 3
 
@@ -21,7 +23,7 @@ import dataclasses
 import tempfile
 from typing import Any, ClassVar
 
-from experiments.benchmarks import command, flops, summary, targets, works
+from experiments.benchmarks import command, flops, summary, targets, translation, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Contestant, Entry, Record, race
 from experiments.tables import text_table
@@ -30,6 +32,8 @@ from jaxgan.files import write_json
 CONTESTANTS = ("jaxgan", "flax", "torch", "torch_channels_last", "torch_compile")
 KEEP_COMPILED = ("jaxgan", "torch_compile")
 """Those whose second start finds on disk what their first one compiled."""
+CANNOT_PLAY = {"flax": translation.NETWORKS}
+"""By contestant, the networks that it does not have: it is left out of their works."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,15 +43,20 @@ class Config(RaceConfig):
     benchmark: ClassVar[str] = "throughput"
 
     # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling,
-    # sngan, r3gan.
+    # sngan, r3gan, pix2pix, cyclegan.
     work: tuple[str, ...] = tuple(works.WORKS)
     # Who takes part beside jaxgan; by default all.
     rivals: tuple[str, ...] = CONTESTANTS[1:]
 
 
-def entrants(config: Config) -> list[str]:
-    """Who can take part here, in order."""
-    names = [name for name in CONTESTANTS if name in ("jaxgan", *config.rivals)]
+def entrants(config: Config, work: works.Work) -> list[str]:
+    """Who can take part here in the work's race, in order."""
+    names = [
+        name
+        for name in CONTESTANTS
+        if name in ("jaxgan", *config.rivals)
+        and work.network not in CANNOT_PLAY.get(name, ())
+    ]
     if command.has_torch():
         return names
     return [name for name in names if not name.startswith("torch")]
@@ -82,7 +91,7 @@ def measure(config: Config, name: str) -> dict[str, Any]:
     size = 256 if config.quick else 2048
     print(f"{name}: {flops.of_unit(work) / 1e9:.4g} GFLOP a step")
     with tempfile.TemporaryDirectory() as cache:
-        field = entries(entrants(config), work, cache, size)
+        field = entries(entrants(config, work), work, cache, size)
         records = race(field, rounds=config.rounds, seconds=config.seconds)
         if records["jaxgan"].failure is not None:
             raise RuntimeError(f"jaxgan on {name}: {records['jaxgan'].failure}")

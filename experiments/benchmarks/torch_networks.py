@@ -80,7 +80,8 @@ class MLPGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.layers(z)
-        return (torch.tanh(x) if self.image else x).unflatten(-1, self.shape)
+        x = x.reshape(*x.shape[:-1], *self.shape)
+        return torch.tanh(x) if self.image else x
 
 
 class MLPDiscriminator(nn.Module):
@@ -127,7 +128,7 @@ class DCGANGenerator(nn.Module):
         self.maps = nn.Sequential(*maps)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.maps(self.dense(z).unflatten(-1, self.shape))
+        return self.maps(self.dense(z).reshape(-1, *self.shape))
 
 
 class DCGANDiscriminator(nn.Module):

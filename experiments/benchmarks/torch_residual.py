@@ -79,7 +79,7 @@ class SNGANGenerator(nn.Module):
         self.image = _xavier(nn.Conv2d(width, work.image_shape[2], 3, padding=1))
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.blocks(self.dense(z).unflatten(1, self.shape))
+        x = self.blocks(self.dense(z).reshape(-1, *self.shape))
         return torch.tanh(self.image(torch.relu(self.norm(x))))
 
 

@@ -8,6 +8,10 @@ the generator's update asks for no gradient of the discriminator's weights, Adam
 fused, and a population is one batched matrix product a layer.
 compiled: the tuned losses through torch.compile.
 
+Translations are tuned in their own way (`torch_translation_games`), and stay channels
+first: on a CPU instance norm has no other layout, and copies to and from it cost more
+than the convolutions gain.
+
 On a GPU all of them use TF32 and cuDNN's benchmark, data and latents are made there,
 and the compiled one replays CUDA graphs ("reduce-overhead"). A work in bfloat16 runs
 its forward passes under autocast.
@@ -20,16 +24,31 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.benchmarks import torch_networks, works
+from experiments.benchmarks import (
+    torch_networks,
+    torch_translation,
+    torch_translation_games,
+    translation,
+    works,
+)
 from experiments.benchmarks.torch_objectives import (
     d_objective,
     g_objective,
     slope_by_autograd,
     slope_by_func,
 )
+from experiments.benchmarks.torch_tools import (
+    adam,
+    as_float,
+    autocast,
+    finish,
+    to_channels_last,
+)
+from experiments.benchmarks.torch_tools import compiled as compile_
 from experiments.benchmarks.works import Work
 
 Run = Callable[[int], None]
@@ -41,8 +60,7 @@ def eager(spec: Mapping[str, Any]) -> Run:
     if work.samples:
         return _sampling(work, tuned=False, compiled=False)
     alone = works.from_json({**spec["work"], "members": 1})
-    steps = [eager_step(alone, *players(alone)) for _ in range(work.members)]
-    return _training(steps, work)
+    return _training([_eager(alone) for _ in range(work.members)], work)
 
 
 def channels_last(spec: Mapping[str, Any]) -> Run:
@@ -59,8 +77,21 @@ def _tuned(spec: Mapping[str, Any], *, compiled: bool) -> Run:
     work = _begin(spec)
     if work.samples:
         return _sampling(work, tuned=True, compiled=compiled)
+    if work.network in translation.NETWORKS:
+        nets = torch_translation.players(work, grouped=True)
+        step = torch_translation_games.make_step(
+            work, nets, tuned=True, compiled=compiled
+        )
+        return _training([step], work)
     g, d = (to_channels_last(player) for player in players(work))
     return _training([tuned_step(work, g, d, compiled=compiled)], work)
+
+
+def _eager(work: Work) -> Callable[..., None]:
+    if work.network in translation.NETWORKS:
+        nets = torch_translation.players(work)
+        return torch_translation_games.make_step(work, nets)
+    return eager_step(work, *players(work))
 
 
 def _begin(spec: Mapping[str, Any]) -> Work:
@@ -75,30 +106,9 @@ def _begin(spec: Mapping[str, Any]) -> Work:
     return works.from_json(spec["work"])
 
 
-def _autocast(work: Work) -> torch.autocast:
-    device = torch.get_default_device().type
-    return torch.autocast(device, torch.bfloat16, enabled=work.bfloat16)
-
-
-def _compile(function: Callable) -> Callable:
-    on_gpu = torch.get_default_device().type == "cuda"
-    return torch.compile(function, mode="reduce-overhead" if on_gpu else None)
-
-
-def _finish() -> None:
-    """Waits for what was only queued."""
-    if torch.get_default_device().type == "cuda":
-        torch.cuda.synchronize()
-
-
 def players(work: Work) -> tuple[nn.Module, nn.Module]:
     """The generator and the discriminator."""
     return torch_networks.generator(work), torch_networks.discriminator(work)
-
-
-def to_channels_last(module: nn.Module) -> nn.Module:
-    """The module, its kernels stored channels last."""
-    return module.to(memory_format=torch.channels_last)  # pyright: ignore
 
 
 def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], None]:
@@ -107,19 +117,19 @@ def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], Non
     They are a batch for each update of the discriminator, and one for the generator's
     where `works.Work.g_reals`.
     """
-    g_optimizer, d_optimizer = (_adam(work, player) for player in (g, d))
+    g_optimizer, d_optimizer = (adam(work, player) for player in (g, d))
 
     def step(images: Tensor) -> None:
         for batch in images[: work.d_steps]:
             d_optimizer.zero_grad()
-            with _autocast(work):
+            with autocast(work):
                 fake = g(latents(work)).detach()
                 epsilon = torch.rand(work.batch_size)
                 d_loss = d_objective(work, d, as_float(batch), fake, epsilon)
             d_loss.backward()
             d_optimizer.step()
         g_optimizer.zero_grad()
-        with _autocast(work):
+        with autocast(work):
             real = as_float(images[-1]) if work.g_reals else None
             g_loss = g_objective(work, d, g(latents(work)), real)
         g_loss.backward()
@@ -132,7 +142,7 @@ def tuned_step(
     work: Work, g: nn.Module, d: nn.Module, *, compiled: bool
 ) -> Callable[[Tensor], None]:
     """The same, tuned; the images of members are ``[k n b ...]``."""
-    g_optimizer, d_optimizer = (_adam(work, player, fused=True) for player in (g, d))
+    g_optimizer, d_optimizer = (adam(work, player, fused=True) for player in (g, d))
     slope = slope_by_func if compiled else slope_by_autograd
     judge = partial(d_objective, work, d, slope=slope, together=True)
 
@@ -142,27 +152,31 @@ def tuned_step(
         return real.to(memory_format=torch.channels_last)
 
     def d_loss(images: Tensor, z: Tensor, epsilon: Tensor) -> Tensor:
-        with _autocast(work):
-            with torch.no_grad():
-                fake = g(z)
-            return judge(laid_out(as_float(images)), fake, epsilon)
+        with torch.no_grad():
+            fake = g(z)
+        return judge(laid_out(as_float(images)), fake, epsilon)
 
     def g_loss(z: Tensor, images: Tensor | None) -> Tensor:
-        with _autocast(work):
-            real = None if images is None else laid_out(as_float(images))
-            return g_objective(work, d, g(z), real)
+        real = None if images is None else laid_out(as_float(images))
+        return g_objective(work, d, g(z), real)
 
     if compiled:
-        d_loss, g_loss = _compile(d_loss), _compile(g_loss)
+        d_loss, g_loss = compile_(d_loss), compile_(g_loss)
 
     def step(images: Tensor) -> None:
         for batch in images[: work.d_steps]:
             d_optimizer.zero_grad()
-            d_loss(batch, latents(work), torch.rand(work.batch_size)).backward()
+            # Autocast begins outside of what is compiled: PyTorch does not compile what
+            # asks for the default device, and compiles anew for a new context.
+            with autocast(work):
+                loss = d_loss(batch, latents(work), torch.rand(work.batch_size))
+            loss.backward()
             d_optimizer.step()
         g_optimizer.zero_grad()
         d.requires_grad_(False)
-        g_loss(latents(work), images[-1] if work.g_reals else None).backward()
+        with autocast(work):
+            loss = g_loss(latents(work), images[-1] if work.g_reals else None)
+        loss.backward()
         d.requires_grad_(True)
         g_optimizer.step()
 
@@ -175,38 +189,32 @@ def latents(work: Work) -> Tensor:
     return torch.randn(*members, work.batch_size, work.latent_dim)
 
 
-def as_float(images: Tensor) -> Tensor:
-    """uint8 to [-1, 1]; points stay as they are."""
-    return images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
-
-
-def _adam(work: Work, module: nn.Module, **how: bool) -> torch.optim.Adam:
-    betas = (work.beta1, work.beta2)
-    return torch.optim.Adam(module.parameters(), work.learning_rate, betas, **how)
-
-
-def _training(steps: list[Callable[[Tensor], None]], work: Work) -> Run:
+def _training(steps: list[Callable[..., None]], work: Work) -> Run:
     """One step plays all members, or there is one for each."""
-    table = torch.from_numpy(works.table(work)).to(torch.get_default_device())
-    if table.ndim == 4:
-        table = table.permute(0, 3, 1, 2).contiguous()
+    tables = [_on_device(table) for table in works.tables(work).values()]
     members = [work.members] if len(steps) < work.members else []
     shape = (work.batches, *members, work.batch_size)
 
     def run(count: int) -> None:
         for _ in range(count):
             for step in steps:
-                step(table[torch.randint(len(table), shape)])
-        _finish()
+                rows = torch.randint(work.examples, shape)
+                step(*(table[rows] for table in tables))
+        finish()
 
     return run
+
+
+def _on_device(table: np.ndarray) -> Tensor:
+    made = torch.from_numpy(table).to(torch.get_default_device())
+    return made.permute(0, 3, 1, 2).contiguous() if made.ndim == 4 else made
 
 
 def _sampling(work: Work, *, tuned: bool, compiled: bool) -> Run:
     g = torch_networks.generator(work).eval()
     if tuned:
         g = to_channels_last(g)
-    generate: Any = _compile(g) if compiled else g
+    generate: Any = compile_(g) if compiled else g
     # A CUDA graph writes its next output over its last.
     graphs = compiled and torch.get_default_device().type == "cuda"
     keep = torch.clone if graphs else lambda made: made
@@ -216,7 +224,7 @@ def _sampling(work: Work, *, tuned: bool, compiled: bool) -> Run:
         for _ in range(count):
             parts = math.ceil(work.samples / work.sample_batch)
             z = lambda: torch.randn(work.sample_batch, work.latent_dim)
-            with _autocast(work):
+            with autocast(work):
                 made = [keep(generate(z()).float()) for _ in range(parts)]
             torch.cat(made).cpu()
 
@@ -231,6 +239,6 @@ def ceiling(spec: Mapping[str, Any]) -> Run:
     def run(count: int) -> None:
         for _ in range(count):
             torch.mm(a, a)
-        _finish()
+        finish()
 
     return run

@@ -18,14 +18,18 @@ class Work:
 
     Attributes:
         name: what the tables call it.
-        network: "mlp", "dcgan", "sngan" or "r3gan".
+        network: "mlp", "dcgan", "sngan" or "r3gan"; "pix2pix" and "cyclegan" name
+            games of U-Nets and PatchGANs, whose constants are in `translation`.
         image_shape: of one example, ``[h w c]``, or ``[2]`` for points.
-        latent_dim: the latent's size, of N(0, I).
+        latent_dim: the latent's size, of N(0, I); 0: a translation has none.
         width: units of a hidden layer, or channels of the generator's finest hidden
-            map; a "sngan" discriminator's maps have half as many.
+            map; a "sngan" discriminator's maps have half as many. Of a U-Net, those
+            of the first map.
+        d_width: channels of a PatchGAN's first map; 0 for other networks.
         batch_size: examples of one update.
         d_steps: D-updates for each G-update.
-        loss: "non_saturating", "wasserstein", "hinge" or "relativistic".
+        loss: "non_saturating", "wasserstein", "hinge", "relativistic" or
+            "least_squares".
         r1: weight of the squared gradient norm on reals.
         r2: the same on fakes.
         gp: weight of WGAN-GP's penalty.
@@ -48,6 +52,7 @@ class Work:
     latent_dim: int
     width: int
     batch_size: int
+    d_width: int = 0
     d_steps: int = 1
     loss: str = "non_saturating"
     r1: float = 0.0
@@ -79,6 +84,12 @@ class Work:
     def batches(self) -> int:
         """Batches of reals that a step takes."""
         return self.d_steps + self.g_reals
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The data's columns by name; a row has one example of each."""
+        named = {"pix2pix": ("input", "target"), "cyclegan": ("a", "b")}
+        return named.get(self.network, ("image",))
 
     @property
     def pixels(self) -> int:
@@ -161,6 +172,25 @@ _R3GAN = Work(
     beta1=0.0,
     beta2=0.99,
 )
+# The same of `experiments.pix2pix` and `experiments.cyclegan`, at the first rate.
+_PIX2PIX = Work(
+    name="pix2pix",
+    network="pix2pix",
+    image_shape=(32, 32, 1),
+    latent_dim=0,
+    width=32,
+    d_width=32,
+    batch_size=16,
+    learning_rate=5e-4,
+)
+_CYCLEGAN = dataclasses.replace(
+    _PIX2PIX,
+    name="cyclegan",
+    network="cyclegan",
+    width=24,
+    loss="least_squares",
+    learning_rate=2e-4,
+)
 
 WORKS = {
     work.name: work
@@ -175,6 +205,8 @@ WORKS = {
         dataclasses.replace(_DCGAN, name="sampling", samples=10_000),
         _SNGAN,
         _R3GAN,
+        _PIX2PIX,
+        _CYCLEGAN,
     )
 }
 
@@ -182,14 +214,17 @@ WORKS = {
 def tiny(work: Work) -> Work:
     """The same game at a size that shows that it works, and no speed."""
     side = {"mlp": 4, "sngan": 32}.get(work.network, 8)
-    if work.batch_norm:  # of the smallest DCGAN's maps none has it in the discriminator
+    # Of the smallest DCGAN's maps none has it in the discriminator, and PatchGANs have
+    # no logit of smaller images.
+    if work.batch_norm or work.d_width:
         side = 16
     shape = (side, side, 1) if len(work.image_shape) == 3 else work.image_shape
     return dataclasses.replace(
         work,
         image_shape=shape,
-        latent_dim=4,
+        latent_dim=4 if work.latent_dim else 0,
         width=4,
+        d_width=4 if work.d_width else 0,
         widths=(8, 4) if work.widths else (),
         group_size=4,
         batch_size=8,
@@ -207,12 +242,17 @@ def from_json(fields: Mapping[str, Any]) -> Work:
     return Work(**values)
 
 
-def table(work: Work) -> np.ndarray:
+def tables(work: Work) -> dict[str, np.ndarray]:
+    """The data of all `Work.columns`, as `table` draws it, each from its own seed."""
+    return {name: table(work, seed) for seed, name in enumerate(work.columns)}
+
+
+def table(work: Work, seed: int = 0) -> np.ndarray:
     """Random data of the work's shape: uint8 ``[n h w c]``, or a ring ``[n 2]``.
 
     What the images show changes no time; points must not be far from those of a run.
     """
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     if len(work.image_shape) == 3:
         return random.integers(0, 256, (work.examples, *work.image_shape), np.uint8)
     angle = 2 * np.pi * random.integers(0, 8, work.examples) / 8

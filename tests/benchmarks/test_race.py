@@ -146,7 +146,7 @@ def test_throughput_writes_a_table_and_json(staged, tmp_path, capsys):
 def test_throughput_without_torch_says_so(staged, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(command, "has_torch", lambda: False)
     config = throughput.Config(work=("ring",), quick=True, out=tmp_path)
-    assert throughput.entrants(config) == ["jaxgan", "flax"]
+    assert throughput.entrants(config, works.WORKS["ring"]) == ["jaxgan", "flax"]
     throughput.run(config)
     assert command.NO_TORCH in capsys.readouterr().out
 

@@ -65,10 +65,10 @@ def truth(name: str) -> Truth:
             lost("generator", after_g),
         )
 
-    return jax.jit(play)(_at_rest(_filled(shapes)), images)
+    return jax.jit(play)(_at_rest(filled(shapes)), images)
 
 
-def _filled(shapes):
+def filled(shapes):
     """A state of these shapes: counters of zero, and the rest is noise.
 
     Biases are not zero, since at a rectifier's kink frameworks differ.

@@ -1,0 +1,136 @@
+"""pix2pix's and CycleGAN's networks in PyTorch: modules of its own layers, NCHW.
+
+Initialised as jaxgan's are, by N(0, 0.02). Instance norm learns nothing.
+"""
+
+# pyright: reportMissingImports=false
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from experiments.benchmarks import translation
+from experiments.benchmarks.works import Work
+
+
+def players(work: Work, **how: bool) -> tuple[nn.Module, ...]:
+    """Generators, then as many discriminators; ``how`` is as for `instance_norm`.
+
+    pix2pix has one of each. CycleGAN has those from A to B and from B to A, and the
+    judges of A and of B.
+    """
+    pairs = work.network == "pix2pix"
+    dropout, count = (translation.DROPOUT, 1) if pairs else (0.0, 2)
+    generators = [UNet(work, dropout=dropout, **how) for _ in range(count)]
+    return *generators, *(PatchGANs(work, **how) for _ in range(count))
+
+
+def instance_norm(channels: int, *, grouped: bool = False) -> nn.Module:
+    """Each channel of each image with mean 0 and variance 1.
+
+    Args:
+        channels: of the images.
+        grouped: as group norm with groups of one channel: the same function by another
+            kernel, which on a CPU takes half the time of the other one.
+    """
+    if grouped:
+        return nn.GroupNorm(channels, channels, affine=False)
+    return nn.InstanceNorm2d(channels)
+
+
+class UNet(nn.Module):
+    """``[b c h h] -> [b c h h]``: the input, plus what is made of it, down and up."""
+
+    def __init__(self, work: Work, *, dropout: float, grouped: bool = False):
+        super().__init__()
+        widths, channels = translation.unet_widths(work), work.image_shape[2]
+        depth = self.depth = len(widths)
+        above = [channels, *widths[:-1]]
+        below = [*(2 * width for width in widths[:-1]), widths[-1]]
+        norm = lambda width: instance_norm(width, grouped=grouped)
+        self.down = nn.ModuleList(
+            _small(nn.Conv2d(into, out, 4, 2, 1))
+            for into, out in zip(above, widths, strict=True)
+        )
+        self.up = nn.ModuleList(
+            _small(nn.ConvTranspose2d(into, out, 4, 2, 1))
+            for into, out in zip(below, above, strict=True)
+        )
+        self.down_norms = nn.ModuleList(
+            norm(width) if 0 < i < depth - 1 else nn.Identity()
+            for i, width in enumerate(widths)
+        )
+        self.up_norms = nn.ModuleList(
+            norm(width) if i else nn.Identity() for i, width in enumerate(above)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, skips = x, []
+        for i in range(self.depth):
+            y = leaky_relu(y, translation.SLOPE) if i else y
+            y = self.down_norms[i](self.down[i](y))
+            skips.append(y)
+        y = skips.pop()
+        for i in range(self.depth - 1, 0, -1):
+            y = self.up_norms[i](self.up[i](torch.relu(y)))
+            if i == self.depth - 1:
+                y = self.dropout(y)
+            y = torch.cat([skips.pop(), y], 1)
+        return x + self.up[0](torch.relu(y)).float()
+
+
+class PatchGAN(nn.Module):
+    """``[b c h h] -> [b n]``, a logit for each patch."""
+
+    def __init__(self, work: Work, layers: int, *, grouped: bool):
+        super().__init__()
+        widths = translation.patch_widths(work, layers)
+        channels = [translation.judged_channels(work), *widths]
+        maps: list[nn.Module] = []
+        for i, (into, out) in enumerate(itertools.pairwise(channels)):
+            stride = 2 if i < layers else 1
+            maps.append(_small(nn.Conv2d(into, out, 4, stride, 1)))
+            if i:
+                maps.append(instance_norm(out, grouped=grouped))
+            maps.append(nn.LeakyReLU(translation.SLOPE))
+        maps.append(_small(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
+        self.maps = nn.Sequential(*maps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.maps(x).float().flatten(1)
+
+
+class PatchGANs(nn.Module):
+    """The logits of all PatchGANs ``[b n]``; those of one with fewer are repeated.
+
+    So each has the same weight in a mean over the logits, as in
+    `jaxgan.nets.patchgan.MultiPatch`.
+    """
+
+    def __init__(self, work: Work, *, grouped: bool = False):
+        super().__init__()
+        judge = lambda layers: PatchGAN(work, layers, grouped=grouped)
+        self.judges = nn.ModuleList(judge(layers) for layers in translation.PATCHES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = [judge(x) for judge in self.judges]
+        most = max(row.shape[1] for row in rows)
+        return torch.cat([_repeated(row, most) for row in rows], 1)
+
+
+def _repeated(row: Tensor, most: int) -> Tensor:
+    """``[b n] -> [b most]``, equally often up to one."""
+    count = row.shape[1]
+    if count == most:
+        return row
+    return row.index_select(1, torch.arange(most, device=row.device) * count // most)
+
+
+def _small(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
+    nn.init.normal_(layer.weight, std=0.02)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,128 @@
+"""The translation games in numbers: pix2pix and CycleGAN, with U-Nets and PatchGANs.
+
+They are those of the presets "small" of `experiments.pix2pix` and
+`experiments.cyclegan`. Nothing here imports a framework.
+
+The floating-point operations of a step, in the terms of `flops`, count a translation
+once for both players' updates, though Algorithm 1 may make it anew for each. For
+pix2pix one example of a step takes
+
+    generator        3 F_G - f_G             the input needs no gradient
+    discriminator    2 (3 F_D - f_D)         real and fake
+    through it       2 F_D                   on the way to the generator
+
+and for CycleGAN, whose generators are alike, and its discriminators too,
+
+    generators       6 (3 F_G) - 4 f_G       only those back have inputs to learn from
+    discriminators   4 (3 F_D - f_D)
+    through them     2 (2 F_D)
+"""
+
+import itertools
+
+from experiments.benchmarks.works import Work
+
+NETWORKS = ("pix2pix", "cyclegan")
+
+PATCHES = (1, 2)
+"""Layers of stride 2 of each PatchGAN."""
+
+DROPOUT = 0.5
+"""pix2pix's, in the innermost block up; CycleGAN's generators have none."""
+
+L1 = 100.0
+"""pix2pix's weight of the distance to the target."""
+
+CYCLE = 10.0
+"""CycleGAN's weight of the cycle, each way."""
+
+IDENTITY = 5.0
+"""CycleGAN's weight of the identity, each way."""
+
+POOL = 50
+"""Old fakes of each set that CycleGAN's discriminators see."""
+
+MOST = 8
+"""The widest map of a network, in widths of its first."""
+
+SLOPE = 0.2
+"""LeakyReLU's for negative inputs."""
+
+
+def unet_widths(work: Work) -> list[int]:
+    """Channels of a U-Net's maps, the finest first; the coarsest is one pixel.
+
+    Example:
+        >>> from experiments.benchmarks.works import WORKS
+        >>> unet_widths(WORKS["pix2pix"])
+        [32, 64, 128, 256, 256]
+    """
+    depth = work.image_shape[0].bit_length() - 1
+    return [work.width * min(2**i, MOST) for i in range(depth)]
+
+
+def patch_widths(work: Work, layers: int) -> list[int]:
+    """Channels of a PatchGAN's maps before its logits.
+
+    Example:
+        >>> from experiments.benchmarks.works import WORKS
+        >>> patch_widths(WORKS["pix2pix"], 2)
+        [32, 64, 128]
+    """
+    return [work.d_width * min(2**i, MOST) for i in range(layers + 1)]
+
+
+def judged_channels(work: Work) -> int:
+    """Channels that a discriminator sees; pix2pix's sees the input beside the image."""
+    return work.image_shape[2] * (2 if work.network == "pix2pix" else 1)
+
+
+def flops(work: Work) -> float:
+    """The operations of one step."""
+    generator, first = _unet(work), _patch_firsts(work)
+    g, d = sum(generator), sum(sum(_patch(work, n)) for n in PATCHES)
+    trained, through = 3 * d - first, 2 * d
+    if work.network == "pix2pix":
+        example = 3 * g - generator[0] + 2 * trained + through
+    else:
+        example = 18 * g - 4 * generator[0] + 4 * trained + 2 * through
+    return work.batch_size * example
+
+
+def _unet(work: Work) -> list[float]:
+    """The operations of each layer of a generator on one example."""
+    widths, (side, _, channels) = unet_widths(work), work.image_shape
+    down = [
+        _conv(into, out, side >> (i + 1))
+        for i, (into, out) in enumerate(itertools.pairwise([channels, *widths]))
+    ]
+    # A layer up meets each pixel of the coarser map, beside which lies what came down.
+    below = [*(2 * width for width in widths[:-1]), widths[-1]]
+    above = [channels, *widths[:-1]]
+    up = [
+        _conv(into, out, side >> (i + 1))
+        for i, (into, out) in enumerate(zip(below, above, strict=True))
+    ]
+    return [*down, *reversed(up)]
+
+
+def _patch(work: Work, layers: int) -> list[float]:
+    """Those of a PatchGAN: one halving for each of its layers, then two of stride 1."""
+    widths, side = patch_widths(work, layers), work.image_shape[0]
+    sides = [side >> (i + 1) for i in range(layers)]
+    sides += [sides[-1] - 1, sides[-1] - 2]
+    channels = [judged_channels(work), *widths, 1]
+    return [
+        _conv(into, out, size)
+        for (into, out), size in zip(itertools.pairwise(channels), sides, strict=True)
+    ]
+
+
+def _patch_firsts(work: Work) -> float:
+    """The operations of the first layers of all PatchGANs."""
+    return sum(_patch(work, layers)[0] for layers in PATCHES)
+
+
+def _conv(into: int, out: int, side: int) -> float:
+    """A 4x4 convolution's, two for each multiply and add."""
+    return 2.0 * 16 * into * out * side**2

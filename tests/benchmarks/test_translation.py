@@ -1,0 +1,114 @@
+"""The translation games of the race are those of their experiments."""
+
+import dataclasses
+import functools
+import inspect
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import cyclegan, pix2pix
+from experiments.benchmarks import ours, plain, throughput, translation, works
+from experiments.benchmarks.accelerator import plan
+from jaxgan import InputError
+from jaxgan.data import from_arrays
+
+EXPERIMENTS = {"pix2pix": pix2pix, "cyclegan": cyclegan}
+
+
+def tiny(name):
+    return works.tiny(works.WORKS[name])
+
+
+def played(name):
+    """The game of the experiment's preset "small", on data of the work's shape."""
+    experiment, work = EXPERIMENTS[name], works.WORKS[name]
+    table = np.zeros((1, *work.image_shape), np.uint8)
+    data = from_arrays(dict.fromkeys(work.columns, table))
+    return experiment.make_game(experiment.PRESETS["small"], data)
+
+
+def settings(loss):
+    """A loss function, and all its arguments that are settings."""
+    bound = loss if isinstance(loss, functools.partial) else functools.partial(loss)
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(bound.func).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return bound.func, {**defaults, **bound.keywords}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_game_is_the_experiments_small_preset(name):
+    mine, theirs = ours.make_game(works.WORKS[name]), played(name)
+    assert set(mine.players) == set(theirs.players)
+    for player, other in theirs.players.items():
+        # pix2pix's preset leaves it open whether images of one channel are residuals.
+        module = other.module
+        if getattr(module, "residual", True) is None:
+            module = module.clone(residual=True)
+        assert mine.players[player].module == module
+    assert set(mine.objectives) == set(theirs.objectives)
+    for objective, other in theirs.objectives.items():
+        assert mine.objectives[objective].players == other.players
+        assert settings(mine.objectives[objective].loss) == settings(other.loss)
+    shapes = lambda game: {n: m.init().images.shape for n, m in game.memory.items()}
+    assert shapes(mine) == shapes(theirs)
+    work, config = works.WORKS[name], EXPERIMENTS[name].PRESETS["small"]
+    assert (work.learning_rate, work.beta1) == (config.learning_rate, config.beta1)
+    assert (work.batch_size, work.beta2) == (config.batch_size, 0.999)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_jaxgan_plays(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(ours.compiled, "keep", lambda folder: None)
+    fetched = []
+    fetch = lambda metrics: fetched.append(jax.tree.map(np.asarray, metrics))
+    monkeypatch.setattr(ours.jax, "device_get", fetch)
+    spec = {"work": dataclasses.asdict(tiny(name)), "cache": str(tmp_path)}
+    ours.start(spec)(2)
+    (metrics,) = fetched
+    for loss in ("d_loss", "g_loss"):
+        first, second = metrics[loss][:2]
+        assert np.isfinite([first, second]).all()
+        assert first != second
+
+
+def test_columns_have_data_of_their_own():
+    data = works.tables(tiny("pix2pix"))
+    assert list(data) == ["input", "target"]
+    assert data["input"].shape == data["target"].shape == (64, 16, 16, 1)
+    assert (data["input"] != data["target"]).mean() > 0.9
+    image = works.tables(tiny("mlp"))
+    np.testing.assert_array_equal(image["image"], works.table(tiny("mlp")))
+
+
+def test_plain_flax_is_left_out_and_says_so(monkeypatch):
+    monkeypatch.setattr(throughput.command, "has_torch", lambda: True)
+    names = throughput.entrants(throughput.Config(), works.WORKS["cyclegan"])
+    assert names == ["jaxgan", "torch", "torch_channels_last", "torch_compile"]
+    names = throughput.entrants(throughput.Config(), works.WORKS["sngan"])
+    assert names == list(throughput.CONTESTANTS)
+    with pytest.raises(InputError, match="'pix2pix'"):
+        plain.start({"work": dataclasses.asdict(tiny("pix2pix"))})
+
+
+def test_accelerators_do_not_race_them():
+    assert not {works.WORKS[name].network for name in plan.RACED} & {
+        *translation.NETWORKS
+    }
+
+
+def test_flops_of_pix2pix_by_hand():
+    conv = lambda into, out, side: 2 * 16 * into * out * side**2
+    down = [(1, 32, 16), (32, 64, 8), (64, 128, 4), (128, 256, 2), (256, 256, 1)]
+    up = [(256, 256, 1), (512, 128, 2), (256, 64, 4), (128, 32, 8), (64, 1, 16)]
+    g = sum(conv(*layer) for layer in down + up)
+    small = [(2, 32, 16), (32, 64, 15), (64, 1, 14)]
+    large = [(2, 32, 16), (32, 64, 8), (64, 128, 7), (128, 1, 6)]
+    d = sum(conv(*layer) for layer in small + large)
+    first = conv(1, 32, 16), 2 * conv(2, 32, 16)
+    example = 3 * g - first[0] + 2 * (3 * d - first[1]) + 2 * d
+    assert translation.flops(works.WORKS["pix2pix"]) == 16 * example
