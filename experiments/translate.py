@@ -137,15 +137,15 @@ def translate(
     return found.reshape(len(inputs), draws, *found.shape[1:])
 
 
-def new_folder(run: Path, out: Path | None) -> Path:
-    """Makes the folder for the translations.
+def new_folder(run: Path, out: Path | None, name: str = "translations") -> Path:
+    """Makes a folder for results: ``out``, or the first of RUN/NAME-1, -2, ... free.
 
     Raises:
         InputError: ``out`` exists, or cannot be made.
     """
     if out is not None:
         out = expand(out, "--out")
-    names = (run / f"translations-{number}" for number in itertools.count(1))
+    names = (run / f"{name}-{number}" for number in itertools.count(1))
     for folder in names if out is None else [out]:
         try:
             folder.mkdir(parents=out is not None)

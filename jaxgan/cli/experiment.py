@@ -39,6 +39,8 @@ from jaxgan.rounds import Schedule, algorithm_1
 from jaxgan.typing import Key
 
 MakeGame = Callable[[Any, DataSet], Game]
+Begin = Callable[[GameState], GameState]
+"""From a game's first state to that with which a run begins."""
 
 
 def main(
@@ -48,6 +50,7 @@ def main(
     evaluators: Sequence[Evaluator] = EVALUATORS,
     schedule: Schedule | None = None,
     presets: Mapping[str, TrainConfig] | None = None,
+    play: Callable[..., Any] | None = None,
 ) -> None:
     """Runs an experiment as its command line says; see `command.main`.
 
@@ -58,24 +61,29 @@ def main(
             the best checkpoint is that of the lowest value of the first result.
         schedule: the rounds; by default Algorithm 1 with ``--d-steps``.
         presets: configs by name, for ``--preset``, see `command.main`.
+        play: what is called in place of `run`, with its arguments: such as several runs
+            one after another.
     """
     name = config_class.experiment
+    how: dict[str, Any] = {"evaluators": evaluators, "schedule": schedule}
     command.main(
         config_class,
-        partial(_joined, make_game, evaluators=evaluators, schedule=schedule),
+        partial(_joined, play or run, make_game, **how),
         prog=f"python -m experiments.{name}",
         description=sys.modules[config_class.__module__].__doc__,
         presets=presets,
     )
 
 
-def _joined(make_game: MakeGame, config: TrainConfig, **how: Any) -> None:
+def _joined(
+    play: Callable[..., Any], make_game: MakeGame, config: TrainConfig, **how: Any
+) -> None:
     repeatable_on_gpus()
     compiled.keep(expand(config.data_dir, "--data-dir").absolute() / "compiled")
     place = (config.coordinator, config.processes, config.process)
     if config.distributed or any(part is not None for part in place):
         processes.join(*place)
-    run(config, make_game, **how)
+    play(config, make_game, **how)
 
 
 def run(
@@ -84,10 +92,19 @@ def run(
     *,
     evaluators: Sequence[Evaluator] = EVALUATORS,
     schedule: Schedule | None = None,
+    begin: Begin | None = None,
 ) -> dict[str, Any] | None:
     """Trains and judges; continues what its workdir holds of the same run.
 
     With several processes all of them call it, and their workdir is one folder.
+
+    Args:
+        config: the settings.
+        make_game: see `main`.
+        evaluators: see `main`.
+        schedule: see `main`.
+        begin: changes the state that a new run begins with. What it depends on, such as
+            another run's digest, belongs into the config.
 
     Returns:
         What result.json holds; None for a dry run.
@@ -100,14 +117,7 @@ def run(
         PeerLostError: if another process has ended.
     """
     config = resolve(config.with_defaults())
-    if processes.is_first():
-        places = {name: str(getattr(config, name)) for name in PLACES}
-        shown = {"experiment": config.experiment, **identity(config), **places}
-        print(json.dumps(shown, indent=2))
-    data = load_data(config)
-    if processes.is_first() and data.note:
-        print(brief.text(data.note, most=1_000))
-    check_data(config, data)
+    data = _introduce(config)
     game = make_game(config, data)
     key = jax.random.key(config.seed)
     state = init(game, key, dry_run.first_batch(data, 1))
@@ -118,7 +128,7 @@ def run(
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
-    state = _first_state(config, path, state)
+    state = _first_state(config, path, state, begin)
     with ExitStack() as stack:
         record = directory.describe(config, data, make_game)
         claim = directory.claim(path, record, defaults(type(config)))
@@ -134,6 +144,19 @@ def run(
             _leave(path, result, finished=finished)
     processes.check_same(result["digest"])
     return result
+
+
+def _introduce(config: TrainConfig) -> DataSet:
+    """Prints the settings and how the data were understood; returns the data."""
+    if processes.is_first():
+        places = {name: str(getattr(config, name)) for name in PLACES}
+        shown = {"experiment": config.experiment, **identity(config), **places}
+        print(json.dumps(shown, indent=2))
+    data = load_data(config)
+    if processes.is_first() and data.note:
+        print(brief.text(data.note, most=1_000))
+    check_data(config, data)
+    return data
 
 
 def _train(
@@ -219,9 +242,15 @@ def load_data(config: TrainConfig) -> Any:
     )
 
 
-def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState:
+def _first_state(
+    config: TrainConfig, path: Path, state: GameState, begin: Begin | None
+) -> GameState:
     """The state that the run begins with; checkpoints of its own will replace it."""
-    if config.from_run is None or kept.has_any(path):
+    if kept.has_any(path):
+        return state
+    if begin is not None:
+        state = begin(state)
+    if config.from_run is None:
         return state
     state = restore_from(config.from_run, state)
     if state.rounds >= config.steps:

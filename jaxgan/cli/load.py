@@ -16,6 +16,7 @@ import jaxgan.data
 from jaxgan import checkpoint
 from jaxgan.checks import InputError
 from jaxgan.cli.config import TrainConfig, check_types
+from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.evaluation.inputs import conditions
 from jaxgan.files import expand
 from jaxgan.game import Game, GameState, init
@@ -264,6 +265,11 @@ class _RecordedSet:
     def num_classes(self) -> int:
         """Number of classes; 0 where nothing is labelled."""
         return len(self.classes)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of a captioned set."""
+        return Vocabulary.from_json(self._record["data"].get("vocabulary"))
 
     @property
     def train(self) -> Any:

@@ -167,10 +167,17 @@ def describe(
                 name: [str(column.dtype), list(column.shape[1:])]
                 for name, column in example.items()
             },
+            **_words(data),
         },
         "data_dir": str(config.data_dir),
         **describe_environment(),
     }
+
+
+def _words(data: DataSet) -> dict[str, Any]:
+    """The vocabulary of a captioned set, without which its game cannot be made."""
+    vocabulary = getattr(data, "vocabulary", None)
+    return {} if vocabulary is None else {"vocabulary": vocabulary.as_json()}
 
 
 def _module_of(config_class: type) -> str:

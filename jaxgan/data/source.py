@@ -33,6 +33,13 @@ CREDITS = {
     "cifar10": "CIFAR-10, A. Krizhevsky, V. Nair and G. Hinton; no formal licence.",
     "glyphs": "DejaVu fonts, under the licences of Bitstream Vera and Arev, DejaVu's "
     "changes in the public domain; rendered by Pillow.",
+    "photos": "china.jpg by danielbuechele and flower.jpg by vultilion, CC BY 2.0, of "
+    "scikit-learn; grace_hopper.jpg by the US Navy, public domain, of matplotlib.",
+    "photos:more": "china.jpg by danielbuechele and flower.jpg by vultilion, CC BY "
+    "2.0, of scikit-learn; grace_hopper.jpg by the US Navy, public domain, of "
+    "matplotlib; astronaut.png by NASA and rocket.jpg by SpaceX, public domain, "
+    "chelsea.png by Stefan van der Walt and coffee.png by Rachel Michetti, CC0, of "
+    "scikit-image.",
 }
 """Whose work the built-in sets are, and under which licence."""
 

@@ -39,7 +39,8 @@ def full(rgb: Float[np.ndarray, "3 h w"]) -> Float[np.ndarray, "1 h w"]:
         >>> full(np.full((3, 1, 1), 255.0)).ravel().tolist()
         [255.0]
     """
-    return np.tensordot(_WEIGHTS, rgb, axes=1)[None]
+    # Not by BLAS, whose last bit depends on the processor.
+    return (_WEIGHTS.reshape(3, 1, 1) * rgb).sum(axis=0, keepdims=True)
 
 
 def studio(rgb: Float[np.ndarray, "3 h w"]) -> Float[np.ndarray, "1 h w"]:

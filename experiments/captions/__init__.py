@@ -1,0 +1,1 @@
+"""What the experiments with captions share: an encoder, a judge, a sheet."""

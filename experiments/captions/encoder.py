@@ -1,0 +1,70 @@
+"""A text encoder, fitted to the captions and images of a set before the game."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from jaxgan import Game, GameState, init, make_train_step, nets, scan
+from jaxgan.data.captioned import CaptionedSet
+from jaxgan.methods.matching import matching
+from jaxgan.metrics.inputs import generator
+from jaxgan.typing import Key, Variables
+
+_CHUNK = 50  # updates in one compiled call
+
+
+def text_encoder(data: Any, *, dim: int) -> nets.text.TextEncoder:
+    """The encoder of a set's captions, ``[b L] -> [b dim]``."""
+    return nets.text.TextEncoder(data.vocabulary.size, dim)
+
+
+def fitted(
+    data: CaptionedSet, key: Key, *, dim: int, steps: int, batch_size: int = 128
+) -> dict[str, Variables]:
+    """Fits a text and an image encoder to each other; returns the variables of both.
+
+    Adam at 1e-3, whose rate falls to 0 along a cosine. On one device, whose whole batch
+    are the wrong answers; the same key gives the same encoders.
+
+    Args:
+        data: the set; its training examples are learnt from.
+        key: of the first weights, the batches and the wordings.
+        dim: numbers of an embedding.
+        steps: updates.
+        batch_size: pairs of an update, at most as many as there are.
+    """
+    game = matching(
+        text=text_encoder(data, dim=dim),
+        image=nets.text.ImageEncoder(dim),
+        optimizer=optax.adam(optax.cosine_decay_schedule(1e-3, steps)),
+    )
+    count, random = len(data.train), generator(key)
+    state = init(game, key, _columns(data, np.arange(min(2, count))))
+    for first in range(0, steps, _CHUNK):
+        rows = [
+            random.choice(count, min(batch_size, count), replace=False)
+            for _ in range(min(_CHUNK, steps - first))
+        ]
+        shape = np.shape(rows)
+        found = _columns(data, np.concatenate(rows))
+        batches = {n: c.reshape(*shape, *c.shape[1:]) for n, c in found.items()}
+        state = _played(game, state, batches, key)
+    return {name: player.variables for name, player in state.players.items()}
+
+
+def _columns(data: CaptionedSet, rows: np.ndarray) -> dict[str, np.ndarray]:
+    batch = data.train.batch(rows)
+    return {name: np.asarray(batch[name]) for name in ("image", "captions")}
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _played(game: Game, state: GameState, batches: Any, key: Key) -> GameState:
+    """The state after an update on each of the batches, ``[n b ...]``."""
+    step = make_train_step(game, schedule=("match",))
+    # A round's batches have a dimension of their own, here of one.
+    draw = lambda i: jax.tree.map(lambda leaf: leaf[i][None], batches)
+    steps = len(batches["image"])
+    return scan.play(step, state, draw, key, steps=steps)[0]

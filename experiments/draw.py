@@ -1,0 +1,91 @@
+"""Draws images from captions by a run of `text_to_image`.
+
+::
+
+    python -m experiments.draw RUN "a large red seven on a blue ground"
+    python -m experiments.draw RUN "a red seven" "a blue three" --columns 4 --seed 1
+
+The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png with a
+row for each caption, and every image by itself, 1-1.png and so on. Nothing is
+overwritten. The same ``--seed`` gives the same images. A word that the run has not
+learnt is named, with those that are most like it.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import tyro
+from PIL import Image
+
+from experiments.captions.sheet import sheet
+from experiments.translate import new_folder
+from jaxgan.checks import InputError
+from jaxgan.cli import command, load_run
+from jaxgan.data.vocabulary import Vocabulary
+from jaxgan.files import expand, write_atomically
+from jaxgan.images import as_uint8
+from jaxgan.show import png
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The run, the captions, and where the images go."""
+
+    # The run's folder.
+    run: Annotated[str, tyro.conf.Positional]
+    # Captions, each in quotes.
+    prompts: tyro.conf.Positional[tuple[str, ...]]
+    # Images of each caption.
+    columns: int = 8
+    # Of the latents.
+    seed: int = 0
+    # The best checkpoint of a run with --evaluate-every, instead of the newest.
+    best: bool = False
+    # A new folder for the images; by default one in RUN.
+    out: Path | None = None
+
+
+def run(config: Config) -> None:
+    """Draws the images, and says where they are.
+
+    Raises:
+        InputError: for a run that does not draw from captions, a caption that the run
+            cannot read, or a folder that exists.
+    """
+    if not config.prompts:
+        raise InputError("Give at least one caption, in quotes, after the run.")
+    if config.columns < 1:
+        raise InputError(f"--columns must be at least 1, got {config.columns}.")
+    loaded = load_run(config.run, best=config.best)
+    words = loaded.record["data"].get("vocabulary")
+    if loaded.game.condition != "captions" or words is None:
+        raise InputError(
+            f"{loaded.folder} is a run of {loaded.record['experiment']}, which draws "
+            "nothing from captions. Give one of text_to_image."
+        )
+    captions = Vocabulary.from_json(words).encode_all(config.prompts)
+    condition = np.repeat(captions, config.columns, axis=0)
+    key = jax.random.key(config.seed)
+    made = np.asarray(loaded.sample(len(condition), key=key, condition=condition))
+    images = made.reshape(len(captions), config.columns, *made.shape[1:])
+    folder = new_folder(expand(config.run, "RUN"), config.out, "drawn")
+    for row, drawn in enumerate(np.asarray(as_uint8(images)), start=1):
+        for column, image in enumerate(drawn, start=1):
+            flat = image.squeeze(-1) if image.shape[-1] == 1 else image
+            content = png(Image.fromarray(flat))
+            write_atomically(folder / f"{row}-{column}.png", content)
+    write_atomically(folder / "sheet.png", png(sheet(images, config.prompts)))
+    print(f"{len(condition)} images drawn: {folder}")
+
+
+def main() -> None:
+    """Runs the command; see `jaxgan.cli.command.main`."""
+    prog = "python -m experiments.draw"
+    command.main(Config, run, prog=prog, description=__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""R-precision: does an image find its own caption among a hundred?
+
+Xu et al. 2018 (AttnGAN, arXiv:1711.10485, section 4.1) rank captions by the cosine of
+their embedding with the image's. A generator that has been trained with the encoder
+that judges it can learn to please it, so ours is fitted here, from another seed than
+any that a generator draws from.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.captions import encoder
+from experiments.judges.attributes import draw
+from jaxgan import keys, nets
+from jaxgan.data.captioned import CaptionedSet
+from jaxgan.images import as_float
+from jaxgan.metrics import means
+from jaxgan.metrics.inputs import generator
+from jaxgan.metrics.result import Result
+from jaxgan.sampling import Sampler
+from jaxgan.typing import Key
+
+_SEED = 2_024_09
+_DIM = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """Evaluator of images from captions: "r_precision", with that of real images.
+
+    The share of samples whose own caption is nearer than all the others, which are
+    held-out captions drawn at random, none of them of the same image, nor, where the
+    factors are known, of the same factors. "real" in the details is that of the
+    held-out images.
+
+    Attributes:
+        samples: held-out captions that are drawn.
+        among: captions that each image is shown.
+        steps: of the encoder's fit.
+    """
+
+    samples: int = 1_000
+    among: int = 100
+    steps: int = 3_000
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
+        if not isinstance(data, CaptionedSet):
+            return {}
+        table = data.test
+        rows = np.arange(min(self.samples, len(table)))
+        captions = table.columns["captions"][:, 0]
+        at = keys.stream(key, "retrieval", 0)
+        made = draw(sampler, data, table, rows, captions[rows], at)
+        texts, images = judge(data, self.steps)
+        others = _others(data, rows, self.among - 1, at)
+        vectors = texts(captions)
+        first = lambda shown: _first(images(shown), vectors, rows, others)
+        found, real = first(made), first(table.columns["image"][rows])
+        result = means.result(
+            "R-precision",
+            found,
+            described=(
+                f"{len(rows):,} held-out captions, 1 of {others.shape[1] + 1}, "
+                "an encoder of its own"
+            ),
+            key=key,
+            details={"real": float(real.mean())},
+        )
+        return {"r_precision": result}
+
+
+@functools.lru_cache(maxsize=2)
+def judge(data: CaptionedSet, steps: int) -> tuple[Any, Any]:
+    """The functions from captions and from images to embeddings ``[n d]``."""
+    fitted = encoder.fitted(data, jax.random.key(_SEED), dim=_DIM, steps=steps)
+    text = encoder.text_encoder(data, dim=_DIM)
+    image = nets.text.ImageEncoder(_DIM)
+    texts = jax.jit(lambda captions: text.apply(fitted["text"], captions))
+    images = jax.jit(lambda x: image.apply(fitted["image"], as_float(x)))
+    return _in_parts(texts), _in_parts(images)
+
+
+def _in_parts(function: Any, size: int = 250) -> Any:
+    def whole(rows: np.ndarray) -> np.ndarray:
+        starts = range(0, len(rows), size)
+        return np.concatenate(
+            [np.asarray(function(rows[i : i + size])) for i in starts]
+        )
+
+    return whole
+
+
+def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.ndarray:
+    """For each row the rows of other captions, ``[n m]``, m at most ``count``."""
+    table, random = data.test, generator(key)
+    marks = np.arange(len(table))
+    if data.factors:
+        _, marks = np.unique(table.columns["factors"], axis=0, return_inverse=True)
+        marks = marks.ravel()
+    most = len(table) - np.bincount(marks).max()
+    count = min(count, int(most))
+    pick = lambda row: random.choice(
+        np.flatnonzero(marks != marks[row]), count, replace=False
+    )
+    return np.stack([pick(row) for row in rows])
+
+
+def _first(
+    images: np.ndarray, texts: np.ndarray, rows: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Whether each image is nearest to its own caption, ``[n]``."""
+    own = (images * texts[rows]).sum(axis=1)
+    rivals = np.einsum("nd,nmd->nm", images, texts[others])
+    return (own > rivals.max(axis=1)).astype(float)

@@ -1,0 +1,248 @@
+"""A file of captions beside its images: CSV or JSON lines.
+
+A CSV begins with a header that names the columns ``file`` and ``caption``; others are
+not looked at. A line of JSON is an object with "file" and "caption", or "captions", a
+list. Files are named relative to the folder that the captions lie in. A file that is
+named several times has several captions.
+"""
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from jaxgan.checks import InputError
+from jaxgan.data.vocabulary import words_of
+from jaxgan.data.walk import Found, listed, printable
+
+MOST_WORDS = 64
+"""Of a caption: each has room for as many as the longest one has."""
+
+SUFFIXES = (".csv", ".jsonl")
+
+_MOST_SHOWN = 60  # characters of a line in a message
+
+
+class Caption(NamedTuple):
+    """One caption of one file, and the line of the file of captions it ends in."""
+
+    file: str
+    text: str
+    line: int
+
+
+class Captions(NamedTuple):
+    """A file of captions that is read.
+
+    Attributes:
+        path: of the file.
+        captions: in the file's order, of which there is at least one.
+    """
+
+    path: Path
+    captions: list[Caption]
+
+
+def read_captions(path: Path) -> Captions:
+    """Reads the captions of a folder, or of the file of captions itself.
+
+    Args:
+        path: a folder that holds one ``.csv`` or ``.jsonl`` file, not counting its
+            sub-folders, or such a file.
+
+    Raises:
+        InputError: there is none or several; it is not UTF-8, has no header, a line
+            that cannot be understood, an empty or overlong caption, or no caption.
+    """
+    file = _file_of(path)
+    found = []
+    for caption in _parsed(file, _text(file)):
+        words = words_of(caption.text)
+        where = f"{printable(file)}, line {caption.line}: the caption of {caption.file}"
+        if not words:
+            raise InputError(
+                f"{where} is empty: {caption.text!r} has no word. Write one, or take "
+                "the line out."
+            )
+        if len(words) > MOST_WORDS:
+            raise InputError(
+                f"{where} has {len(words)} words, more than {MOST_WORDS}; shorten it, "
+                "or make several captions of it."
+            )
+        found.append(caption)
+    if not found:
+        raise InputError(f"{printable(file)} holds no caption; add a line an image.")
+    return Captions(file, found)
+
+
+def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[list[str]]]:
+    """Gives each image the words of its captions, in the order of the images' names.
+
+    Args:
+        read: the captions.
+        found: the files of their folder.
+
+    Raises:
+        InputError: an image has no caption, or a caption no image.
+    """
+    # A name may be composed otherwise in the file than on the disk.
+    name = lambda text: unicodedata.normalize("NFC", str(PurePosixPath(text)))
+    images = {name(str(path)): path for path in found.images}
+    words: dict[PurePosixPath, list[list[str]]] = {path: [] for path in found.images}
+    lost: list[Caption] = []
+    for caption in read.captions:
+        image = images.get(name(caption.file))
+        image = image or images.get(name(caption.file.replace("\\", "/")))
+        if image is None:
+            lost.append(caption)
+        else:
+            words[image].append(words_of(caption.text))
+    if lost:
+        raise _no_image(read, found, lost)
+    bare = [path for path, captions in words.items() if not captions]
+    if bare:
+        raise InputError(
+            f"{printable(read.path)} has no caption for {_counted(bare)} of the "
+            f"{len(words):,} images beside it. Add their captions, or move them away."
+        )
+    return words
+
+
+def _no_image(read: Captions, found: Found, lost: list[Caption]) -> InputError:
+    """The error for captions without an image."""
+    names = list(dict.fromkeys(caption.file for caption in lost))
+    unread = {str(path) for path in found.unread}
+    why = ""
+    if unread & set(names):
+        why = " Some are of a format that is not read; convert them, to PNG."
+    elif all(name.startswith("/") or ".." in name for name in names):
+        why = " Names must be relative to that folder, and lie in it."
+    return InputError(
+        f"{printable(read.path)}, line {lost[0].line}: there is no image "
+        f"{_counted(names)} in {printable(read.path.parent)}.{why} Expected names such "
+        f"as {printable(found.images[0])}; add the files, or take the lines out."
+    )
+
+
+def _counted(names: Iterable[Any]) -> str:
+    """A few names, with their number where there are several."""
+    names = list(names)
+    return listed(names) if len(names) == 1 else f"{len(names):,} ({listed(names)})"
+
+
+def _file_of(path: Path) -> Path:
+    """The file of captions that is meant."""
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return path
+    if not path.is_dir():
+        raise InputError(
+            f"captions:{printable(path)} is no folder of images with captions, nor a "
+            f"file of captions that ends in {' or '.join(SUFFIXES)}; pass the path of "
+            "one."
+        )
+    files = [
+        each
+        for each in sorted(path.iterdir())
+        if each.suffix.lower() in SUFFIXES and not each.name.startswith(".")
+    ]
+    if len(files) != 1:
+        held = f"{len(files)} ({listed(each.name for each in files)})"
+        raise InputError(
+            f"{printable(path)} must hold one file of captions, captions.csv or "
+            f"captions.jsonl; found {held if files else 'none'}. "
+            f"{'Pass the path of the one that is meant.' if files else 'Add it.'}"
+        )
+    return files[0]
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{printable(file)} cannot be read: {error}.") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{printable(file)}, line {line}: the byte 0x{content[error.start]:02x} is "
+            "not UTF-8; save the file in that encoding (in Excel: CSV UTF-8)."
+        ) from error
+
+
+def _parsed(file: Path, text: str) -> Iterator[Caption]:
+    return (_rows if file.suffix.lower() == ".csv" else _lines)(file, text)
+
+
+def _rows(file: Path, text: str) -> Iterator[Caption]:
+    """The captions of a CSV."""
+    # Without newline="" a line's end inside quotes would change.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] = []
+    try:
+        for row in reader:
+            if not any(map(str.strip, row)):
+                continue
+            if not header:
+                header = _header(file, row, reader.line_num)
+            elif len(row) != len(header):
+                raise _broken(
+                    file,
+                    reader.line_num,
+                    f"{len(row)} columns, where the header has {len(header)}; put a "
+                    'caption that holds commas between quotes, "..."',
+                )
+            else:
+                named = dict(zip(header, row, strict=True))
+                yield _caption(file, reader.line_num, named["file"], named["caption"])
+    except csv.Error as error:
+        raise _broken(file, reader.line_num, f"no CSV: {error}") from error
+
+
+def _header(file: Path, row: list[str], line: int) -> list[str]:
+    header = [name.strip().lower() for name in row]
+    if header.count("file") == header.count("caption") == 1:
+        return header
+    other = next((sign for sign in ";\t" if sign in row[0]), None)
+    hint = f"; columns are parted by commas, not by {other!r}" if other else ""
+    raise InputError(
+        f"{printable(file)}, line {line}: expected a header that names the columns "
+        f"file and caption, got {','.join(row)!r:.{_MOST_SHOWN}}{hint}. Put "
+        "'file,caption' on the first line."
+    )
+
+
+def _lines(file: Path, text: str) -> Iterator[Caption]:
+    """The captions of JSON lines."""
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise _broken(file, line, f"no JSON: {error}") from error
+        expected = 'expected an object with "file" and "caption" or "captions"'
+        if not isinstance(value, dict) or "file" not in value:
+            raise _broken(file, line, f"{content.strip()!r:.{_MOST_SHOWN}}; {expected}")
+        if ("caption" in value) == ("captions" in value):
+            raise _broken(file, line, f"{', '.join(value)}; {expected}, not both")
+        captions = value["captions"] if "captions" in value else [value["caption"]]
+        if not isinstance(captions, list) or not captions:
+            raise _broken(file, line, f"captions {captions!r}; expected a list of some")
+        for caption in captions:
+            yield _caption(file, line, value["file"], caption)
+
+
+def _caption(file: Path, line: int, name: Any, text: Any) -> Caption:
+    if not isinstance(name, str) or not isinstance(text, str):
+        raise _broken(file, line, f"{name!r} and {text!r}; expected two texts")
+    if not name.strip():
+        raise _broken(file, line, "no name of a file; give it one")
+    return Caption(name.strip(), text, line)
+
+
+def _broken(file: Path, line: int, what: str) -> InputError:
+    return InputError(f"{printable(file)}, line {line} is broken: found {what}.")

@@ -1,0 +1,233 @@
+"""Sets of images with captions, by name: drawn scenes, and folders of one's own."""
+
+import dataclasses
+import warnings
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
+
+from jaxgan.checks import InputError
+from jaxgan.data import sets
+from jaxgan.data.arrays import Examples
+from jaxgan.data.captioned import CaptionedSet, fingerprint_of
+from jaxgan.data.dataset import ImageSet
+from jaxgan.data.size import Size
+from jaxgan.data.source import DataWarning, Example, Source, Split
+from jaxgan.data.vocabulary import Vocabulary, vocabulary_of
+from jaxgan.data.walk import count_by_suffix, listed, printable
+from jaxgan.files import expand
+
+DRAWN = {"scenes": 32, "scenes:two": 48, "pictographs": 32}
+"""The sets that are drawn, and the usual side of their pictures in pixels."""
+
+Words = dict[PurePosixPath, list[list[str]]]
+"""Of each image the words of its captions."""
+
+
+def load_captioned(
+    name: str,
+    *,
+    data_dir: str | Path,
+    manual_dir: str | Path | None = None,
+    resolution: Size | None = None,
+    crop: bool = False,
+    channels: int | None = None,
+    skip_damaged: bool = False,
+    bits: int | None = None,
+) -> CaptionedSet:
+    """Loads images and their captions, decoding one's own on the first call only.
+
+    One's own are split by image, so that all captions of an image are on one side: a
+    hash of the files' names holds out a tenth, so adding files moves none of the
+    others. Images with fewer captions than others have theirs repeated in turn.
+
+    The vocabulary holds the words of both sides, so that every caption of the set can
+    be encoded; ``note`` says which words occur only in captions that are held out, of
+    which nothing is learnt.
+
+    Args:
+        name: ``scenes`` for digits of `jaxgan.data.scenes`, ``scenes:two`` for two of
+            them, ``pictographs`` for those of `jaxgan.data.pictographs`;
+            ``captions:PATH`` for a folder of images and a file of captions, see
+            `jaxgan.data.caption_files`, or for that file itself.
+        data_dir: where the cache of decoded images lives.
+        manual_dir: not needed; here so that all sets are loaded alike.
+        resolution: the size of each image in pixels, N or (height, width), as `load`
+            has it; what is drawn is drawn in it, N x N.
+        crop: see `load`.
+        channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
+            RGB where they are mixed.
+        skip_damaged: leave out images that cannot be read, instead of refusing the
+            set; a warning counts them.
+        bits: see `load`.
+
+    Warns:
+        DataWarning: see `load`.
+
+    Returns:
+        The set, see `CaptionedSet`; its images are mapped read-only.
+
+    Raises:
+        InputError: the set is unknown or holds a file that cannot be used; a line of
+            the captions cannot be understood, an image lacks a caption or a caption its
+            image; an option has no effect on the set; ``data_dir`` cannot be read and
+            written.
+
+    Example:
+        >>> data = load_captioned("scenes", data_dir="unused", resolution=16)
+        >>> data.image_shape, len(data.train)
+        ((16, 16, 3), 30000)
+        >>> data.vocabulary.decode(data.train.columns["captions"][0, 0])
+        'in the top left of a blue picture a tiny azure 9'
+    """
+    options = sets.checked(resolution, crop, channels, bits)
+    if name in DRAWN:
+        return _drawn(name, options)
+    kind, _, path = name.partition(":")
+    if kind != "captions" or not path:
+        raise InputError(
+            f"There are no captions {name!r}. Expected one of {', '.join(DRAWN)}, or "
+            "captions:PATH for a folder of one's own images and a file of captions."
+        )
+    root = expand(data_dir, "--data-dir")
+    file = expand(path, "--dataset captions:")
+    with sets.usable(root):
+        return _of_files(name, file, root, options, skip_damaged)
+
+
+def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
+    """A set that is drawn; refuses options that would change nothing."""
+    size = options["resolution"] or DRAWN[name]
+    if not isinstance(size, int):
+        raise InputError(
+            f"Pictures of {name} are square; --resolution must be one number, got "
+            f"{size[0]}x{size[1]}."
+        )
+    if options["crop"] or "bits" in options or options["channels"] == 1:
+        raise InputError(
+            f"--crop, --bits and --channels 1 are for image files, but {name} is drawn "
+            "in colours that its captions tell; leave them out."
+        )
+    # Pillow, and for digits tfds, which a folder's cache does not need.
+    if name == "pictographs":
+        from jaxgan.data.pictographs import pictographs as draw
+    elif name == "scenes":
+        from jaxgan.data.scenes import scenes as draw
+    else:
+        from jaxgan.data.two_scenes import two_scenes as draw
+    return draw(size=size)
+
+
+def _of_files(
+    name: str, path: Path, root: Path, options: dict[str, Any], skip_damaged: bool
+) -> CaptionedSet:
+    """One's own images and captions."""
+    from jaxgan.data import caption_files
+    from jaxgan.data.folder import Folder
+    from jaxgan.data.layout import Layout, hold_out
+    from jaxgan.data.walk import find
+
+    read = caption_files.read_captions(path)
+    found = find(read.path.parent)
+    words = caption_files.matched(read, found)
+    if found.unread:
+        warnings.warn(
+            f"{printable(read.path.parent)}: {len(found.unread):,} images are left "
+            f"out, whose formats are not read: {count_by_suffix(found.unread)}. "
+            "Convert them, to PNG for example.",
+            DataWarning,
+            stacklevel=2,
+        )
+    train, test = hold_out(read.path.parent, list(words), None)
+    layout = Layout(train, test, (), 0, "")
+    located, twins = _located(Folder(read.path.parent, layout), root, skip_damaged)
+    images = sets.cached(root / "cache", name, located, options, skip_damaged)
+    vocabulary = vocabulary_of(caption for each in words.values() for caption in each)
+    most = max(map(len, words.values()))
+    splits = [
+        _columns(split, [words[path] for path in paths], vocabulary, most)
+        for split, paths in ((images.train, train), (images.test, test))
+    ]
+    numbers = tuple(columns["captions"] for columns in splits)
+    return CaptionedSet(
+        name,
+        *map(Examples, splits),
+        fingerprint=fingerprint_of(images.fingerprint, vocabulary, numbers),
+        note=_note(read.path, words, vocabulary, (train, test)) + twins,
+        vocabulary=vocabulary,
+    )
+
+
+def _located(folder: Any, root: Path, skip_damaged: bool) -> tuple[sets.Located, str]:
+    """The images, each with its place in its split as its label; equal ones, if any.
+
+    The label says which captions an image has where damaged ones are left out.
+    """
+    from jaxgan.data import folder as folders
+
+    identity = folders.identify(folder, root / "hashes")
+
+    def read() -> Source:
+        source = folders.read(folder, skip_damaged=skip_damaged)
+        splits = {"train": _numbered(source.train), "test": _numbered(source.test)}
+        return dataclasses.replace(source, **splits)
+
+    located = sets.Located(
+        f"captions:{identity.fingerprint[:16]}",
+        identity.fingerprint,
+        read,
+        same=lambda: folders.identify(folder, root / "hashes") == identity,
+    )
+    return located, folders.note(folder, identity)
+
+
+def _numbered(split: Split) -> Split:
+    def fetch(block: range) -> list[Example]:
+        examples = split.fetch(block)
+        return [each._replace(label=i) for i, each in zip(block, examples, strict=True)]
+
+    return Split(split.count, fetch)
+
+
+def _columns(
+    split: ImageSet, words: list[list[list[str]]], vocabulary: Vocabulary, most: int
+) -> dict[str, np.ndarray]:
+    """The images that could be read, and their captions [n k L]."""
+    assert split.labels is not None
+    place = {word: i for i, word in enumerate(vocabulary.words, start=1)}
+    numbers: Int32[np.ndarray, "n k L"] = np.zeros(
+        (len(split), most, vocabulary.length), np.int32
+    )
+    for row, label in enumerate(split.labels.tolist()):
+        for k in range(most):
+            caption = words[label][k % len(words[label])]
+            numbers[row, k, : len(caption)] = [place[word] for word in caption]
+    return {"image": split.images, "captions": numbers}
+
+
+def _note(
+    path: Path,
+    words: Words,
+    vocabulary: Vocabulary,
+    splits: tuple[list[PurePosixPath], list[PurePosixPath]],
+) -> str:
+    """One line: the numbers, and the words of which nothing is learnt."""
+    counts = [len(captions) for captions in words.values()]
+    each = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else counts[0]
+    trained, held_out = (
+        {word for name in split for caption in words[name] for word in caption}
+        for split in splits
+    )
+    new = sorted(held_out - trained)
+    lost = (
+        f" {len(new):,} words occur only in captions that are held out, so nothing is "
+        f"learnt of them: {listed(new)}."
+    )
+    return (
+        f"{printable(path)}: {len(words):,} images, {each} captions each, "
+        f"{len(vocabulary.words):,} words, at most {vocabulary.length} in a caption; a "
+        f"tenth held out: {len(splits[0]):,} train, {len(splits[1]):,} held out."
+        f"{lost if new else ''}"
+    )

@@ -1,0 +1,187 @@
+"""Captions from factors: templates with slots, and several phrases for each value.
+
+A template such as ``"a {colour} {digit} on {ground}"`` names each factor once; a slot
+is filled with one of the phrases of the factor's value. Rows are filled at once: every
+template and phrase is an array of word numbers, and what is not filled is squeezed out.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int32, Int64
+
+from jaxgan.checks import InputError
+from jaxgan.data.vocabulary import PAD, Vocabulary, words_of
+
+# "a one", "a universal sign", but "an 8".
+_VOWEL = re.compile(r"(?!one\b|once|uni|ura|us|eu)[aeiou]|8|11\b|18\b")
+
+
+class Slot(NamedTuple):
+    """Which column of the factors a slot shows, and the phrases of each value."""
+
+    column: int
+    phrases: tuple[tuple[str, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grammar:
+    """Templates and what fills their slots.
+
+    Attributes:
+        templates: each shows every factor once.
+        slots: by the name in the templates' braces.
+
+    Raises:
+        InputError: a template has an unknown slot, or does not show every factor once.
+
+    Example:
+        >>> colour = Slot(0, (("red", "crimson"), ("orange",)))
+        >>> rules = Grammar(("a {colour} dot", "a dot, {colour}"), {"colour": colour})
+        >>> found = rules.captions(np.int32([[1], [0]]), wordings=2, seed=0)
+        >>> sorted(map(rules.vocabulary.decode, found[0]))
+        ['a dot orange', 'an orange dot']
+    """
+
+    templates: tuple[str, ...]
+    slots: Mapping[str, Slot]
+
+    def __post_init__(self):
+        columns = sorted({slot.column for slot in self.slots.values()})
+        for template in self.templates:
+            names = [part for part, is_slot in _parts(template) if is_slot]
+            unknown = [name for name in names if name not in self.slots]
+            if unknown:
+                raise InputError(
+                    f"The template {template!r} has the slot {unknown[0]!r}; expected "
+                    f"one of {', '.join(self.slots)}."
+                )
+            if sorted(self.slots[name].column for name in names) != columns:
+                raise InputError(
+                    f"The template {template!r} must show every factor once; it shows "
+                    f"{', '.join(names) or 'none'} of {', '.join(self.slots)}."
+                )
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """All words that can occur; L is that of the longest caption there can be."""
+        parts = [_parts(template) for template in self.templates]
+        texts = [part for each in parts for part, is_slot in each if not is_slot]
+        for slot in self.slots.values():
+            texts += [phrase for phrases in slot.phrases for phrase in phrases]
+        words = {word for text in texts for word in words_of(text)} | {"a", "an"}
+        longest = max(sum(map(self._width, each)) for each in parts)
+        return Vocabulary(tuple(sorted(words)), longest)
+
+    def captions(
+        self, factors: Int32[np.ndarray, "n f"], *, wordings: int, seed: int
+    ) -> Int32[np.ndarray, "n k L"]:
+        """Says each row of factors in several ways, by as many templates.
+
+        What a row is called depends on its place and on the seed, not on how many
+        follow.
+
+        Args:
+            factors: the values.
+            wordings: k, how many captions of each.
+            seed: of templates and phrases.
+
+        Raises:
+            InputError: there are fewer templates than wordings.
+        """
+        if not 0 < wordings <= len(self.templates):
+            raise InputError(
+                f"Expected 1 to {len(self.templates)} wordings, as many as there are "
+                f"templates, got {wordings}."
+            )
+        templates, phrases = (np.random.default_rng([seed, i]) for i in (0, 1))
+        ranks = templates.random((len(factors), len(self.templates)))
+        chosen = ranks.argsort(axis=1)[:, :wordings]
+        chances = phrases.random((len(factors), wordings, len(self.slots)))
+        length = self.vocabulary.length
+        found = np.zeros((len(factors), wordings, length), np.int32)
+        for number, template in enumerate(self.templates):
+            rows, places = np.nonzero(chosen == number)
+            if len(rows):
+                args = template, factors[rows], chances[rows, places]
+                found[rows, places] = self._filled(*args)
+        return found
+
+    def _filled(
+        self,
+        template: str,
+        factors: Int32[np.ndarray, "m f"],
+        chances: Float64[np.ndarray, "m s"],
+    ) -> Int32[np.ndarray, "m L"]:
+        """One template for several rows, ``chances`` choosing the phrases."""
+        parts = []
+        for part, is_slot in _parts(template):
+            if not is_slot:
+                ids = self._numbers(part)
+                parts.append(np.broadcast_to(ids, (len(factors), len(ids))))
+                continue
+            values = factors[:, self.slots[part].column]
+            table, counts = self._tables[part]
+            chance = chances[:, list(self.slots).index(part)]
+            parts.append(table[values, (chance * counts[values]).astype(np.int64)])
+        wide = np.concatenate(parts, axis=1)
+        # A stable order moves the padding behind the words, which keep theirs.
+        order = np.argsort(wide == PAD, axis=1, kind="stable")
+        dense = np.take_along_axis(wide, order, axis=1)
+        dense = np.pad(dense, ((0, 0), (0, self.vocabulary.length)))
+        return self._with_articles(dense[:, : self.vocabulary.length])
+
+    def _with_articles(self, ids: Int32[np.ndarray, "m L"]) -> Int32[np.ndarray, "m L"]:
+        """Makes "a" "an" before a vowel."""
+        a, an = (int(self._numbers(word)[0]) for word in ("a", "an"))
+        words = self.vocabulary.words
+        vowel = np.array([False, *(bool(_VOWEL.match(word)) for word in words)])
+        following = np.pad(vowel[ids[:, 1:]], ((0, 0), (0, 1)))
+        return np.where((ids == a) & following, np.int32(an), ids)
+
+    @functools.cached_property
+    def _tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Of each slot the phrases' numbers [values phrases width], and how many."""
+        return {name: self._table(slot.phrases) for name, slot in self.slots.items()}
+
+    def _table(
+        self, phrases: Sequence[Sequence[str]]
+    ) -> tuple[Int32[np.ndarray, "v p w"], Int64[np.ndarray, " v"]]:
+        counts = np.array([len(each) for each in phrases], np.int64)
+        width = max(len(words_of(phrase)) for each in phrases for phrase in each)
+        table = np.full((len(phrases), counts.max(), width), PAD, np.int32)
+        for value, each in enumerate(phrases):
+            for place, phrase in enumerate(each):
+                ids = self._numbers(phrase)
+                table[value, place, : len(ids)] = ids
+        return table, counts
+
+    def _numbers(self, text: str) -> Int32[np.ndarray, " w"]:
+        place = self._places
+        return np.array([place[word] for word in words_of(text)], np.int32)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.vocabulary.words, start=1)}
+
+    def _width(self, part: tuple[str, bool]) -> int:
+        text, is_slot = part
+        if not is_slot:
+            return len(words_of(text))
+        phrases = self.slots[text].phrases
+        return max(len(words_of(phrase)) for each in phrases for phrase in each)
+
+
+def _parts(template: str) -> list[tuple[str, bool]]:
+    """The texts and slots of a template in turn, each with whether it is a slot.
+
+    Example:
+        >>> _parts("a {colour} dot")
+        [('a ', False), ('colour', True), (' dot', False)]
+    """
+    pieces = re.split(r"\{(\w+)\}", template)
+    return [(piece, i % 2 == 1) for i, piece in enumerate(pieces) if piece.strip()]

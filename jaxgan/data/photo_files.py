@@ -1,0 +1,150 @@
+"""Files of photos: those that packages ship, and those of one's own folders."""
+
+import importlib.util
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from jaxgan.checks import InputError
+from jaxgan.data import images
+from jaxgan.data.layout import hold_out
+from jaxgan.data.source import DataWarning
+from jaxgan.data.walk import count_by_suffix, find, listed, printable
+from jaxgan.files import expand
+
+_SKLEARN, _SKIMAGE = ("sklearn", "datasets/images"), ("skimage", "data")
+_MATPLOTLIB = ("matplotlib", "mpl-data/sample_data")
+# To train on, and held out. Of scikit-image's other colour images several are no
+# photographs; the stereo pair states no licence, and the deep field is mostly black.
+_USUAL = (
+    [(*_SKLEARN, "china.jpg"), (*_MATPLOTLIB, "grace_hopper.jpg")],
+    [(*_SKLEARN, "flower.jpg")],
+)
+_MORE = (
+    [(*_SKIMAGE, "astronaut.png"), (*_SKIMAGE, "rocket.jpg")],
+    [(*_SKIMAGE, "chelsea.png"), (*_SKIMAGE, "coffee.png")],
+)
+BUILT_IN = {
+    "photos": _USUAL,
+    "photos:more": (_USUAL[0] + _MORE[0], _USUAL[1] + _MORE[1]),
+}
+"""The sets without a folder: files to train on, and files held out."""
+
+
+class Photo(NamedTuple):
+    """A photo of any size, and its name."""
+
+    name: str
+    image: UInt8[np.ndarray, "h w 3"]
+
+
+class File(NamedTuple):
+    """A photo that is not read yet; its name for messages and pictures."""
+
+    name: str
+    path: Path
+
+
+def locate(name: str) -> tuple[list[File], list[File]]:
+    """Returns the photos to train on and those held out.
+
+    Args:
+        name: a key of `BUILT_IN`, or ``folder:PATH``.
+
+    Warns:
+        DataWarning: images of formats that are not read were left out.
+
+    Raises:
+        InputError: there is no such set, it has fewer than two photos, or the package
+            that ships them is not installed.
+    """
+    if name in BUILT_IN:
+        train, test = ([_shipped(*of) for of in split] for split in BUILT_IN[name])
+        return train, test
+    if not name.startswith("folder:"):
+        raise InputError(
+            f"There are no photos {name!r}. Expected {', '.join(BUILT_IN)}, or "
+            "folder:PATH for photos of one's own."
+        )
+    root = expand(name.removeprefix("folder:"), "--dataset folder:")
+    found = find(root)
+    if found.unread:
+        warnings.warn(
+            f"{printable(root)}: {len(found.unread):,} images are left out, whose "
+            f"formats are not read: {count_by_suffix(found.unread)}. Convert them, to "
+            "PNG for example.",
+            DataWarning,
+            stacklevel=3,
+        )
+    files = lambda paths: [File(printable(path), root / path) for path in paths]
+    train, test = (files(paths) for paths in hold_out(root, found.images, None))
+    return train, test
+
+
+def sizes(files: Sequence[File]) -> dict[str, tuple[int, int]]:
+    """The (height, width) of photos by their headers; damaged ones are left out."""
+    found = {}
+    for file in files:
+        try:
+            width, height = images.look(file.path).size
+        except images.UnreadableImage:
+            continue  # met again where it is read
+        found[file.name] = height, width
+    return found
+
+
+def read(
+    files: Sequence[File], *, bits: int | None = None, skip_damaged: bool = False
+) -> Iterator[Photo]:
+    """Yields photos, upright and in RGB; what is transparent shows white.
+
+    Args:
+        files: the photos.
+        bits: see `jaxgan.data.load`.
+        skip_damaged: leave out what cannot be read.
+
+    Warns:
+        DataWarning: photos were left out.
+
+    Raises:
+        UnreadableImage: a file is damaged, or no image.
+    """
+    left_out = []
+    for file in tqdm(files, desc="reading photos", disable=None):
+        try:
+            with warnings.catch_warnings():
+                # Pillow's, of damage that does not hide the picture, name no file.
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+                name = printable(file.path)
+                image = images.decode(file.path, name, channels=3, bits=bits)
+        except images.UnreadableImage:
+            if not skip_damaged:
+                raise
+            left_out.append(file.name)
+            continue
+        yield Photo(file.name, image)
+    if left_out:
+        warnings.warn(
+            f"{len(left_out):,} damaged photos are left out: {listed(left_out)}.",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def _shipped(package: str, folder: str, name: str) -> File:
+    """A photo that a package ships, which is not imported for it."""
+    spec: Any = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec else []
+    for each in folders:
+        if (path := Path(each) / folder / name).is_file():
+            return File(name, path)
+    pip = {"sklearn": "scikit-learn", "skimage": "'jaxgan[photos]'"}.get(package)
+    raise InputError(
+        f"{name} is not there, a photo that {package} ships. Install it: pip install "
+        f"{pip or package}."
+    )

@@ -1,0 +1,107 @@
+"""Photos cut into pairs of tiles: small ones of the shrunk photo, and what they show.
+
+The whole photo is shrunk and then cut, so that no tile has a border that the photo has
+not: near its edges a tile holds what the filter made of pixels beyond them.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+
+def shrunk(
+    photo: UInt8[np.ndarray, "h w c"], scale: int
+) -> tuple[UInt8[np.ndarray, "g q c"], UInt8[np.ndarray, "u v c"]]:
+    """A photo made smaller by Pillow's bicubic filter, and the photo that it shows.
+
+    Pillow widens the filter by the scale, so that it does not alias. At the right and
+    the bottom so many pixels are cut off before that both sides can be divided.
+
+    Args:
+        photo: with sides of at least ``scale`` pixels.
+        scale: how many times smaller.
+
+    Example:
+        >>> small, whole = shrunk(np.full((9, 14, 3), 7, np.uint8), 4)
+        >>> small.shape, whole.shape, small.max().item()
+        ((2, 3, 3), (8, 12, 3), 7)
+    """
+    height, width = (side // scale for side in photo.shape[:2])
+    whole = photo[: height * scale, : width * scale]
+    image = Image.fromarray(whole)
+    small = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(small), whole
+
+
+def enlarged(
+    small: UInt8[np.ndarray, "h w c"], scale: int
+) -> UInt8[np.ndarray, "u v c"]:
+    """An image made larger by Pillow's bicubic filter: what a network must beat.
+
+    Example:
+        >>> enlarged(np.full((2, 3, 3), 7, np.uint8), 4).shape
+        (8, 12, 3)
+    """
+    height, width = (side * scale for side in small.shape[:2])
+    image = Image.fromarray(small)
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def starts(length: int, tile: int, step: int) -> list[int]:
+    """Where tiles along a side begin: every ``step`` pixels, the last at the end.
+
+    Args:
+        length: of the side, at least ``tile``.
+        tile: the tile's.
+        step: from one tile to the next.
+
+    Example:
+        >>> starts(100, 40, 24), starts(100, 100, 24)
+        ([0, 24, 48, 60], [0])
+    """
+    last = length - tile
+    return [*range(0, last, step), last]
+
+
+def starts_apart(length: int, tile: int) -> list[int]:
+    """Where tiles without overlap begin; what is left at the end is in none.
+
+    Example:
+        >>> starts_apart(100, 40)
+        [0, 40]
+    """
+    return list(range(0, length - tile + 1, tile))
+
+
+def places(size: tuple[int, int], scale: int, tile: int, *, apart: bool) -> list:
+    """The upper left corners (y, x) of a photo's tiles, multiples of the scale.
+
+    Args:
+        size: the photo's (height, width).
+        scale: by which it is shrunk.
+        tile: the side of a tile in pixels of the photo, a multiple of the scale.
+        apart: whether tiles do not overlap; else they begin every half of a side.
+    """
+    step = max(tile // 2 // scale, 1) * scale
+    sides = [side // scale * scale for side in size]
+    along = [
+        starts_apart(side, tile) if apart else starts(side, tile, step)
+        for side in sides
+    ]
+    return [(y, x) for y in along[0] for x in along[1]]
+
+
+def pairs(
+    photo: UInt8[np.ndarray, "h w 3"], scale: int, tile: int, *, apart: bool
+) -> Iterator[tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "t t 3"]]]:
+    """Yields the tiles of a photo with those of the shrunk photo, see `places`."""
+    small, whole = shrunk(photo, scale)
+    side = tile // scale
+    for y, x in places(photo.shape[:2], scale, tile, apart=apart):
+        up, left = y // scale, x // scale
+        yield (
+            small[up : up + side, left : left + side],
+            whole[y : y + tile, x : x + tile],
+        )

@@ -1,0 +1,151 @@
+"""Pictures of one shape, and how captions say what they show.
+
+A picture has five factors: which shape it is, its colour, its size, its place and the
+ground. A tenth of the pairs of shape and colour is left to be held out.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int, Int32, UInt8
+
+from jaxgan.checks import InputError
+from jaxgan.data import canvas
+from jaxgan.data.captioned import Factor, held_out_pairs
+from jaxgan.data.grammar import Grammar, Slot
+
+Which = Literal["seen", "held out", "all"]
+"""Which pairs of shape and colour: those to train on, the others, or both."""
+
+_LEAST = 20  # pictures to train on: of so many two are held out
+_TEMPLATES = (
+    "a {size} {colour} {shape} on a {ground} ground, in the {place}",
+    "a {size} {colour} {shape} in the {place}, on {ground}",
+    "in the {place} there is a {size} {colour} {shape} on {ground}",
+    "in the {place} of a {ground} picture, a {size} {colour} {shape}",
+    "on {ground}, a {colour} {shape}, {size}, in the {place}",
+    "the {shape} in the {place} is {size} and {colour}, on a {ground} background",
+    "a {shape} in {colour}, {size}, on {ground}, in the {place}",
+    "{size} {colour} {shape}, {place}, {ground} ground",
+    "a {ground} ground with a {size} {colour} {shape} in the {place}",
+    "there is a {colour} {shape} in the {place}; it is {size}, the ground is {ground}",
+)
+
+
+class Drawn(NamedTuple):
+    """Pictures and their factors.
+
+    Attributes:
+        images: uint8 [n size size 3].
+        factors: int32 [n f].
+    """
+
+    images: UInt8[np.ndarray, "n size size 3"]
+    factors: Int32[np.ndarray, "n f"]
+
+
+def factors_of(shape: Factor) -> tuple[Factor, ...]:
+    """The five factors of a picture of one shape, in the order of their columns."""
+    return (shape, canvas.COLOUR, canvas.SIZE, canvas.PLACE, canvas.GROUND)
+
+
+def grammar_of(shape: Factor) -> Grammar:
+    """The captions of pictures of one shape.
+
+    Example:
+        >>> rules = grammar_of(Factor("digit", (("seven", "7"),)))
+        >>> rules.vocabulary.decode(rules.captions(
+        ...     np.int32([[0, 5, 2, 4, 0]]), wordings=1, seed=3)[0, 0])
+        'a big orange seven on a jet black ground in the centre'
+    """
+    names = ("shape", "colour", "size", "place", "ground")
+    slots = {
+        name: Slot(column, factor.phrases)
+        for column, (name, factor) in enumerate(
+            zip(names, factors_of(shape), strict=True)
+        )
+    }
+    return Grammar(_TEMPLATES, slots)
+
+
+def picture(
+    masks: Sequence[UInt8[np.ndarray, "m _ _"]],
+    rows: Int[np.ndarray, " n"],
+    factors: Int32[np.ndarray, "n 5"],
+    size: int,
+) -> UInt8[np.ndarray, "n size size 3"]:
+    """Draws one shape in each picture.
+
+    Args:
+        masks: of the small, medium and large shapes, [m z z] with their own z.
+        rows: which mask each picture has.
+        factors: the values; the first column is not looked at.
+        size: height and width of a picture in pixels.
+    """
+    images = np.empty((len(rows), size, size, 3), np.uint8)
+    _, colours, kinds, places, grounds = factors.T
+    for kind, mask in enumerate(masks):
+        at = np.flatnonzero(kinds == kind)
+        where = canvas.placed(places[at], mask.shape[1], size)
+        shape = canvas.Shape(mask[rows[at]], colours[at], *where)
+        images[at] = canvas.paint(grounds[at], (shape,), size)
+    return images
+
+
+def allowed(values: int, which: Which) -> Bool[np.ndarray, "values colours"]:
+    """Which pairs of a shape and a colour may be drawn."""
+    held = held_out_pairs(values, len(canvas.COLOUR.phrases))
+    return {"seen": ~held, "held out": held, "all": held | True}[which]
+
+
+def choose(
+    chances: Float64[np.ndarray, " n"], allowed: Bool[np.ndarray, "n values"]
+) -> Int32[np.ndarray, " n"]:
+    """For each row one of the values that it allows, of which there is one at least.
+
+    Args:
+        chances: uniform in [0, 1).
+        allowed: which values each row allows.
+
+    Example:
+        >>> may = np.array([[True, False, True]])
+        >>> [choose(np.array([u]), may).item() for u in (0.4, 0.6)]
+        [0, 2]
+    """
+    order = np.argsort(~allowed, axis=1, kind="stable")
+    places = (chances * allowed.sum(axis=1)).astype(np.int64)
+    return np.take_along_axis(order, places[:, None], axis=1)[:, 0].astype(np.int32)
+
+
+def any_of(chances: Float64[np.ndarray, " n"], count: int) -> Int32[np.ndarray, " n"]:
+    """For each row one of 0..count-1, of chances uniform in [0, 1)."""
+    return (chances * count).astype(np.int32)
+
+
+def interleaved(first: Drawn, second: Drawn) -> Drawn:
+    """Pictures of two sets in turn; the first has as many, or one more.
+
+    So that both are among the first ones, of however many.
+    """
+    count = len(first.images) + len(second.images)
+    order = np.concatenate([np.arange(0, count, 2), np.arange(1, count, 2)])
+    joined = (np.concatenate(each) for each in zip(first, second, strict=True))
+    return Drawn(*(each[np.argsort(order)] for each in joined))
+
+
+def halves(count: int) -> tuple[int, int]:
+    """How many pictures are held out of so many to train on: seen pairs, the others.
+
+    They are a tenth of ``count``, half of them with pairs that are trained on.
+
+    Raises:
+        InputError: the tenth is less than two.
+    """
+    if count < _LEAST:
+        raise InputError(
+            f"Expected {_LEAST} pictures or more, of which a tenth is drawn to hold "
+            f"out, got count={count}."
+        )
+    test = count // 10
+    return test - test // 2, test // 2

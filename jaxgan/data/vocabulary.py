@@ -1,0 +1,183 @@
+"""Words and their numbers: captions as arrays of integers.
+
+A word is what stands between spaces, in lower case and without punctuation; apostrophes
+and hyphens inside a word belong to it. The number 0 fills a caption up to the length
+that all captions of a set have.
+"""
+
+import dataclasses
+import difflib
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32, Integer
+
+from jaxgan.checks import InputError
+
+PAD = 0
+"""The number that stands where a caption has no more words."""
+
+_SHOWN = 8  # words of an example in a message
+# One sign for apostrophes and one for hyphens.
+_ONE_SIGN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u2010": "-", "\u2011": "-"})
+
+
+def words_of(text: str) -> list[str]:
+    """Splits a caption into its words.
+
+    Letters, combining marks and digits of all scripts count; symbols, emoji too, do
+    not. Composed and decomposed accents are one.
+
+    Example:
+        >>> words_of("A large, RED seven -- on a blue-grey ground!")
+        ['a', 'large', 'red', 'seven', 'on', 'a', 'blue-grey', 'ground']
+    """
+    text = unicodedata.normalize("NFC", text.lower()).translate(_ONE_SIGN)
+    text = re.sub("-{2,}", " ", text)
+    kept = (
+        c if c in "'-" or unicodedata.category(c)[0] in "LMN" else " " for c in text
+    )
+    return [word for part in "".join(kept).split() if (word := part.strip("'-"))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The words of a set's captions; the first has the number 1.
+
+    Attributes:
+        words: each once, as `words_of` gives them.
+        length: how many numbers a caption has, words and padding.
+
+    Raises:
+        InputError: a word stands twice or could not come out of `words_of`, or the
+            length is not positive.
+
+    Example:
+        >>> known = Vocabulary(("a", "red", "seven"), length=4)
+        >>> known.encode("A red seven.").tolist(), known.decode(np.array([3, 2, 0]))
+        ([1, 2, 3, 0], 'seven red')
+    """
+
+    words: tuple[str, ...]
+    length: int
+
+    def __post_init__(self):
+        if len(set(self.words)) < len(self.words):
+            raise InputError("A word stands twice in a vocabulary; give each once.")
+        odd = [word for word in self.words if words_of(word) != [word]]
+        if odd:
+            raise InputError(
+                f"{odd[0]!r} is no word of a vocabulary: expected lower case without "
+                "spaces and punctuation, as jaxgan.data.vocabulary.words_of gives it."
+            )
+        if self.length < 1:
+            raise InputError(f"A caption's length must be positive, got {self.length}.")
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are, the padding's too: the rows of an embedding."""
+        return len(self.words) + 1
+
+    def encode(self, text: str) -> Int32[np.ndarray, " L"]:
+        """Turns a caption into its words' numbers, filled up with 0.
+
+        Raises:
+            InputError: a word is unknown, which the message names with those most like
+                it; the caption has no word, or more than ``length``.
+        """
+        words = words_of(text)
+        if not words:
+            raise InputError(
+                f"The caption {text!r} has no word; expected words such as "
+                f"{', '.join(self.words[:_SHOWN])}."
+            )
+        unknown = [word for word in dict.fromkeys(words) if word not in self._numbers]
+        if unknown:
+            raise InputError(
+                f"The caption {text!r} has words that are unknown here: "
+                f"{'; '.join(map(self._like, unknown))}. Expected some of the "
+                f"{len(self.words):,} words of the captions that were trained on."
+            )
+        if len(words) > self.length:
+            raise InputError(
+                f"The caption {text!r} has {len(words)} words; at most {self.length} "
+                "are read, as many as the longest trained on has. Shorten it."
+            )
+        numbers = np.full(self.length, PAD, np.int32)
+        numbers[: len(words)] = [self._numbers[word] for word in words]
+        return numbers
+
+    def encode_all(self, texts: Iterable[str]) -> Int32[np.ndarray, "n L"]:
+        """Encodes several captions, at least one; see `encode`."""
+        return np.stack([self.encode(text) for text in texts])
+
+    def decode(self, numbers: Integer[np.ndarray, " _"]) -> str:
+        """Turns numbers back into words, without the padding.
+
+        Raises:
+            InputError: a number is that of no word.
+        """
+        kept = [int(number) for number in numbers if number != PAD]
+        wrong = [number for number in kept if not 0 < number < self.size]
+        if wrong:
+            raise InputError(
+                f"{wrong[0]} is the number of no word; expected 0 to {self.size - 1}."
+            )
+        return " ".join(self.words[number - 1] for number in kept)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `from_json` takes, as JSON values."""
+        return {"length": self.length, "words": list(self.words)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Vocabulary":
+        """Makes a vocabulary of what `as_json` returned.
+
+        Raises:
+            InputError: it is something else.
+
+        Example:
+            >>> Vocabulary.from_json({"length": 9, "words": ["red"]}).encode("Red")[:2]
+            array([1, 0], dtype=int32)
+        """
+        found = value if isinstance(value, Mapping) else {}
+        length, words = found.get("length"), found.get("words")
+        right = isinstance(words, list) and all(isinstance(each, str) for each in words)
+        if not (right and words is not None and type(length) is int):
+            raise InputError(
+                f"{value!r:.80} is no vocabulary: expected an object with 'length', a "
+                "number, and 'words', a list of strings, as Vocabulary.as_json makes."
+            )
+        return cls(tuple(words), length)
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words, start=1)}
+
+    def _like(self, word: str) -> str:
+        near = difflib.get_close_matches(word, self.words)
+        return f"{word!r}{f' (did you mean {_either(near)}?)' if near else ''}"
+
+
+def _either(words: list[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def vocabulary_of(captions: Iterable[list[str]]) -> Vocabulary:
+    """Collects the words of captions, in alphabetical order; the longest sets L.
+
+    Args:
+        captions: the words of each, see `words_of`.
+
+    Example:
+        >>> vocabulary_of([["a", "seven"], ["a", "red", "one"]])
+        Vocabulary(words=('a', 'one', 'red', 'seven'), length=3)
+    """
+    captions = list(captions)
+    words = sorted({word for caption in captions for word in caption})
+    return Vocabulary(tuple(words), max(map(len, captions), default=1))

@@ -1,0 +1,79 @@
+"""Random parts of aligned pairs of a small image and a large one.
+
+What an example's part is, and how it is turned and flipped, is drawn from its own key
+at each update: neither the number of devices nor of microbatches changes it.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan.checks import InputError
+from jaxgan.turn import Turn
+from jaxgan.typing import Array, Batch, Key
+
+
+def parts(batch: Batch, turn: Turn, *, crop: int | None, scale: int) -> Batch:
+    """A random part of each example, turned and flipped in one of eight ways.
+
+    Input and target stay aligned: the part begins at a pixel of the input.
+
+    Args:
+        batch: ``{"input": [b h w c], "target": [b s·h s·w c]}``.
+        turn: whose stream "part" is drawn from.
+        crop: the side of the target's part in pixels; None: all of a square one.
+        scale: s.
+
+    Raises:
+        InputError: the shapes do not fit each other, or the part does not fit in them.
+    """
+    small, whole = batch["input"], batch["target"]
+    side = _checked_side(small.shape, whole.shape, crop, scale)
+
+    def one(key: Key, small: Array, whole: Array) -> tuple[Array, Array]:
+        places, turns = jax.random.split(key)
+        last = jnp.array([size - side + 1 for size in small.shape[:2]])
+        y, x = jax.random.randint(places, (2,), 0, last)
+        corner = jnp.stack([y, x, jnp.zeros_like(y)])
+        cut = lambda image, corner, side: lax.dynamic_slice(
+            image, corner, (side, side, image.shape[-1])
+        )
+        ways = jax.random.bernoulli(turns, shape=(3,))
+        return (
+            turned(cut(small, corner, side), ways),
+            turned(cut(whole, scale * corner, scale * side), ways),
+        )
+
+    small, whole = jax.vmap(one)(turn.draws("part"), small, whole)
+    return {**batch, "input": small, "target": whole}
+
+
+def turned(image: Array, ways: Array) -> Array:
+    """A square image ``[h h c]`` in one of its eight orientations.
+
+    Args:
+        image: the image.
+        ways: whether it is turned upside down, whether left and right change places,
+            and then rows and columns, ``[3]``.
+    """
+    image = jnp.where(ways[0], image[::-1], image)
+    image = jnp.where(ways[1], image[:, ::-1], image)
+    return jnp.where(ways[2], image.swapaxes(0, 1), image)
+
+
+def _checked_side(
+    small: tuple[int, ...], whole: tuple[int, ...], crop: int | None, scale: int
+) -> int:
+    """The side of the input's part in pixels."""
+    if len(small) != 4 or whole[1:3] != tuple(scale * side for side in small[1:3]):
+        raise InputError(
+            f"Targets must be {scale} times as high and wide as inputs, got shapes "
+            f"{whole} and {small}. Give data for this scale."
+        )
+    side = (min(whole[1:3]) if crop is None else crop) / scale
+    if not side.is_integer() or not 1 <= side <= min(small[1:3]):
+        raise InputError(
+            f"The parts of crop={crop} pixels must be a multiple of the scale {scale} "
+            f"and no larger than the targets of {whole[1]}x{whole[2]}."
+        )
+    return int(side)

@@ -1,0 +1,354 @@
+"""Images from captions: GAN-CLS and DF-GAN, whose discriminators see wrong captions.
+
+For an image x, its caption t, a wrong caption w, and an adversarial loss of which f_D
+and f_G are the halves,
+
+    D minimises  (1 - m) f_D(D(x, t), D(G(z, t), t)) + m f_D(D(x, t), D(x, w)) + ...
+    G minimises  f_G(D(G(z, t), t)) + i f_G(D(G(z, u), u)),    u = (t + w) / 2
+
+with penalties in place of the dots.
+
+A discriminator that never sees a real image under a wrong caption learns to tell reals
+from fakes, and the generator may ignore the caption. Reed et al. 2016
+(arXiv:1605.05396) have m = 1/2 (GAN-CLS, algorithm 1: real images count fully, both
+kinds of fakes half), and i = 1 (GAN-INT, eq. 5: captions between captions, which no
+image has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) have m = 1/2, the hinge loss, no
+interpolation, and the matching-aware gradient penalty
+
+    2 E || grad_(x, t) D(x, t) ||^6    eq. 4
+
+of real images and their own captions' embeddings, both at once.
+
+Captions are embedded by a network that does not move: train it before, by
+`jaxgan.methods.matching`, and put it into the first state by `with_text`. Wrong
+captions are drawn from a table in the game's memory, for each example by itself, so
+that the number of devices and of microbatches changes nothing; now and then one is
+right by chance.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan import losses, penalties
+from jaxgan.checks import InputError
+from jaxgan.examples import check_fits
+from jaxgan.game import Game, GameState, Memory, Objective
+from jaxgan.gan import GAN, Weighted, judge, latents, penalty, pointwise
+from jaxgan.means import in_float32
+from jaxgan.methods.matching import wording
+from jaxgan.player import Player
+from jaxgan.turn import Nets, Turn
+from jaxgan.typing import Array, Batch, Key, Variables
+
+GAN_CLS_ADAM = optax.adam(2e-4, b1=0.5)
+"""The optimizer of Reed et al., who halve its rate every 100 epochs."""
+
+DF_GAN_G, DF_GAN_D = optax.adam(1e-4, b1=0.0, b2=0.9), optax.adam(4e-4, b1=0.0, b2=0.9)
+"""DF-GAN's optimizers, of the generator and of the discriminator."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Terms:
+    """What the losses need beside the GAN's settings.
+
+    Attributes:
+        captions: the batch's entry.
+        mismatch: the weight m.
+        interpolated: the weight i.
+        matching_aware: the weight of the matching-aware penalty.
+    """
+
+    captions: str = "captions"
+    mismatch: float = 0.5
+    interpolated: float = 0.0
+    matching_aware: float = 0.0
+
+
+def gan_cls(
+    *,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    text: nn.Module | None,
+    others: Any,
+    captions: str = "captions",
+    mismatch: float = 0.5,
+    interpolated: float = 1.0,
+    matching_aware: float = 0.0,
+    loss: losses.AdversarialLoss = losses.non_saturating,
+    penalties: Sequence[Weighted] = (),
+    g_optimizer: optax.GradientTransformation = GAN_CLS_ADAM,
+    d_optimizer: optax.GradientTransformation = GAN_CLS_ADAM,
+    latent_dim: int = 100,
+    show: Any = None,
+    **settings: Any,
+) -> Game:
+    """The game of "generator" and "discriminator" on captioned images.
+
+    A batch is ``{"image": [b h w c], "captions": int32 [b k L]}``, of which each update
+    takes one of the k wordings by chance, or ``[b L]``. `jaxgan.sample` takes captions
+    of either shape as its condition, and of several wordings the first.
+
+    Args:
+        generator: ``(z [b z], embedding [b d]) -> image [b h w c]``.
+        discriminator: ``(image [b h w c], embedding [b d]) -> logits [b ...]``, one
+            that judges each example by itself if there are penalties.
+        text: ``captions [b L] -> embedding [b d]``, which does not move; None where the
+            batch's captions are embeddings already, float ``[b k d]`` or ``[b d]``.
+        others: captions ``[m L]``, or embeddings ``[m d]``, to draw wrong ones from.
+        captions: the batch's entry.
+        mismatch: the weight m of wrong captions, in [0, 1].
+        interpolated: the weight i of captions between captions.
+        matching_aware: the weight of DF-GAN's penalty.
+        loss: the adversarial loss.
+        penalties: as those of `jaxgan.GAN`, given the right caption.
+        g_optimizer: the generator's.
+        d_optimizer: the discriminator's.
+        latent_dim: the latent's size.
+        show: see `jaxgan.Game`.
+        settings: further ones of `jaxgan.GAN`, such as ``augment``.
+
+    Raises:
+        InputError: there is no caption to draw wrong ones from, or ``mismatch`` is not
+            in [0, 1].
+
+    Example:
+        >>> from jaxgan import init, nets
+        >>> game = gan_cls(
+        ...     generator=nets.gan_cls.Generator(8, width=8),
+        ...     discriminator=nets.gan_cls.Discriminator(width=8),
+        ...     text=nets.text.TextEncoder(9),
+        ...     others=jnp.ones((3, 5), jnp.int32),
+        ... )
+        >>> captions = jnp.ones((4, 2, 5), jnp.int32)
+        >>> batch = {"image": jnp.zeros((4, 8, 8, 3)), "captions": captions}
+        >>> state = init(game, jax.random.key(0), batch)
+    """
+    others = jnp.asarray(others)
+    if others.ndim != 2 or not len(others):
+        raise InputError(
+            "Wrong captions are drawn from a table [m L] of captions or [m d] of "
+            f"embeddings, got one of shape {others.shape}."
+        )
+    if not 0 <= mismatch <= 1:
+        raise InputError(f"mismatch must be in [0, 1], got {mismatch}.")
+    gan = GAN(
+        generator=generator,
+        discriminator=discriminator,
+        loss=loss,
+        penalties=tuple(penalties),
+        g_optimizer=g_optimizer,
+        d_optimizer=d_optimizer,
+        latent_dim=latent_dim,
+        **settings,
+    )
+    terms = Terms(
+        captions=captions,
+        mismatch=mismatch,
+        interpolated=interpolated,
+        matching_aware=matching_aware,
+    )
+    kept = Memory(init=lambda: others, update=lambda value, *_: value, after=())
+    still = {} if text is None else {"text": _still(text)}
+    d_loss = functools.partial(discriminator_loss, gan, terms)
+    g_loss = functools.partial(generator_loss, gan, terms)
+    return Game(
+        players={**gan.players, **still},
+        objectives={
+            "d": Objective(players=("discriminator",), loss=d_loss),
+            "g": Objective(players=("generator",), loss=g_loss),
+        },
+        clock="g",
+        memory={**gan.memory, "others": kept},
+        sample=Draw(gan.prior, latent_dim, has_text=text is not None),
+        condition=captions,
+        show=show,
+    )
+
+
+def df_gan(
+    *,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    text: nn.Module | None,
+    others: Any,
+    matching_aware: float = 2.0,
+    g_optimizer: optax.GradientTransformation = DF_GAN_G,
+    d_optimizer: optax.GradientTransformation = DF_GAN_D,
+    **settings: Any,
+) -> Game:
+    """DF-GAN's game: `gan_cls` with the hinge loss and the matching-aware penalty.
+
+    Args:
+        generator: see `gan_cls`.
+        discriminator: one that judges each example by itself.
+        text: see `gan_cls`.
+        others: see `gan_cls`.
+        matching_aware: the penalty's weight.
+        g_optimizer: the generator's.
+        d_optimizer: the discriminator's.
+        settings: further ones of `gan_cls`.
+    """
+    return gan_cls(
+        generator=generator,
+        discriminator=discriminator,
+        text=text,
+        others=others,
+        matching_aware=matching_aware,
+        g_optimizer=g_optimizer,
+        d_optimizer=d_optimizer,
+        **{"loss": losses.hinge, "interpolated": 0.0, **settings},
+    )
+
+
+def with_text(state: GameState, variables: Variables) -> GameState:
+    """The first state with a trained text encoder.
+
+    Args:
+        state: of a game that has one.
+        variables: the encoder's, such as
+            ``matching_state.players["text"].variables``.
+
+    Raises:
+        InputError: they are those of another encoder.
+    """
+    text = state.players["text"]
+    shapes = lambda tree: jax.tree.map(jnp.shape, tree)
+    if shapes(variables) != shapes(text.variables):
+        raise InputError(
+            f"The text encoder's variables have the shapes {shapes(variables)}, but "
+            f"the game's has {shapes(text.variables)}. Build both alike."
+        )
+    collections = {name: v for name, v in variables.items() if name != "params"}
+    text = text.replace(params=variables["params"], collections=collections)
+    return state.replace(players={**state.players, "text": text})
+
+
+def discriminator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn):
+    """Images under their own captions against fakes, and against wrong captions."""
+    image, text = batch["image"], embedded(terms, nets, batch, turn)
+    fake = nets("generator", latents(gan, turn), text)
+    check_fits(fake, image)
+    play = functools.partial(judge, gan, nets, turn=turn)
+    real_logits = play(image, (text,), which="real")
+    fake_logits = play(fake, (text,), which="fake")
+    outputs = {"real_logit": real_logits, "fake_logit": fake_logits}
+    half = functools.partial(pointwise, gan.loss.discriminator, real_logits)
+    loss = (1 - terms.mismatch) * half(fake_logits)
+    if terms.mismatch:
+        outputs["wrong_logit"] = play(image, (wrong(nets, turn),), which="real")
+        loss = loss + terms.mismatch * half(outputs["wrong_logit"])
+    if gan.penalties:
+        outputs["penalty"] = penalty(gan, nets, image, fake, (text,), turn)
+        loss = loss + outputs["penalty"]
+    if terms.matching_aware:
+        outputs["matching_aware"] = matching_aware(gan, nets, image, text, turn)
+        loss = loss + terms.matching_aware * outputs["matching_aware"]
+    return loss, outputs
+
+
+def generator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn):
+    """Fakes of the batch's captions, and of captions between them and wrong ones."""
+    image, text = batch["image"], embedded(terms, nets, batch, turn)
+    play = functools.partial(judge, gan, nets, turn=turn)
+    real_logits = None
+    if gan.loss.uses_real:
+        real_logits = play(image, (text,), which="real")
+
+    def fools(z: Array, text: Array, which: str) -> tuple[Array, Array]:
+        logits = play(nets("generator", z, text), (text,), which=which)
+        against = logits if real_logits is None else real_logits
+        return pointwise(gan.loss.generator, against, logits), logits
+
+    loss, fake_logits = fools(latents(gan, turn), text, "fake")
+    outputs = {"fake_logit": fake_logits}
+    if real_logits is not None:
+        outputs["real_logit"] = real_logits
+    if terms.interpolated:
+        between = (text + wrong(nets, turn)) / 2
+        own = jax.vmap(lambda key: gan.prior(key, gan.latent_dim))
+        more, _ = fools(own(turn.draws("latent_between")), between, "fake_between")
+        loss = loss + terms.interpolated * more
+    return loss, outputs
+
+
+def embedded(terms: Terms, nets: Nets, batch: Batch, turn: Turn) -> Array:
+    """The embedding ``[b d]`` of one caption of each example.
+
+    Raises:
+        InputError: the batch has no captions.
+    """
+    if terms.captions not in batch:
+        raise InputError(
+            f'The game draws from "{terms.captions}", but the batch holds only '
+            f"{sorted(batch)}. Use a set with captions, see "
+            "jaxgan.data.load_captioned."
+        )
+    return _embed(nets, wording(jnp.asarray(batch[terms.captions]), turn))
+
+
+def wrong(nets: Nets, turn: Turn) -> Array:
+    """The embedding ``[b d]`` of another caption, drawn for each example by itself."""
+    others = turn.memory["others"]
+    pick = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(others)))
+    return _embed(nets, others[pick(turn.draws("wrong"))])
+
+
+def _embed(nets: Nets, captions: Array) -> Array:
+    """The embedding of captions; of embeddings, themselves."""
+    words = jnp.issubdtype(captions.dtype, jnp.integer)
+    return nets("text", captions) if words else captions
+
+
+def matching_aware(gan: GAN, nets: Nets, image: Any, text: Array, turn: Turn) -> Array:
+    """``|| grad_(x, t) D(x, t) ||^6`` of every image and its caption, ``[b]``."""
+    play = nets.alone("discriminator")
+
+    def one(key: Key, image: Any, text: Array) -> Array:
+        def critic(pair: Any) -> Array:
+            seen = gan.seen(jax.tree.map(lambda x: x[None], pair[0]), key[None], turn)
+            output = play(key, jax.tree.map(lambda x: x[0], seen), pair[1])
+            logits = output["logits"] if isinstance(output, dict) else output
+            return in_float32(logits).mean()
+
+        pairs = jax.tree.map(lambda x: x[None], (image, text))
+        return penalties.r1(critic, pairs, pairs, key)[0] ** 3
+
+    return jax.vmap(one)(turn.draws("matching_aware"), image, text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """The generator's images of latents of the prior and captions: `Game.sample`."""
+
+    prior: Any
+    latent_dim: int
+    has_text: bool
+
+    def __call__(self, nets: Nets, keys: Key, condition: Any) -> Any:
+        if condition is None:
+            raise InputError(
+                "The game draws images from captions, but none were given; see "
+                "sample(condition=...)."
+            )
+        captions = condition[:, 0] if condition.ndim == 3 else condition
+        words = jnp.issubdtype(captions.dtype, jnp.integer)
+        if words and not self.has_text:
+            raise InputError(
+                "The game draws images from embeddings, got words' numbers; embed them "
+                "as those of the training data were."
+            )
+        text = _embed(nets, captions)
+        z = jax.vmap(lambda key: self.prior(key, self.latent_dim))(keys)
+        return nets("generator", z, text)
+
+
+def _still(module: nn.Module) -> Player:
+    """A network that no objective moves."""
+    return Player(module=module, optimizer=optax.set_to_zero())

@@ -1,0 +1,84 @@
+"""Networks that do not learn, by whose features two images are compared.
+
+Each function here makes a function of images ``[b h w c]`` in [-1, 1] to a dict of maps
+``[b h' w' c']``: for the content loss of `jaxgan.methods.srgan`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.layers.resample import average_pool
+from jaxgan.nets.conv import conv
+from jaxgan.typing import Array
+
+Perceive = Callable[[Array], Any]
+"""From images ``[b h w c]`` in [-1, 1] to a pytree of features ``[b ...]``."""
+
+_LEVELS = 3
+_SAME = ((1, 1), (1, 1))
+
+
+def random_features(*, seed: int = 0, width: int = 32, channels: int = 3) -> Perceive:
+    """The maps of random convolutions: two 3x3 ones with ReLU at each of three sizes.
+
+    Between the pairs the mean of 2x2 pixels halves the map, and the width doubles; so
+    the images' sides are multiples of 4.
+    Weights are N(0, 2 / fan in) and stay as they are. That the structure matters more
+    than the weights is the claim of Liu et al. 2021 (arXiv:2103.10571).
+
+    Args:
+        seed: of the weights, apart from any run's.
+        width: channels at the images' own size.
+        channels: of the images.
+
+    Example:
+        >>> maps = random_features(width=4)(jnp.ones((1, 16, 16, 3)))
+        >>> {name: value.shape for name, value in maps.items()}["map_3"]
+        (1, 4, 4, 16)
+    """
+    kernels, inputs = [], channels
+    for i in range(2 * _LEVELS):
+        features = width * 2 ** (i // 2)
+        shape = (3, 3, inputs, features)
+        key = jax.random.fold_in(jax.random.key(seed), i)
+        deviation = (2 / (9 * inputs)) ** 0.5
+        kernels.append(deviation * jax.random.normal(key, shape))
+        inputs = features
+
+    def perceive(image: Array) -> dict[str, Array]:
+        maps, x = {}, image
+        for i, kernel in enumerate(kernels):
+            x = average_pool(x) if i and i % 2 == 0 else x
+            x = jax.nn.relu(conv(x, kernel, strides=(1, 1), padding=_SAME, groups=1))
+            if i % 2:
+                maps[f"map_{i // 2 + 1}"] = x
+        return maps
+
+    return perceive
+
+
+def vgg_features(path: str | Path) -> Perceive:
+    """The maps of VGG-16 trained on ImageNet, after each of its five blocks.
+
+    Args:
+        path: its weights, torchvision's ``vgg16-397923af.pth``, or the same names in
+            safetensors.
+
+    Raises:
+        InputError: the file is missing, or holds another network's weights.
+    """
+    from jaxgan.metrics.features import lpips, vgg
+    from jaxgan.metrics.features.weights import read_weights
+
+    params = jax.tree.map(jnp.asarray, vgg.prepare(read_weights(path).arrays))
+
+    def perceive(image: Array) -> dict[str, Array]:
+        of_channels = lambda values: jnp.asarray(values).reshape(1, 1, 1, 3)
+        scaled = (image - of_channels(lpips.SHIFT)) / of_channels(lpips.SCALE)
+        return vgg.features(params, scaled)
+
+    return perceive

@@ -1,0 +1,93 @@
+"""DCGAN on a caption: the networks of Reed et al. 2016, arXiv:1605.05396.
+
+A caption's embedding goes through a dense layer of each network's own. The generator
+concatenates it to the latent; the discriminator repeats it at every place of its last,
+4x4 map, and a 1x1 convolution looks at both. Here normalisation is by groups of
+channels, in the generator alone, so that every example is judged by itself, as gradient
+penalties need; the paper has batch norm.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.means import in_float32
+from jaxgan.nets.conv import Conv, ConvTranspose
+from jaxgan.nets.dcgan import doublings
+
+SLOPE = 0.2
+"""LeakyReLU's slope for negative inputs."""
+
+_GROUPS = 8
+
+
+class Generator(nn.Module):
+    """``(z [b z], text [b d]) -> image [b h w channels]`` in [-1, 1].
+
+    Attributes:
+        resolution: the image's ``(h, w)``, or one number for both.
+        channels: its channels.
+        width: channels of the last hidden map; twice as many at each coarser one.
+        text: numbers that the embedding becomes.
+        dtype: what it computes in; parameters and images are float32.
+    """
+
+    resolution: int | tuple[int, int]
+    channels: int = 3
+    width: int = 32
+    text: int = 64
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, z: Float[Array, "b z"], text: Float[Array, "b d"]
+    ) -> Float[Array, "b h w c"]:
+        (height, width), times = doublings(self.resolution)
+        features = self.width << (times - 1)
+        text = nn.Dense(self.text, dtype=self.dtype, name="text_dense")(text)
+        x = jnp.concatenate([z.astype(self.dtype), nn.leaky_relu(text, SLOPE)], axis=-1)
+        x = nn.Dense(height * width * features, dtype=self.dtype)(x)
+        x = x.reshape(-1, height, width, features)
+        for _ in range(times - 1):
+            features //= 2
+            x = ConvTranspose(features, dtype=self.dtype)(self._rectified(x))
+        x = ConvTranspose(self.channels, dtype=self.dtype)(self._rectified(x))
+        return jnp.tanh(in_float32(x))
+
+    def _rectified(self, x: Array) -> Array:
+        groups = min(_GROUPS, x.shape[-1])
+        return nn.relu(nn.GroupNorm(num_groups=groups, dtype=self.dtype)(x))
+
+
+class Discriminator(nn.Module):
+    """``(image [b h w c], text [b d]) -> logits [b]``.
+
+    Attributes:
+        width: channels of the first map; twice as many at each coarser one.
+        text: numbers that the embedding becomes.
+        hidden: channels of the 1x1 convolution over map and text.
+        dtype: what it computes in; parameters and logits are float32.
+    """
+
+    width: int = 32
+    text: int = 64
+    hidden: int = 256
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], text: Float[Array, "b d"]
+    ) -> Float[Array, " b"]:
+        _, height, width, _ = x.shape
+        _, times = doublings((height, width))
+        for i in range(times):
+            x = nn.leaky_relu(Conv(self.width << i, dtype=self.dtype)(x), SLOPE)
+        text = nn.Dense(self.text, dtype=self.dtype, name="text_dense")(text)
+        text = nn.leaky_relu(text, SLOPE)[:, None, None, :]
+        text = jnp.broadcast_to(text, (*x.shape[:3], self.text))
+        x = jnp.concatenate([x, text], axis=-1)
+        x = nn.leaky_relu(nn.Dense(self.hidden, dtype=self.dtype)(x), SLOPE)
+        logits = nn.Dense(1, dtype=self.dtype)(x.reshape(len(x), -1))
+        return in_float32(logits)[:, 0]

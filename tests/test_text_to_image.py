@@ -1,0 +1,151 @@
+"""Text to image as a user has it: run, stopped, continued, and asked for captions."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import draw, mlp, text_to_image
+from experiments.judges.retrieval import Retrieval
+from jaxgan.checks import InputError
+from jaxgan.cli import load_run, run
+from jaxgan.data import load_captioned
+from jaxgan.evaluation.inputs import held_out
+from jaxgan.sampling import Sampler
+from tests.cli.interrupt import interrupted
+
+SMALL = {
+    "steps": 4,
+    "batch_size": 8,
+    "g_width": 8,
+    "d_width": 4,
+    "text_dim": 8,
+    "text_steps": 3,
+    "log_every": 1,
+    "sample_every": 2,
+    "checkpoint_every": 2,
+}
+PROMPTS = ("a large red seven on white", "a tiny 3")
+
+unjudged = partial(text_to_image.play, evaluators=())
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A folder of 40 pictures with their captions in a CSV."""
+    folder = tmp_path_factory.mktemp("own")
+    lines = ["file,caption"]
+    for number in range(40):
+        colour = ("red", "green", "blue")[number % 3]
+        pixels = np.zeros((16, 16, 3), np.uint8)
+        pixels[..., number % 3] = 255 - number
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+        lines += [f"{number:02}.png,a {colour} square", f"{number:02}.png,all {colour}"]
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory, own):
+    folder = tmp_path_factory.mktemp("played")
+    config = text_to_image.Config(
+        **SMALL, dataset=f"captions:{own}", workdir=folder / "run", data_dir=folder
+    )
+    return config, unjudged(config)
+
+
+@pytest.mark.digest
+def test_stopped_and_continued_it_ends_the_same(played, tmp_path):
+    config, result = played
+    again = dataclasses.replace(config, workdir=tmp_path / "again")
+    interrupted(unjudged, again, at=3)
+    assert unjudged(again)["digest"] == result["digest"]
+
+
+def test_the_text_encoder_stands_still_and_is_kept(played):
+    config, _ = played
+    first, last = (load_run(config.workdir, step=step) for step in (2, 4))
+    text = lambda loaded: loaded.state.players["text"].params
+    jax.tree.map(np.testing.assert_array_equal, text(first), text(last))
+    data = load_captioned(config.dataset, data_dir=config.data_dir)
+    begun = text_to_image.begin(config, data, first.state)
+    begun = begun.players["text"].params
+    close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)
+    jax.tree.map(close, begun, text(last))
+
+
+def test_a_run_draws_where_its_images_are_gone(played, own, tmp_path):
+    config, _ = played
+    loaded = load_run(config.workdir)
+    moved = own.with_name("elsewhere")
+    own.rename(moved)
+    try:
+        out = tmp_path / "drawn"
+        draw.run(
+            draw.Config(
+                run=str(config.workdir), prompts=("all blue", "a red square"), out=out
+            )
+        )
+    finally:
+        moved.rename(own)
+    names = sorted(path.name for path in out.iterdir())
+    assert names[0] == "1-1.png"
+    assert names[-1] == "sheet.png"
+    assert len(names) == 17
+    captions = loaded.game.condition
+    assert captions == "captions"
+    with Image.open(out / "2-8.png") as image:
+        assert image.size == (16, 16)
+    with pytest.raises(InputError, match="exists"):
+        draw.run(draw.Config(run=str(config.workdir), prompts=("all blue",), out=out))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        (("a purple square",), "purple"),
+        (("a reed square",), "red"),
+        ((), "caption"),
+        (("...",), "no word"),
+        (("a " * 30,), "30 words"),
+    ],
+)
+def test_captions_that_cannot_be_read_are_named(played, prompts, message):
+    with pytest.raises(InputError, match=message):
+        draw.run(draw.Config(run=str(played[0].workdir), prompts=prompts))
+
+
+def test_other_runs_draw_nothing(tmp_path):
+    config = mlp.Config(
+        steps=1, batch_size=8, hidden=4, workdir=tmp_path / "mlp", data_dir=tmp_path
+    )
+    run(config, mlp.make_gan, evaluators=())
+    with pytest.raises(InputError, match="mlp"):
+        draw.run(draw.Config(run=str(tmp_path / "mlp"), prompts=("a red seven",)))
+
+
+def test_eight_devices_draw_what_one_draws(played):
+    assert jax.device_count() == 8
+    loaded = load_run(played[0].workdir)
+    captions = held_out(loaded.data).batch(np.arange(2))["captions"][:, 0]
+    captions = np.repeat(captions, 4, axis=0)
+    made = np.asarray(loaded.sample(8, condition=captions))
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("devices",))
+    spread = jax.device_put(
+        captions, jax.NamedSharding(mesh, jax.sharding.PartitionSpec("devices"))
+    )
+    parted = np.asarray(loaded.sample(8, condition=spread))
+    np.testing.assert_allclose(parted, made, atol=1e-5)
+
+
+def test_retrieval_knows_real_images(played):
+    """Of squares of three colours: one caption of another colour is never nearer."""
+    loaded = load_run(played[0].workdir)
+    judge = Retrieval(samples=4, among=2, steps=150)
+    sampler = Sampler(game=loaded.game, state=loaded.state)
+    found = judge(sampler, loaded.data, jax.random.key(0))["r_precision"]
+    assert found.details["real"] >= 0.5
+    assert 0 <= found.value <= 1
