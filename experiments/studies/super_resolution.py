@@ -68,21 +68,19 @@ def play(config: Config, seed: int, place: Path) -> dict[str, Any]:
     result = srgan.play(settings, evaluators=())
     assert result is not None
     first, second = (cli.load_run(place / name) for name in ("srresnet", "srgan"))
-    averages = [run.state.averages["generator"] for run in (first, second)]
+    near, sharp = (run.state.averages["generator"] for run in (first, second))
     found = []
     for weight in WEIGHTS:
-        generator = blend(*averages, weight)
+        generator = blend(near, sharp, weight)
         state = second.state.replace(averages={"generator": generator})
         sampler = Sampler(game=second.game, state=state)
         found.append(judge(sampler, second.data))
         if weight in (0.0, 1.0):
             picture = Strips(rows=3)(sampler, second.data, jax.random.key(0))
             found[-1]["shown"] = samples.encoded(picture)
-    seconds = [cli.load_run(place / n).result for n in ("srresnet", "srgan")]
-    return {
-        "judged": found,
-        "seconds": sum(each["seconds"] for each in seconds if each is not None),
-    }
+    results = [run.result or {} for run in (first, second)]
+    seconds = sum(each.get("seconds", 0.0) for each in results)
+    return {"judged": found, "seconds": seconds}
 
 
 def judge(sampler: Sampler, data: Any) -> dict[str, Any]:
