@@ -135,8 +135,13 @@ def letters(style: str, *, size: int = 32) -> Letters:
     return Letters(images[_first_of_each(images)], tuple(groups.values()))
 
 
-def _font_file(style: str) -> Path:
-    """The file of a style's font, without importing matplotlib, which takes long."""
+def font_file(style: str) -> Path:
+    """The file of a style's font, without importing matplotlib, which takes long.
+
+    Raises:
+        InputError: the style is unknown, or matplotlib's fonts are not where they
+            should be.
+    """
     if style not in STYLES:
         raise InputError(
             f"There is no style {style!r}. Expected one of {', '.join(STYLES)}."
@@ -154,7 +159,7 @@ def _font_file(style: str) -> Path:
 
 def _characters(style: str) -> set[str]:
     """The letters that a style has: Unicode's categories Lu, Ll, Lt, Lm and Lo."""
-    with TTFont(_font_file(style), lazy=True) as font:
+    with TTFont(font_file(style), lazy=True) as font:
         found = map(chr, font.getBestCmap() or ())
         return {each for each in found if unicodedata.category(each).startswith("L")}
 
@@ -170,7 +175,7 @@ def _render(
     # Not the layout engine Raqm: it is there only where FriBiDi is, and moves letters
     # by parts of a pixel.
     font = ImageFont.truetype(
-        _font_file(style), size * _POINTS, layout_engine=ImageFont.Layout.BASIC
+        font_file(style), size * _POINTS, layout_engine=ImageFont.Layout.BASIC
     )
 
     def draw(character: str) -> np.ndarray:

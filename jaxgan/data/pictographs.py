@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxgan.checks import InputError
 from jaxgan.data import canvas, shapes
 from jaxgan.data.captioned import CaptionedSet, Factor, of_arrays
-from jaxgan.data.glyphs import _font_file
+from jaxgan.data.glyphs import font_file
 from jaxgan.data.shapes import Drawn, Which
 from jaxgan.data.source import CREDITS
 from jaxgan.data.vocabulary import words_of
@@ -152,7 +152,7 @@ def known() -> tuple[Pictograph, ...]:
         >>> known()[0], len(known()) > 250
         (Pictograph(character='←', name='leftwards arrow'), True)
     """
-    with TTFont(_font_file("sans"), lazy=True) as font:
+    with TTFont(font_file("sans"), lazy=True) as font:
         has = font.getBestCmap() or ()
     found: dict[bytes, Pictograph] = {}
     for character in (chr(code) for block in BLOCKS.values() for code in block):
@@ -195,7 +195,7 @@ def _mask(character: str, side: int) -> UInt8[np.ndarray, "side side"]:
     """A character that just fits into a square; all 0 if it is blank."""
     # Not the layout engine Raqm, which is not everywhere.
     font = ImageFont.truetype(
-        _font_file("sans"), _POINTS, layout_engine=ImageFont.Layout.BASIC
+        font_file("sans"), _POINTS, layout_engine=ImageFont.Layout.BASIC
     )
     image = Image.new("L", (3 * _POINTS, 3 * _POINTS))
     ImageDraw.Draw(image).text((_POINTS, _POINTS), character, 255, font)
