@@ -215,7 +215,9 @@ def _note(
 ) -> str:
     """One line: the numbers, and the words of which nothing is learnt."""
     counts = [len(captions) for captions in words.values()]
-    each = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else counts[0]
+    few, many = min(counts), max(counts)
+    each = f"{few} to {many} captions" if few < many else f"{few} captions"
+    each = "1 caption" if many == 1 else each
     trained, held_out = (
         {word for name in split for caption in words[name] for word in caption}
         for split in splits
@@ -226,7 +228,7 @@ def _note(
         f"learnt of them: {listed(new)}."
     )
     return (
-        f"{printable(path)}: {len(words):,} images, {each} captions each, "
+        f"{printable(path)}: {len(words):,} images, {each} each, "
         f"{len(vocabulary.words):,} words, at most {vocabulary.length} in a caption; a "
         f"tenth held out: {len(splits[0]):,} train, {len(splits[1]):,} held out."
         f"{lost if new else ''}"
