@@ -130,7 +130,7 @@ def run(config: Config, parts: Parts) -> Outcome:
     names = tuple(METHODS)
     if config.quick:
         names = (BOTH, UNPAIRED)
-        few = {"seeds": 1, "steps": 10, "unpaired_steps": 10, "reader_epochs": 5}
+        few = {"seeds": 1, "steps": 10, "unpaired_steps": 10, "reader_epochs": 20}
         config = dataclasses.replace(config, **few)
     found = {
         name: [
