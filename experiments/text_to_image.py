@@ -5,7 +5,7 @@ seven in the middle of a blue ground"; 10 % of the pairs of digit and colour are
 trained on::
 
     python -m experiments.text_to_image
-    python -m experiments.text_to_image --preset df_gan
+    python -m experiments.text_to_image --network df_gan --loss hinge --matching-aware 2
     python -m experiments.text_to_image --dataset captions:PATH --resolution 64
     python -m experiments.draw RUN "a large red seven on a blue ground"
 
@@ -18,10 +18,10 @@ Judged on held-out captions: scenes by a reader of every attribute
 (`experiments.judges.attributes`), on pairs that were trained on and on the others; and
 by R-precision (`experiments.judges.retrieval`).
 
-The preset "small" has GAN-CLS's networks at a third of the paper's width, and plays
-relativistic pairs with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The preset
-"gan_cls" has the paper's loss, its interpolated captions and its optimizer for 64
-pixels; "df_gan" has DF-GAN's networks, losses and optimizers for 256::
+The preset "small" has GAN-CLS's networks with fewer channels than the paper's, and
+plays relativistic pairs with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The
+preset "gan_cls" has the paper's loss, its interpolated captions and its optimizer for
+64 pixels; "df_gan" has DF-GAN's networks, losses and optimizers for 256::
 
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
 

@@ -32,8 +32,8 @@ def test_every_experiment_of_the_table_exists_and_the_reverse():
     named = set(re.findall(r"^\| `experiments\.(\w+)`", README, flags=re.MULTILINE))
     folder = Path(__file__).parents[1] / "experiments"
     files = {path.stem for path in folder.glob("[!_]*.py")} - {
-        "evaluate",
         "draw",
+        "evaluate",
         "plan",
         "report",
         "tables",
