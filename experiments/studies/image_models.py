@@ -60,11 +60,11 @@ class Model(NamedTuple):
 
 _NARROW = {"g_width": 8, "d_width": 8}
 MODELS = {
-    "DCGAN": Model(dcgan.Config, dcgan.make_gan, 6_000, {"width": 8}),
-    "SNGAN": Model(sngan.Config, sngan.make_gan, 2_100, _NARROW),
-    "WGAN-GP": Model(wgan_gp.Config, wgan_gp.make_gan, 2_000, _NARROW),
+    "DCGAN": Model(dcgan.Config, dcgan.make_gan, 4_800, {"width": 8}),
+    "SNGAN": Model(sngan.Config, sngan.make_gan, 2_600, _NARROW),
+    "WGAN-GP": Model(wgan_gp.Config, wgan_gp.make_gan, 2_400, _NARROW),
     "R3GAN": Model(
-        r3gan.Config, r3gan.make_gan, 1_900, {"widths": "16,16,8,8"}, SCHEDULE
+        r3gan.Config, r3gan.make_gan, 4_000, {"widths": "16,16,8,8"}, SCHEDULE
     ),
 }
 

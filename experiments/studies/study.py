@@ -153,7 +153,8 @@ def identity(config: StudyConfig) -> dict[str, Any]:
     """Returns what makes a study the study it is, as JSON values."""
     fields = dataclasses.asdict(config)
     return {
-        k: str(v) if isinstance(v, Path) else v
+        # What a folder holds tells studies apart, not where it lies.
+        k: v.name if isinstance(v, Path) else v
         for k, v in fields.items()
         if k not in _PLACES
     }

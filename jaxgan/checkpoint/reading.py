@@ -37,6 +37,7 @@ def read(
         Damaged: if it cannot be read, or has changed since it was written.
         InputError: if it is of another network, or of a newer jaxgan.
     """
+    path = path.absolute()  # Orbax takes no other
     found = _agreed("record", lambda: _read_record(path / "record"))
     record.check_usable(found, like, f"The checkpoint {path}")
     differences = record.differences(found, shards)

@@ -16,6 +16,7 @@ from experiments import conditional, mlp
 from jaxgan import hooks
 from jaxgan.checkpoint import digest
 from jaxgan.cli import run
+from jaxgan.cli.load import restore_from
 
 
 def test_finished_run_comes_back_whole(finished, config, tmp_path):
@@ -30,6 +31,15 @@ def test_finished_run_comes_back_whole(finished, config, tmp_path):
     key = jax.random.key(0)
     expected = jaxgan.sample(loaded.game, loaded.state, key, 5)
     np.testing.assert_array_equal(images, expected)
+
+
+def test_run_named_by_a_relative_path(finished, monkeypatch):
+    workdir, result = finished
+    monkeypatch.chdir(workdir.parent)
+    loaded = jaxgan.load_run(workdir.name)
+    assert digest(loaded.state) == result["digest"]
+    state = restore_from(f"{workdir.name}:20", like=loaded.state)
+    assert state.rounds == 20
 
 
 def test_earlier_step_and_what_is_not_there(finished):
