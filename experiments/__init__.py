@@ -1,1 +1,1 @@
-"""One file an experiment: its claim, its config, its game."""
+"""One file per experiment: its claim, its config, its game."""

@@ -1,7 +1,7 @@
 """A GAN that draws the class it is asked for: Mirza & Osindero 2014 (arXiv:1411.1784).
 
 Both players see the label beside their input. The grid of samples has a class in each
-row, and the evaluation says which share of the samples is classified as asked::
+row, and the evaluation reports the share of samples that are classified as asked::
 
     python -m experiments.conditional
     python -m experiments.conditional --dataset mnist
@@ -40,7 +40,7 @@ class Config(TrainConfig):
 
 
 def make_gan(config: Config, data: DataSet) -> GAN:
-    """The game on labelled images."""
+    """Returns the game on labelled images."""
     if data.num_classes == 0:
         raise InputError(
             f"The conditional game needs labels, but {config.dataset} has none. Use a "

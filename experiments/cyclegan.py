@@ -1,19 +1,19 @@
 """CycleGAN: Zhu et al. 2017 (arXiv:1703.10593), translation between unpaired sets.
 
-Two generators, there and back, and PatchGANs of both sets; least squares, the cycle of
-weight 10, the identity of weight 5, and pools of 50 old fakes for the discriminators.
-Without a download, letters of one style into another, without saying which letter of
-one is which of the other::
+Two generators, there and back, and PatchGANs for both sets; least-squares losses, a
+cycle loss of weight 10, an identity loss of weight 5, and pools of 50 old fakes for the
+discriminators. Without a download, it translates letters of one style into another,
+without being told which letters correspond::
 
     python -m experiments.cyclegan
     python -m experiments.cyclegan --dataset unpaired:PATH --resolution 128
 
-``unpaired:PATH`` are your own sets, in folders trainA, trainB, testA and testB; see
+``unpaired:PATH`` is for your own sets, in folders trainA, trainB, testA and testB; see
 `jaxgan.data.load_unpaired`. The run's pictures are strips of both sets, there and back.
 ``python -m experiments.translate RUN FILES...`` translates other images.
 
-Judged in both directions by how well translations are told from originals, and letters
-by the hidden pairs: L1, SSIM, and `experiments.judges.letters`.
+Both directions are judged by how well translations can be told from originals, and
+letters also by the hidden pairs: L1, SSIM, and `experiments.judges.letters`.
 
 The preset "small" has U-Nets that add to their input. The preset "paper" has the
 paper's residual networks and settings for 256 pixels, 200 epochs of 1,000 images::
@@ -21,7 +21,7 @@ paper's residual networks and settings for 256 pixels, 200 epochs of 1,000 image
     python -m experiments.cyclegan --preset paper --dataset unpaired:PATH
 
 Claim: Cityscapes photo to labels with a per-pixel accuracy of 0.58 and a class IoU of
-0.16, judged by a network that is not here. Not yet reproduced here; it takes a GPU.
+0.16, judged by a network that is not included. Not yet reproduced here; it takes a GPU.
 """
 
 import dataclasses
@@ -73,7 +73,7 @@ class Config(TrainConfig):
     norm: bool = True
     # Weight of the cycle, each way.
     cycle: float = 10.0
-    # Weight of the identity; 0 for no such term.
+    # Weight of the identity; 0 for none.
     identity: float = 5.0
     # Old fakes of each set that the discriminators see; 0 for none.
     pool: int = 50
@@ -106,7 +106,7 @@ PRESETS = {
 
 
 def make_game(config: Config, data: DataSet) -> Game:
-    """The game between two sets of the data's shapes."""
+    """Returns the game between two sets of the data's shapes."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     norm: dict[str, Any] = {} if config.norm else {"norm": None}
     shapes = {side: data.shape_of(side) for side in "ab"}
@@ -134,7 +134,7 @@ def make_game(config: Config, data: DataSet) -> Game:
 
 
 def _generator(config: Config, channels: int, **how: Any) -> nn.Module:
-    """One of the generators, to images of so many channels; a function of its input."""
+    """Returns a deterministic generator of images with ``channels`` channels."""
     how |= {"width": config.g_width, "residual": config.residual}
     if config.network == "unet":
         norm: dict[str, Any] = {} if config.norm else {"norm": None}

@@ -11,7 +11,7 @@ or 7 times a power of two; others with --resolution N or HxW::
     python -m experiments.dcgan --dataset folder:PATH --resolution 256x64 --crop
 
 With a gradient penalty the discriminator goes without batch norm; with few images, an
-augmentation keeps it from learning them by heart::
+augmentation keeps it from memorising them::
 
     python -m experiments.dcgan --dataset mnist --r1 0.1
     python -m experiments.dcgan --dataset folder:PATH --resolution 32 --augment ada
@@ -37,7 +37,7 @@ class Config(AugmentConfig, TrainConfig):
 
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     dataset: str = "mnist"
-    # Generator updates; on MNIST's 60,000 images 938 of 64 are an epoch.
+    # Generator updates; on MNIST's 60,000 images 938 of 64 make an epoch.
     steps: int = 20_000
     # Examples of one update, over all devices.
     batch_size: int = 64
@@ -45,7 +45,7 @@ class Config(AugmentConfig, TrainConfig):
     latent_dim: int = 100
     # Channels of the finest hidden maps; coarser ones have more.
     width: int = 64
-    # Batch norm in the discriminator; by default, unless a penalty is asked for.
+    # Batch norm in the discriminator; by default on unless there is a penalty.
     batch_norm: bool | None = None
     # Weight of the R1 penalty, gamma / 2 in its paper; 0 for none.
     r1: float = 0.0
@@ -57,13 +57,13 @@ class Config(AugmentConfig, TrainConfig):
     bfloat16: bool = False
 
     def with_defaults(self) -> "Config":
-        """The config with batch norm decided: a penalty needs to do without."""
+        """Returns the config with batch norm decided; by default off with a penalty."""
         decided = self.r1 == 0 if self.batch_norm is None else self.batch_norm
         return dataclasses.replace(self, batch_norm=decided)
 
 
 def make_gan(config: Config, data: DataSet) -> Game:
-    """The game on images of the set's shape."""
+    """Returns the game on images of the set's shape."""
     config = config.with_defaults()
     height, width, channels = data.image_shape
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32

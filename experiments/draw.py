@@ -1,4 +1,4 @@
-"""Draws images from captions by a run of `text_to_image`.
+"""Draws images from captions with a run of `text_to_image`.
 
 ::
 
@@ -7,8 +7,8 @@
 
 The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png with a
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
-overwritten. The same ``--seed`` gives the same images. A word that the run has not
-learnt is named, with those that are most like it.
+overwritten. The same ``--seed`` gives the same images. A word that the run does not
+know is reported, with the known words that are most like it.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ class Config:
     prompts: tyro.conf.Positional[tuple[str, ...]]
     # Images of each caption.
     columns: int = 8
-    # Of the latents.
+    # Seed of the latents.
     seed: int = 0
     # The best checkpoint of a run with --evaluate-every, instead of the newest.
     best: bool = False
@@ -49,7 +49,7 @@ class Config:
 
 
 def run(config: Config) -> None:
-    """Draws the images, and says where they are.
+    """Draws the images, and prints where they are.
 
     Raises:
         InputError: for a run that does not draw from captions, a caption that the run

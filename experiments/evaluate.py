@@ -1,4 +1,4 @@
-r"""Judges one set of images by another: FID, KID and their kin, through one network.
+r"""Judges one set of images by another: FID, KID and the like, through one network.
 
 ::
 
@@ -11,15 +11,15 @@ r"""Judges one set of images by another: FID, KID and their kin, through one net
 REAL and FAKE are each a folder of images, a NumPy file (``.npz``, ``.npy``) of uint8
 images ``[n h w 3]``, a data set by name (``cifar10`` is its training part,
 ``cifar10:test`` what is held out), or a run's folder, whose averaged generator is
-sampled. What is transparent shows white, and grey is taken as RGB; a line says so.
+sampled. Transparent pixels become white, and grey images RGB; a line says so.
 
 Every value depends on the network, on its weights, and on how an image becomes its
 input; the protocol printed beside it names all three. Values under different protocols
-cannot be compared. What a network has seen of REAL is kept for the next time.
+cannot be compared. The statistics of REAL's features are kept for the next time.
 
-PSNR, SSIM and LPIPS judge images in pairs, the first of REAL and the first of FAKE and
-so on; files of two folders by their names. Diversity is the mean LPIPS of random pairs
-of FAKE alone.
+PSNR, SSIM and LPIPS judge images in pairs, the first of REAL with the first of FAKE and
+so on; files of two folders are paired by name. Diversity is the mean LPIPS of random
+pairs of FAKE alone.
 """
 
 import dataclasses
@@ -57,9 +57,9 @@ class Config:
 
     # The data: a folder, a NumPy file, a data set or a run.
     real: Annotated[str, tyro.conf.Positional]
-    # What is judged: likewise.
+    # The images to judge, in the same forms.
     fake: Annotated[str, tyro.conf.Positional]
-    # NAME, or NAME:PATH of the network's weights.
+    # The network: NAME, or NAME:PATH with its weights.
     features: str = "efficientnet"
     # Fetch the weights of Inception-v3 (96 MB) if they are not there.
     download: bool = False
@@ -71,23 +71,23 @@ class Config:
     protocol: str | None = None
     # The weights of VGG-16, and of LPIPS v0.1's heads on it: two files.
     lpips: tuple[str, ...] = ()
-    # Samples of a run.
+    # Samples drawn from a run.
     samples: int = 50_000
-    # The metrics within each class too, and their means over the classes, where both
-    # sets have labels: data sets, folders of sub-folders, conditional runs.
+    # Also judge within each class, and average over the classes, if both sets have
+    # labels: data sets, folders of sub-folders, conditional runs.
     by_class: bool = False
-    # Of subsets, samples and the bootstrap.
+    # Seed of subsets, samples and the bootstrap.
     seed: int = 0
-    # Of the bootstrap, for intervals; 0: none. Of FID each takes seconds.
+    # Bootstrap resamples, for intervals; 0 for none. For FID each takes seconds.
     resamples: int = 0
     # Where the results go as JSON, besides being printed.
     json: Path | None = None
-    # Where a picture goes: samples, each beside the images of REAL that are nearest to
-    # it in features.
+    # Where a picture goes: samples, each beside the images of REAL nearest to it in
+    # feature space.
     picture: Path | None = None
-    # Where data sets, compiled programs and what was seen of REAL are kept.
+    # Where data sets, compiled programs and statistics of REAL are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand; for sets that need a download.
+    # Folder of files downloaded by hand, for sets that need a download.
     manual_dir: Path | None = None
 
 
@@ -115,7 +115,7 @@ def run(config: Config) -> dict[str, Result]:
 
 
 class Chosen(NamedTuple):
-    """The metrics that are asked for, by what they look at."""
+    """The metrics that are asked for, by what they judge."""
 
     of_sets: tuple[str, ...]
     of_pairs: tuple[str, ...]
@@ -123,7 +123,7 @@ class Chosen(NamedTuple):
 
     @property
     def lpips(self) -> bool:
-        """Whether LPIPS is needed."""
+        """True if LPIPS is needed."""
         return "lpips" in self.of_pairs or self.diversity
 
     @classmethod
@@ -168,7 +168,7 @@ class Chosen(NamedTuple):
 
 
 def _sets(config: Config, *, by_pairs: bool) -> tuple[Pictures, Pictures]:
-    """The two sets; those of two folders in pairs by name, if asked for."""
+    """Returns the two sets; those of two folders paired by name, if asked for."""
     where = Where(
         store=_store(config),
         manual_dir=config.manual_dir,
@@ -241,7 +241,7 @@ def _of_pairs(
 
 
 def _check_places(config: Config) -> None:
-    """Before minutes of work, that what it leaves can be written."""
+    """Checks, before minutes of work, that its files can be written."""
     for flag in ("json", "picture"):
         path = getattr(config, flag)
         if path is not None and not path.absolute().parent.is_dir():

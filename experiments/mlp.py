@@ -2,12 +2,12 @@
 
 Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1 with k = 1. The default learns
 scikit-learn's 8x8 handwritten digits, which need no download, in under a minute on two
-cores; a light R1 penalty keeps all ten of them::
+cores; a light R1 penalty keeps it from losing any of the ten::
 
     python -m experiments.mlp
 
-On any other set it is the well-known toy: latent 64, hidden 256, Adam 2e-4, batch 100,
-and 120,000 steps, which on MNIST's 60,000 images are 200 epochs::
+On any other set it is the well-known toy setting: latent 64, hidden 256, Adam 2e-4,
+batch 100, and 120,000 steps, which on MNIST's 60,000 images are 200 epochs::
 
     python -m experiments.mlp --dataset mnist
 """
@@ -49,14 +49,14 @@ class Config(TrainConfig):
     beta1: float = 0.5
 
     def with_defaults(self) -> "Config":
-        """The config with the data set's recipe where nothing was said."""
+        """Returns the config with the data set's recipe for all that was not set."""
         recipe = DIGITS if self.dataset == "digits" else TOY
         unsaid = {k: v for k, v in recipe.items() if getattr(self, k) is None}
         return dataclasses.replace(self, **unsaid)
 
 
 def make_gan(config: Config, data: DataSet) -> GAN:
-    """The game on images of the data's shape."""
+    """Returns the game on images of the data's shape."""
     config = config.with_defaults()
     assert config.learning_rate is not None
     adam = optax.adam(config.learning_rate, b1=config.beta1)

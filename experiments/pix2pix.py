@@ -1,22 +1,23 @@
 """pix2pix: Isola et al. 2017 (arXiv:1611.07004), translation learnt from pairs.
 
 A U-Net that adds to its input, PatchGANs of several receptive fields that see the input
-beside the image, the non-saturating loss of which D takes half, and L1 of weight 100.
-Images of 32 to 256 pixels. Without a download, letters of one style into another::
+beside the image, the non-saturating loss, halved for D, and L1 of weight 100. Images
+have 32 to 256 pixels. Without a download, it translates letters of one style into
+another::
 
     python -m experiments.pix2pix
     python -m experiments.pix2pix --dataset glyphs:sans:serif-italic
     python -m experiments.pix2pix --dataset pairs:PATH --resolution 128
 
-``pairs:PATH`` are your own pairs, in folders A and B with equal names or side by side
-in one image; see `jaxgan.data.load_pairs`. The run's pictures are strips of input,
+``pairs:PATH`` is for your own pairs, in folders A and B with equal names or side by
+side in one image; see `jaxgan.data.load_pairs`. The run's pictures are strips of input,
 output and target. ``python -m experiments.translate RUN FILES...`` translates others.
 
-The paper's only noise is dropout, which it keeps in samples; so do we, for every
-example from a key of its own: ``--dropout 0`` makes the generator a function.
+The paper's only noise is dropout, which it keeps in samples; so it is here, with a
+separate key for every example. ``--dropout 0`` makes the generator deterministic.
 
-Judged by held-out pairs: L1 and SSIM; and letters by whether they can be read and whose
-style they have (`experiments.judges.letters`).
+Held-out pairs are judged by L1 and SSIM; letters also by whether they can be read and
+whose style they have (`experiments.judges.letters`).
 
 The preset "paper" has the paper's networks and settings for the 400 facades at 256
 pixels, where the generator does not add to its input and one PatchGAN sees 70x70::
@@ -24,7 +25,7 @@ pixels, where the generator does not add to its input and one PatchGAN sees 70x7
     python -m experiments.pix2pix --preset paper --dataset pairs:PATH
 
 Claim: the paper trains it in under two hours on one Pascal Titan X. Not yet reproduced
-here; its figures are of Cityscapes, judged by a network that is not here.
+here; its figures are of Cityscapes, judged by a network that is not included.
 """
 
 import dataclasses
@@ -67,10 +68,10 @@ class Config(TrainConfig):
     # Layers of stride 2 of each PatchGAN: 0 sees 1 pixel, 1 sees 16, 2 sees 34, 3 sees
     # 70.
     patches: tuple[int, ...] = (1, 2)
-    # Whether the generator's result is added to the input; by default where both have
-    # as many channels.
+    # Whether the generator's result is added to the input; by default if both have the
+    # same number of channels.
     residual: bool | None = None
-    # Dropout's share of zeros in the generator's innermost layers, in samples too.
+    # Dropout rate of the generator's innermost layers, in samples too.
     dropout: float = 0.5
     # Instance norm in both networks.
     norm: bool = True
@@ -107,10 +108,10 @@ PRESETS = {
 
 
 def patches(layers: Sequence[int], width: int, **how: Any) -> nn.Module:
-    """One PatchGAN for each number of layers, whose logits are judged together.
+    """Returns a PatchGAN for each number of layers, with logits judged together.
 
     Raises:
-        InputError: there is none.
+        InputError: if there is none.
     """
     if not layers:
         raise InputError("--patches needs at least one number of layers, such as 2.")
@@ -119,7 +120,7 @@ def patches(layers: Sequence[int], width: int, **how: Any) -> nn.Module:
 
 
 def make_game(config: Config, data: DataSet) -> Game:
-    """The game on pairs of the set's shapes."""
+    """Returns the game on pairs of the set's shapes."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     norm: dict[str, Any] = {} if config.norm else {"norm": None}
     half = config.steps * config.batch_size // 2

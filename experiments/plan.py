@@ -1,4 +1,4 @@
-"""The costs of a train step on a TPU pod, asked of the TPU compiler, without a TPU.
+"""The costs of a train step on a TPU pod, from the TPU compiler, without a TPU.
 
 Compiles the experiment's real train step for a slice of TPU chips, on the CPU, and
 prints what one chip needs: memory, arithmetic, bytes moved and sent. From these and the
@@ -9,9 +9,9 @@ chip's datasheet a roofline models the step's time, here and from 1 to 4,096 chi
     python -m experiments.plan dcgan --topology v5e:16x16 --dataset cifar10 --bfloat16
 
 After the name come the experiment's own flags. ``--batch-size`` counts the examples of
-all chips; without it each chip gets the experiment's own batch. A batch that does not
-fit is an answer too: by how much, and which one would. Exit codes: 0 planned, 2 input
-that cannot be used, a batch that does not fit included. Compiling takes seconds for
+all chips; without it each chip gets the experiment's own batch. If a batch does not
+fit, the command prints by how much, and which one would. Exit codes: 0 planned, 2 input
+that cannot be used, including a batch that does not fit. Compiling takes seconds for
 the perceptrons, a minute or two for convolutions.
 """
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 class Experiment(NamedTuple):
-    """What an experiment's module says: settings, game, rounds and presets."""
+    """The contents of an experiment's module: settings, game, rounds and presets."""
 
     config: type[TrainConfig]
     make_gan: Callable[..., GAN]
@@ -149,7 +149,7 @@ def find_experiment(name: str) -> Experiment:
 def configure(
     config: TrainConfig, topology: Topology, *, batch_given: bool
 ) -> TrainConfig:
-    """Returns the resolved config, its batch that of the whole slice.
+    """Returns the resolved config, with the batch of the whole slice.
 
     Raises:
         InputError: if the chips, or their microbatches, cannot share the batch
@@ -175,7 +175,7 @@ def make_plan(
     experiment: Experiment,
     topology: Topology,
 ) -> tuple[report.Plan | None, ahead.OutOfMemory | None]:
-    """Returns the plan of the config's batch, or why not, with one that fits.
+    """Returns the plan of the config's batch, or of one that fits, and why.
 
     Args:
         name: the experiment's.
@@ -184,7 +184,7 @@ def make_plan(
         topology: the slice.
 
     Raises:
-        InputError: if the game or the slice cannot be.
+        InputError: if the game or the slice is not possible.
     """
     data = stand_ins.data_set(config)
     gan = experiment.make_gan(config, data)
@@ -234,7 +234,7 @@ def refusal(
 
 
 def _check_writable(path: Path | None) -> None:
-    """Refuses it before the minutes of compiling."""
+    """Refuses an unusable path before the minutes of compiling."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(
             f"--json {path} cannot be written: it is a folder, or in none. Name a file "

@@ -1,15 +1,15 @@
 """R3GAN: Huang et al. 2024 (arXiv:2501.05441).
 
-A relativistic loss of pairs, R1 and R2 in each update, and two plain residual networks
+A relativistic pairing loss, R1 and R2 in each update, and two plain residual networks
 without normalisation. Learning rate, gamma, Adam's beta2 and the average's half-life
-change along one cosine during the burn-in, and stay. Square images of 4, 8, 16, ...
-pixels; others with --resolution N::
+change along one cosine during the burn-in, and then stay constant. Square images of 4,
+8, 16, ... pixels; others with --resolution N::
 
     python -m experiments.r3gan
     python -m experiments.r3gan --dataset cifar10 --gamma 0.05 --final-gamma 0.005
 
 The first makes grey pictures of 32x32 pixels in about twenty minutes on two CPU cores.
-The paper's runs are presets, whose values the other flags change. They need GPUs::
+The paper's runs are presets, whose values other flags override. They need GPUs::
 
     python -m experiments.r3gan --preset cifar10
     python -m experiments.r3gan --preset ffhq64 --dataset folder:PATH
@@ -51,7 +51,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
 
     experiment: ClassVar[str] = "r3gan"
 
-    # The settings that the others change: small, or the paper's stacked_mnist, cifar10,
+    # The preset that other flags change: small, or the paper's stacked_mnist, cifar10,
     # ffhq64, ffhq256, imagenet32 or imagenet64.
     preset: str = "small"
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
@@ -70,24 +70,24 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     blocks: int = 1
     # Channels of a group of the blocks' 3x3 convolutions.
     group_size: int = 16
-    # Images during which the values below change from their first to their final ones.
+    # Images of the burn-in, during which the values below go from first to final.
     burn_in: int = 20_000
-    # Adam's learning rate at first, for both players,
+    # Adam's learning rate at first, for both players.
     learning_rate: float = 1e-3
-    # and after the burn-in.
+    # Adam's learning rate after the burn-in.
     final_learning_rate: float = 2.5e-4
-    # Adam's beta2 at first, for both players,
+    # Adam's beta2 at first, for both players.
     beta2: float = 0.9
-    # and after the burn-in.
+    # Adam's beta2 after the burn-in.
     final_beta2: float = 0.99
-    # Twice the weight of R1 and of R2 at first; the more pixels, the larger,
+    # Twice the weight of R1 and of R2 at first; larger for more pixels.
     gamma: float = 1.0
-    # and after the burn-in.
+    # Twice the weight of R1 and of R2 after the burn-in.
     final_gamma: float = 0.1
     # Half-life of the averaged generator after the burn-in, in images; at first 0.
     ema_half_life: float = 5_000.0
-    # Probability of the paper's own augmentation after the burn-in; at first 0, and
-    # here 0 for none. It takes the place of --augment.
+    # Probability of the paper's own augmentation after the burn-in, from 0 at first;
+    # 0 for none. It takes the place of --augment.
     augment_probability: float = 0.0
     # Stages, from the finest, that compute in bfloat16; by default none.
     bfloat16_stages: int | None = None
@@ -170,7 +170,7 @@ _PAPERS = {
 
 
 def _named(name: str, config: Config) -> Config:
-    """The preset; data without a name are a folder of the preset's."""
+    """Returns the preset; its data are cifar10, or a folder of the preset's name."""
     dataset = config.dataset if name == "cifar10" else f"folder:{name}"
     return dataclasses.replace(config, preset=name, dataset=dataset)
 
@@ -183,10 +183,10 @@ PRESETS = {
 
 
 def make_gan(config: Config, data: DataSet) -> Game:
-    """The game on images of the set's shape.
+    """Returns the game on images of the set's shape.
 
     Raises:
-        InputError: images that are not square, labels that are not there, or two
+        InputError: for images that are not square, missing labels, or two
             augmentations.
     """
     height, width, channels = data.image_shape
@@ -224,10 +224,10 @@ def make_gan(config: Config, data: DataSet) -> Game:
 
 
 def stage_widths(text: str) -> tuple[int, ...]:
-    """The channels of each stage that ``--widths`` lists.
+    """Returns the channels of each stage that ``--widths`` lists.
 
     Raises:
-        InputError: for anything else than positive whole numbers and commas.
+        InputError: for anything other than positive whole numbers and commas.
 
     Example:
         >>> stage_widths("64,32")
@@ -247,7 +247,7 @@ def _burned_in(config: Config, first: float, final: float) -> Cosine:
 
 
 def _augmentation(config: Config, channels: int) -> Augment | None:
-    """The paper's transformations, ever more of them during the burn-in; or another."""
+    """Returns the paper's augmentation, increased during the burn-in; or another."""
     if config.augment_probability == 0:
         return named(config, channels)
     if config.augment != "none":

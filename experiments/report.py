@@ -1,12 +1,12 @@
-"""Writes a run's report.html again, from what the run left in its folder.
+"""Writes a run's report.html again, from the files in the run's folder.
 
-A run writes its report at its end. This command writes it again: where that failed, as
-on a machine where no figure can be drawn; or before the end, as far as the run is::
+A run writes its report at its end. This command writes it again: if that failed, as on
+a machine where no figure can be drawn; or before the end, for the run so far::
 
     python -m experiments.report runs/mlp-digits-0
 
-Nothing else in the folders is changed. Exit codes: 0 written, 2 a folder that holds no
-run, or holds a damaged one.
+Nothing else in the folders is changed. Exit codes: 0 written, 2 a folder without a run,
+or with a damaged one.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from jaxgan.files import expand
 class Config:
     """The runs whose reports are written."""
 
-    # The folders that --workdir named.
+    # The runs' folders, as given to --workdir.
     runs: Positional[tuple[Path, ...]]
 
 
@@ -44,13 +44,13 @@ def write(folder: Path) -> Path:
     """Writes one run's report and returns its path.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: if it cannot be written.
     """
     try:
         return report.write(folder)
     except InputError:
         raise
-    except Exception as error:  # of what the files say, or of what draws
+    except Exception as error:  # from the files' contents, or from drawing
         raise InputError(
             f"The report of {folder} could not be written: {type(error).__name__}: "
             f"{error}"

@@ -10,7 +10,7 @@ beta2 0.9 and a learning rate that decreases linearly from 2e-4 to 0. Square ima
 
 The preset "small" has narrow networks and two discriminator updates for one of the
 generator, for two CPU cores. The preset "paper" has the paper's networks and settings
-for CIFAR-10: five of them, and 100,000 generator updates::
+for CIFAR-10: five discriminator updates, and 100,000 generator updates::
 
     python -m experiments.sngan --preset paper --dataset cifar10
 
@@ -52,7 +52,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     steps: int = 4_000
     # Examples of one update, over all devices.
     batch_size: int = 32
-    # Discriminator updates for each generator update; the paper's 5 in its preset.
+    # Discriminator updates for each generator update; 5 in the paper's preset.
     d_steps: int = 2
     # Dimensions of the latent space.
     latent_dim: int = 128
@@ -87,7 +87,7 @@ PRESETS = {
 
 
 def make_gan(config: Config, data: DataSet) -> Game:
-    """The game on images of the set's shape."""
+    """Returns the game on images of the set's shape."""
     height, width, channels = data.image_shape
     classes = num_classes(config, data)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32

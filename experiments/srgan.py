@@ -3,21 +3,21 @@
 Stage one trains SRResNet on the mean absolute difference; stage two begins with its
 averaged generator and plays the game, which makes sharper images that are further from
 the originals. One command plays both, as two ordinary runs RUN/srresnet and RUN/srgan.
-The same command continues either exactly, and repeats none that is finished. Without a
+The same command continues either exactly, and does not repeat a finished one. Without a
 download::
 
     python -m experiments.srgan
     python -m experiments.srgan --dataset photos:more --scale 2
     python -m experiments.srgan --dataset folder:PATH --content random
 
-``folder:PATH`` are your own photos, of any sizes; see `jaxgan.data.load_photos`. The
+``folder:PATH`` is for your own photos, of any sizes; see `jaxgan.data.load_photos`. The
 runs' pictures are strips: nearest, bicubic, output and original, of held-out photos.
 ``python -m experiments.upscale RUN PHOTO...`` magnifies others; with ``--blend 0.8`` by
 weights between those of both stages.
 
-Judged on whole held-out photos, beside Pillow's bicubic enlargement: RMSE, PSNR and
-SSIM of Y without as many pixels at each border as the scale; and the distance of what
-EfficientNet sees of patches, if it is installed.
+Whole held-out photos are judged, beside Pillow's bicubic enlargement: RMSE, PSNR and
+SSIM of Y, without as many pixels at each border as the scale; and the distance of
+patches by EfficientNet's features, if it is installed.
 
 The preset "paper" has BasicSR's networks and settings, which have no batch norm: 16
 blocks of 64 channels, L1, parts of 128 pixels, 1,000,000 and 400,000 steps, and, with
@@ -69,15 +69,15 @@ class First(TrainConfig):
     part: int = 48
     # Channels of the generator.
     width: int = 32
-    # Its residual blocks.
+    # Residual blocks of the generator.
     blocks: int = 5
-    # Side of its first and last kernels; 9 in the paper.
+    # Side of the generator's first and last kernels; 9 in the paper.
     ends: int = 3
-    # Learn the slopes of its activations, as in the paper.
+    # Learn the slopes of the generator's activations, as in the paper.
     prelu: bool = False
     # Adam's learning rate.
     learning_rate: float = 1e-3
-    # Cosines of the learning rate from its first value to 0, one after another.
+    # Cosine decays of the learning rate to 0, one after another.
     restarts: int = 1
     # Adam's beta2.
     beta2: float = 0.999
@@ -107,11 +107,11 @@ class Config(First):
     steps: int = 5_000
     # Adam's learning rate in stage two, for both players.
     learning_rate: float = 1e-4
-    # Steps of stage two after which it is halved.
+    # Steps of stage two after which the learning rate is halved.
     halve_at: tuple[int, ...] = ()
-    # The judge: srgan, or patchgan, which judges patches of 34 pixels.
+    # The discriminator: srgan, or patchgan, which judges patches of 34 pixels.
     discriminator: str = "srgan"
-    # Channels of its first layer; 64 in the paper.
+    # Channels of the discriminator's first layer; 64 in the paper.
     d_width: int = 16
     # Weight of the distance to the original.
     l1: float = 0.01
@@ -148,7 +148,7 @@ PRESETS = {
 
 
 def make_first(config: First, data: DataSet) -> Game:
-    """Stage one's game of one player."""
+    """Returns stage one's game of one player."""
     period = max(config.steps * config.batch_size // config.restarts, 1)
     cosine = optax.cosine_decay_schedule(config.learning_rate, period)
     game = srgan.srresnet(
@@ -160,7 +160,7 @@ def make_first(config: First, data: DataSet) -> Game:
 
 
 def make_game(config: Config, data: DataSet) -> Game:
-    """Stage two's game of both players."""
+    """Returns stage two's game of both players."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     halved = optax.piecewise_constant_schedule(
         config.learning_rate,
@@ -215,15 +215,15 @@ def _shared(config: First) -> dict[str, Any]:
 
 
 def _unmonitored(game: Game) -> Game:
-    """The game without the monitor of collapse.
+    """Returns the game without the monitor of collapse.
 
-    The few held-out tiles, again and again, would be duplicates to it.
+    The few held-out tiles are repeated, and would count as duplicates.
     """
     return dataclasses.replace(game, output=None)
 
 
 def _content(config: Config) -> tuple[Any, float]:
-    """The function of features, None for the discriminator's, and its weight."""
+    """Returns the feature function, None for the discriminator's, and its weight."""
     kind, _, path = config.content.partition(":")
     if config.content in ("discriminator", "none"):
         return None, 0.0 if config.content == "none" else config.content_weight
@@ -244,10 +244,10 @@ def _of(flag: str, known: dict[str, Any], name: str) -> Any:
 
 
 def stages(config: Config) -> tuple[First, Config]:
-    """The settings of both stages, each with a folder in the workdir.
+    """Returns the settings of both stages, each with a folder in the workdir.
 
     Raises:
-        InputError: the workdir is itself a run's, or a setting says nothing here.
+        InputError: the workdir is itself a run's, or a setting has no meaning here.
     """
     root = resolve(config).workdir
     assert root is not None  # resolve made it explicit
@@ -282,7 +282,7 @@ def play(
     evaluators: Sequence[Evaluator] = MAGNIFIED,
     schedule: Schedule | None = None,
 ) -> dict[str, Any] | None:
-    """Plays both stages, each by `jaxgan.cli.run`; returns what the last one does."""
+    """Plays both stages, each by `jaxgan.cli.run`; returns the result of the last."""
     first, second = stages(config)
     folder = first.workdir
     assert folder is not None  # `stages` made it explicit

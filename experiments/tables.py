@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns.
+    """Formats a table with aligned columns.
 
     Example:
         >>> print(text_table(["loss", "modes"], [["hinge", "8"]]))

@@ -1,14 +1,14 @@
-"""Tells a training set from deployed data: has what comes in changed?
+"""Tells a training set from deployed data, to find out whether the input has changed.
 
 A classifier learns to tell the two sets apart (`jaxgan.metrics.c2st.tell_apart`,
-Lopez-Paz & Oquab 2017, arXiv:1610.06545). Where it cannot, its accuracy on held-out
-images is near 1/2; where it can, the p-value is small, and the deployed images that it
-knows best as such are shown::
+Lopez-Paz & Oquab 2017, arXiv:1610.06545). If it cannot, its accuracy on held-out images
+is near 1/2; if it can, the p-value is small, and the deployed images that it recognises
+best are shown::
 
     python -m experiments.tell_apart --training digits --deployed folder:photos
 
-Of ``--training`` the training part is taken, as in a run. Of ``--deployed`` all images
-are taken; where both name the same source, the part held out from training.
+The training part of ``--training`` is taken, as in a run, and all images of
+``--deployed``; if both name the same source, the part held out from training.
 """
 
 import dataclasses
@@ -49,7 +49,7 @@ class Config:
     training: str
     # The same kinds of source.
     deployed: str
-    # Of the choice of images, of the split, and of the classifier.
+    # Seed of the choice of images, of the split, and of the classifier.
     seed: int = 0
     # At most this many images of each set, drawn at random.
     examples: int = 5_000
@@ -57,13 +57,13 @@ class Config:
     shown: int = 64
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand; for sets that need a download.
+    # Folder of files downloaded by hand, for sets that need a download.
     manual_dir: Path | None = None
     # Resize the images to N or HEIGHTxWIDTH pixels; by default they keep their size.
     resolution: int | str | None = None
     # Crop images of another shape to their centre, instead of refusing them.
     crop: bool = False
-    # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
+    # 1 makes the images grayscale, 3 RGB; by default they stay as in the files.
     channels: int | None = None
     # Leave out images that cannot be read, instead of refusing the folder.
     skip_damaged: bool = False
@@ -111,7 +111,7 @@ def _read(config: Config, name: str) -> ImageDataSet:
 def compare(
     config: Config, training: Images, deployed: Images
 ) -> tuple[Result, list[dict[str, Any]]]:
-    """Returns the test, and the rows that tell best, with the belief in each."""
+    """Returns the test, and the most telling rows, with the belief in each."""
     random = np.random.default_rng(config.seed)
     some = lambda n: np.sort(random.permutation(n)[: config.examples])
     flat = lambda images: np.asarray(as_float(images)).reshape(len(images), -1)

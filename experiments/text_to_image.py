@@ -1,32 +1,32 @@
 """Images from captions: GAN-CLS (Reed et al. 2016) and DF-GAN (Tao et al. 2022).
 
-Without a download, scenes of a digit with captions by a grammar, such as "a large red
-seven in the middle of a blue ground"; 10 % of the pairs of digit and colour are never
-trained on::
+Without a download, it learns scenes of a digit with captions from a grammar, such as "a
+large red seven in the middle of a blue ground"; 10 % of the pairs of digit and colour
+are never trained on::
 
     python -m experiments.text_to_image
     python -m experiments.text_to_image --network df_gan --loss hinge --matching-aware 2
     python -m experiments.text_to_image --dataset captions:PATH --resolution 64
     python -m experiments.draw RUN "a large red seven on a blue ground"
 
-``captions:PATH`` are your own images with a CSV or JSON Lines file of captions, see
+``captions:PATH`` is for your own images with a CSV or JSON Lines file of captions, see
 `jaxgan.data.load_captioned`. First a text encoder is fitted to captions and images
-(`jaxgan.methods.matching`); then it stands still in the game
-(`jaxgan.methods.gan_cls`), and is kept in the run's checkpoints.
+(`jaxgan.methods.matching`); then it is fixed in the game (`jaxgan.methods.gan_cls`),
+and is kept in the run's checkpoints.
 
-Judged on held-out captions: scenes by a reader of every attribute
+Samples of held-out captions are judged: scenes by a reader of every attribute
 (`experiments.judges.attributes`), on pairs that were trained on and on the others; and
-by R-precision (`experiments.judges.retrieval`).
+all by R-precision (`experiments.judges.retrieval`).
 
 The preset "small" has GAN-CLS's networks with fewer channels than the paper's, and
-plays relativistic pairs with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The
+relativistic pairing with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The
 preset "gan_cls" has the paper's loss, its interpolated captions and its optimizer for
 64 pixels; "df_gan" has DF-GAN's networks, losses and optimizers for 256::
 
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
 
-Claims: GAN-CLS was judged by people only; DF-GAN reports an FID of 14.81 on CUB. Not
-reproduced here, where there are no birds.
+Claims: GAN-CLS was judged by people only; DF-GAN reports an FID of 14.81 on CUB's
+birds. Not reproduced here, where that set is missing.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ class Config(TrainConfig):
     steps: int = 20_000
     # Examples of one update, over all devices.
     batch_size: int = 64
-    # Numbers of a caption's embedding.
+    # Size of a caption's embedding.
     text_dim: int = 64
     # Updates of the text encoder, before the game.
     text_steps: int = 3_000
@@ -76,17 +76,17 @@ class Config(TrainConfig):
     network: str = "gan_cls"
     # Channels of the generator's finest hidden maps.
     g_width: int = 32
-    # Channels of the discriminator's.
+    # Channels of the discriminator's finest hidden maps.
     d_width: int = 32
-    # The latent's size.
+    # Dimensions of the latent space.
     latent_dim: int = 32
     # The game: non_saturating, hinge, or relativistic.
     loss: str = "relativistic"
-    # Weight of wrong captions among what D takes for fakes.
+    # Weight of real images with wrong captions among D's fakes.
     mismatch: float = 0.5
-    # Weight of captions between captions in the generator's loss.
+    # Weight of interpolated captions in the generator's loss.
     interpolated: float = 0.0
-    # Weight of DF-GAN's penalty by image and caption.
+    # Weight of DF-GAN's gradient penalty by image and caption.
     matching_aware: float = 0.0
     # Weight of R1.
     r1: float = 0.5
@@ -146,7 +146,7 @@ PRESETS = {
 
 
 def make_game(config: Config, data: Any) -> Game:
-    """The game on a captioned set."""
+    """Returns the game on a captioned set."""
     weighted = ((config.r1, penalties.r1), (config.r2, penalties.r2))
     adam = functools.partial(optax.adam, b1=config.beta1, b2=config.beta2)
     return gan_cls(
@@ -184,9 +184,9 @@ def _networks(config: Config, data: DataSet) -> dict[str, Any]:
 
 
 def _others(data: Any) -> np.ndarray:
-    """Captions to draw wrong ones from: evenly spaced over all that are trained on.
+    """Returns captions to draw wrong ones from, evenly spaced over the training set.
 
-    Of a run that is loaded, where they are in the state, blank ones.
+    They are blank for a loaded run, where the state has them.
     """
     if not isinstance(data, CaptionedSet):
         return np.zeros((_OTHERS, data.vocabulary.length), np.int32)
@@ -202,7 +202,7 @@ def _of(flag: str, known: dict[str, Any], name: str) -> Any:
 
 
 def begin(config: Config, data: Any, state: GameState) -> GameState:
-    """The first state, with a text encoder that has been fitted to the set."""
+    """Returns the first state, with a text encoder that has been fitted to the set."""
     print(f"fits the text encoder, {config.text_steps:,} steps:")
     key = keys.stream(jax.random.key(config.seed), "text", 0)
     found = encoder.fitted(data, key, dim=config.text_dim, steps=config.text_steps)

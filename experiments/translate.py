@@ -1,4 +1,4 @@
-"""Translates image files by a finished run of `pix2pix` or `cyclegan`.
+"""Translates image files with a finished run of `pix2pix` or `cyclegan`.
 
 ::
 
@@ -6,12 +6,12 @@
     python -m experiments.translate RUN photo.jpg --crop --draws 4
     python -m experiments.translate RUN painting.jpg --back
 
-Each file is resized to the images that the run has learnt from. The translations go to
-a new folder, by default RUN/translations-1, -2 and so on, as PNG files with the names
-of the inputs, and, as sheet.png, side by side with the inputs. Nothing is overwritten.
+Each file is resized to the size of the run's training images. The translations go to a
+new folder, by default RUN/translations-1, -2 and so on, as PNG files with the names of
+the inputs, and, as sheet.png, side by side with the inputs. Nothing is overwritten.
 
-Where the generator has dropout it is on, as while it learnt; ``--draws`` translates
-each file so often, each time by other noise. The same ``--seed`` gives the same images.
+If the generator has dropout, it is on, as in training; ``--draws N`` translates each
+file N times, with different noise. The same ``--seed`` gives the same images.
 """
 
 import dataclasses
@@ -47,11 +47,11 @@ class Config:
     run: Annotated[str, tyro.conf.Positional]
     # Image files.
     files: tyro.conf.Positional[tuple[Path, ...]]
-    # From B to A, by a run between two sets.
+    # Translate from B to A, with a run between two sets.
     back: bool = False
-    # Translations of each file, by different noise.
+    # Translations of each file, with different noise.
     draws: int = 1
-    # Of the noise.
+    # Seed of the noise.
     seed: int = 0
     # Take the centre of files of another shape than the run's, instead of refusing
     # them.
@@ -63,11 +63,11 @@ class Config:
 
 
 def run(config: Config) -> None:
-    """Translates the files, and says where the results are.
+    """Translates the files, and prints where the results are.
 
     Raises:
-        InputError: for a run that does not translate, a file that is no image, two
-            files of one name, or a folder that exists.
+        InputError: for a run that does not translate, a file that is not an image, two
+            files of the same name, or a folder that exists.
     """
     if not config.files:
         raise InputError("Name at least one image file after the run's folder.")
@@ -102,10 +102,10 @@ def run(config: Config) -> None:
 
 
 def direction(loaded: LoadedRun, *, back: bool = False) -> tuple[str, str | None]:
-    """The data's entry that a run translates, and what its samples call the result.
+    """Returns the data's entry that a run translates, and the name of its result.
 
     Raises:
-        InputError: the run translates nothing, or not in that direction.
+        InputError: if the run translates nothing, or not in that direction.
     """
     condition = loaded.game.condition
     if condition == ("a", "b"):
@@ -129,7 +129,7 @@ def translate(
     draws: int,
     seed: int,
 ) -> UInt8[np.ndarray, "n d h w c"]:
-    """``draws`` translations of each input."""
+    """Returns ``draws`` translations of each input."""
     repeated = np.repeat(inputs, draws, axis=0)
     condition: Any = repeated if made is None else {source: repeated}
     found = loaded.sample(len(repeated), key=jax.random.key(seed), condition=condition)
@@ -138,10 +138,10 @@ def translate(
 
 
 def new_folder(run: Path, out: Path | None, name: str = "translations") -> Path:
-    """Makes a folder for results: ``out``, or the first of RUN/NAME-1, -2, ... free.
+    """Makes a folder for results: ``out``, or the first free RUN/NAME-1, -2, ...
 
     Raises:
-        InputError: ``out`` exists, or cannot be made.
+        InputError: if ``out`` exists, or cannot be made.
     """
     if out is not None:
         out = expand(out, "--out")
@@ -161,13 +161,13 @@ def new_folder(run: Path, out: Path | None, name: str = "translations") -> Path:
 
 
 def _shape(loaded: LoadedRun, source: str) -> tuple[int, int, int]:
-    """One input's height, width and channels, as config.json tells it."""
+    """Returns one input's height, width and channels, from config.json."""
     height, width, channels = loaded.record["data"]["columns"][source][1]
     return height, width, channels
 
 
 def _check_names(files: tuple[Path, ...]) -> None:
-    """Raises InputError where two results would have one name."""
+    """Raises InputError if two results would have the same name."""
     taken: dict[str, object] = {"sheet": "the overview"}
     for file in files:
         if file.stem in taken:

@@ -1,4 +1,4 @@
-"""Magnifies image files of any size by a finished run of `srgan`.
+"""Magnifies image files of any size with a finished run of `srgan`.
 
 ::
 
@@ -7,13 +7,13 @@
     python -m experiments.upscale RUN/srresnet photo.jpg --tile 128 --out enlarged
 
 RUN holds both stages, or is one of them. Beside each photo.jpg appears photo-x4.png, or
-photo-x4-2.png where that is taken: nothing is overwritten. ``--blend W`` takes weights
-between SRResNet's, W = 0, which is nearest to the truth, and SRGAN's, W = 1, the
-sharpest.
+photo-x4-2.png if that is taken: nothing is overwritten. ``--blend W`` interpolates the
+weights between SRResNet's, W = 0, which is nearest to the truth, and SRGAN's, W = 1,
+which is the sharpest.
 
-Images are played tile by tile, with so much of their surroundings that the result is
-that of the whole image, to rounding: tiles bound the memory and change nothing else.
-Above 40 megapixels the result itself is large, so the tile must be named.
+Images are magnified tile by tile, each with enough of its surroundings that the result
+is that of the whole image, up to rounding: tiles bound the memory and change nothing
+else. Above 40 megapixels the result itself is large, so ``--tile`` must be given.
 
 Grey images stay grey, and keep 16 bits if they have them; colour has 8. A palette
 becomes colours, transparency is enlarged by Pillow's bicubic filter, and images are
@@ -44,7 +44,7 @@ from jaxgan.methods.srgan import magnify as _of_srgan
 from jaxgan.sampling import Sampler
 
 MOST = 40_000_000
-"""Pixels of a result for which --tile must be named."""
+"""The pixels of a result above which --tile must be given."""
 
 _LARGEST = 2**16 - 1  # of 16 bits
 _WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -63,15 +63,15 @@ class Config:
     blend: float | None = None
     # Side of a tile in pixels of the image; by default 256.
     tile: int | None = None
-    # A folder for the results, made if need be; by default each lies beside its image.
+    # A folder for the results, made if missing; by default each is beside its image.
     out: Path | None = None
 
 
 def run(config: Config) -> None:
-    """Magnifies the images, and says where the results are.
+    """Magnifies the images, and prints where the results are.
 
     Raises:
-        InputError: for a run that does not magnify, a file that is no image, or a
+        InputError: for a run that does not magnify, a file that is not an image, or a
             result that is too large.
     """
     if not config.images:
@@ -95,14 +95,14 @@ def run(config: Config) -> None:
 
 
 def network(root: Path, weight: float | None) -> Sampler:
-    """The averaged generator of a run, or what lies between those of two stages.
+    """Returns the averaged generator of a run, or a blend of those of two stages.
 
     Args:
         root: a run's folder, or that of both stages.
         weight: see `jaxgan.methods.srgan.blend`.
 
     Raises:
-        InputError: there is no such run, or it magnifies nothing.
+        InputError: if there is no such run, or it magnifies nothing.
     """
     if (root / "config.json").exists():
         if weight is not None:
@@ -138,7 +138,7 @@ def _sampler(root: Path) -> Sampler:
 
 
 def _variables(sampler: Sampler) -> dict:
-    """Those of the averaged generator; without an average, of the generator."""
+    """Returns those of the averaged generator; without an average, of the generator."""
     state = sampler.state
     return state.averages.get("generator", state.players["generator"].variables)
 
@@ -159,17 +159,17 @@ def check_size(file: Path, scale: int, tile: int | None) -> None:
 
 
 def opened(file: Path) -> Image.Image:
-    """The image of a file, upright, of the mode I;16, L, LA, RGB or RGBA.
+    """Reads the image of a file, upright, in the mode I;16, L, LA, RGB or RGBA.
 
     Raises:
-        InputError: it cannot be read, or has values without a known range.
+        InputError: if it cannot be read, or has values without a known range.
     """
     try:
         # Not by its path: Pillow would map it, see `jaxgan.data.images`.
         with file.open("rb") as content, Image.open(content, formats=FORMATS) as image:
             image.load()
             upright = ImageOps.exif_transpose(image)
-    except Exception as error:  # Pillow's differ by format, place and version
+    except Exception as error:  # Pillow's errors differ by format, place and version
         raise InputError(
             f"{file} cannot be read as an image: {error}. Repair it, or convert it."
         ) from error
@@ -183,7 +183,7 @@ def opened(file: Path) -> Image.Image:
     alpha = "A" if upright.has_transparency_data else ""
     made = upright.convert(("L" if grey else "RGB") + alpha)
     if upright.mode not in ("L", "LA", "RGB", "RGBA"):
-        made.info.pop("icc_profile", None)  # of other colours
+        made.info.pop("icc_profile", None)  # it is for other colours
     return made
 
 
@@ -200,7 +200,7 @@ def _in_16_bits(image: Image.Image, file: Path) -> Image.Image:
 def enlarged(
     image: Image.Image, sampler: Sampler, scale: int, tile: int, title: str
 ) -> Image.Image:
-    """The image magnified, of the same mode; ``title`` is that of the progress bar."""
+    """Magnifies an image, keeping its mode; ``title`` is that of the progress bar."""
     alpha = None
     if image.mode in ("LA", "RGBA"):
         size = (image.width * scale, image.height * scale)
@@ -234,10 +234,10 @@ def _in_rgb(pixels: np.ndarray) -> Shaped[np.ndarray, "h w 3"]:
 
 
 def folder(path: Path) -> Path:
-    """Makes a folder unless it is there.
+    """Makes a folder unless it exists.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: if it cannot be made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -250,10 +250,10 @@ def folder(path: Path) -> Path:
 
 
 def written(content: bytes, place: Path, stem: str) -> Path:
-    """Writes a new PNG file; where the name is taken, with a number.
+    """Writes a new PNG file, with a number if the name is taken.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: if it cannot be written.
     """
     names = itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2)))
     for name in names:

@@ -16,10 +16,10 @@ paper's networks and settings for CIFAR-10, 100,000 generator updates::
 Claim: FID 16.95 of 50,000 samples to CIFAR-10's training set, which
 pytorch-gan-collections found with such networks. Not yet reproduced here; it takes a
 GPU. The authors' code makes twice as many images in an update of the generator as in
-one of the critic; here both have one batch size.
+one of the critic; here both have the same batch size.
 
-Conditional on the label (``--conditional``), the generator has conditional batch norm
-as the authors' has, and the critic a projection, where theirs classifies.
+Conditional on the label (``--conditional``), the generator has conditional batch norm,
+as the authors' does, and the critic a projection, where theirs classifies.
 """
 
 import dataclasses
@@ -88,7 +88,7 @@ PRESETS = {
 
 
 def make_gan(config: Config, data: DataSet) -> Game:
-    """The game on images of the set's shape."""
+    """Returns the game on images of the set's shape."""
     height, width, channels = data.image_shape
     classes = num_classes(config, data)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from jaxgan.cli import load_run
     from jaxgan.loop import fit
 
-# What data, pictures, checkpoints and judges need takes seconds to import.
+# The dependencies of data, pictures, checkpoints and judges take seconds to import.
 _LAZY_MODULES = (
     *("checkpoint", "cli", "data", "evaluation", "hooks", "metrics", "population"),
     *("sampling", "scan", "show", "simultaneous", "theory", "unrolled"),
@@ -58,7 +58,7 @@ _LAZY_NAMES = {"fit": "jaxgan.loop", "load_run": "jaxgan.cli"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is only imported when it is used."""
+    """Imports a module or a name that is imported lazily."""
     if name in _LAZY_MODULES:
         return importlib.import_module(f"jaxgan.{name}")
     if name in _LAZY_NAMES:
@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Returns the public names, those that are imported when used among them."""
+    """Returns the public names, including those that are imported lazily."""
     return sorted({*globals(), *__all__})
 
 

@@ -25,7 +25,7 @@ def check_rank(name: str, array: Any, rank: int) -> None:
 
 
 def check_same_shape(**arrays: Any) -> None:
-    """Raises ValueError unless all arrays have one shape.
+    """Raises ValueError unless all arrays have the same shape.
 
     ``[b]`` beside ``[b 1]`` would silently broadcast to ``[b b]``.
     """

@@ -1,4 +1,4 @@
-"""Chunks of train steps: one compiled call, one program however many steps it plays."""
+"""Chunks of train steps: one compiled call, one program for any number of steps."""
 
 from collections.abc import Callable
 
@@ -22,11 +22,11 @@ def make_chunk(
     microbatches: int = 1,
     shards: int | None = None,
 ) -> Callable:
-    """Up to ``m`` train steps in one call, on all devices.
+    """Makes a function that runs up to ``m`` train steps in one call, on all devices.
 
     Args:
         game: the game.
-        resident: whether the whole set lies on the device.
+        resident: whether the whole set is kept on the device.
         schedule: as for `jaxgan.make_train_step`.
         d_steps: as for `jaxgan.make_train_step`.
         microbatches: as for `jaxgan.make_update`.
@@ -34,10 +34,10 @@ def make_chunk(
 
     Returns:
         ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
-        Resident, step i plays the ``rows[i]`` (``[m k b]``) of the table's columns
+        Resident, step i uses the ``rows[i]`` (``[m k b]``) of the table's columns
         ``[n ...]``; streamed, rows is None and the columns are ``[m k b ...]``. ``log``
-        holds each metric of every step, ``[m]``, of which the first ``count`` mean
-        something. One program whatever the count, which is traced.
+        holds each metric of every step, ``[m]``, of which the first ``count`` are
+        valid. The count is traced, so that one program serves all.
     """
     axis_name = parallel.AXIS if jax.device_count() > 1 else None
     # Jitted, so that asking for the metrics' shapes and playing share one trace.
@@ -76,10 +76,10 @@ def make_chunk(
 
 
 def _compiler_options() -> dict[str, str] | None:
-    """On CUDA the loop is part of a command buffer (a CUDA graph), as its steps are.
+    """Returns options that put the loop in a command buffer (a CUDA graph) on CUDA.
 
     By default XLA leaves loops out, and after each step the host has to learn whether
-    another one follows. What it gains: "loop" of
+    another one follows. For the gain see "loop" in
     experiments/benchmarks/results/accelerator-nvidia-h200.json.
     """
     if "cuda" not in jax.local_devices()[0].client.platform_version:

@@ -1,4 +1,4 @@
-"""Compiled programs, kept on disk: a second start compiles nothing."""
+"""A cache of compiled programs on disk: a second start compiles nothing."""
 
 import tempfile
 import warnings
@@ -9,16 +9,16 @@ import jax
 
 
 def keep(folder: Path) -> None:
-    """Lets JAX keep what it compiles in ``folder``, and take it from there.
+    """Sets ``folder`` as JAX's cache of compiled programs.
 
-    An entry's key is made of the program, the compiler's options, the versions and the
-    device, so no other program finds it. A folder that the user chose
-    (``JAX_COMPILATION_CACHE_DIR``) is kept, and so is the choice of none
+    An entry's key covers the program, the compiler's options, the versions and the
+    device, so no other program finds it. A folder that the user has chosen
+    (``JAX_COMPILATION_CACHE_DIR``) stays in use, and so does the choice of no cache
     (``JAX_ENABLE_COMPILATION_CACHE=false``).
 
     Args:
-        folder: made if missing; it may be deleted at any time. Where it cannot be
-            written, nothing is kept, with a warning.
+        folder: created if missing; it may be deleted at any time. If it cannot be
+            written, nothing is cached, with a warning.
     """
     config: Any = jax.config
     chosen = config.jax_compilation_cache_dir is not None
@@ -29,7 +29,7 @@ def keep(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        # Otherwise JAX would warn of every single program.
+        # Otherwise JAX would warn about every single program.
         warnings.warn(
             f"Compiled programs are not kept, so that every start compiles anew: "
             f"{folder} cannot be written ({error.strerror}). Another folder can be "

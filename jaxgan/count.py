@@ -27,16 +27,16 @@ class Count(struct.PyTreeNode):
 
     @classmethod
     def of(cls, number: int) -> "Count":
-        """The count of a Python integer, from 0 to 2^51."""
+        """Returns the count for a Python integer from 0 to 2^51."""
         return cls(jnp.int32(number >> _BITS), jnp.int32(number & (_BASE - 1)))
 
     def plus(self, number: Any) -> "Count":
-        """The count after ``number`` more, below 2^30; it may be traced."""
+        """Returns the count plus ``number``, which is below 2^30 and may be traced."""
         low = self.low + jnp.asarray(number, jnp.int32)
         return Count(self.high + (low >> _BITS), low & (_BASE - 1))
 
     def as_float(self) -> Float[Array, ""]:
-        """The nearest float32: exact up to 2^24 images, to 6e-8 of it beyond."""
+        """Returns the nearest float32: exact up to 2^24, within 6e-8 of it beyond."""
         return self.high.astype(jnp.float32) * _BASE + self.low.astype(jnp.float32)
 
     def __int__(self) -> int:

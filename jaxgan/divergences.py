@@ -46,8 +46,8 @@ class Divergence:
         f: f(u) for a density ratio u = p/q > 0; convex, f(1) = 0.
         conjugate: f*(t), the supremum over u >= 0, flat where u = 0 is best.
         activation: g(v), from any real number into the domain of f*.
-        conjugate_activation: f*(g(v)) in a closed form that does not lose the digits
-            that the composition loses.
+        conjugate_activation: f*(g(v)) in a closed form, without the loss of digits of
+            the composition.
         optimal_critic: f'(u), the T that makes the variational bound tight.
     """
 
@@ -64,7 +64,7 @@ def _identity(v: Array) -> Array:
 
 
 def _within(inside: Array, function: Elementwise, t: Array, default: float) -> Array:
-    """function(t) inside, `default` outside; NaN in neither value nor gradient."""
+    """Returns function(t) inside, else `default`; NaN in neither value nor gradient."""
     safe = jnp.where(inside, t, jnp.ones_like(t))
     return jnp.where(inside, function(safe), default)
 
@@ -137,7 +137,7 @@ pearson = Divergence(
 """Pearson chi-squared, E_q[(p/q - 1)^2].
 
 Nowozin's tables give f* = t^2/4 + t for all t, the supremum over negative u as well;
-over u >= 0 it is flat below t = -2, and the bound is the tighter for it.
+over u >= 0 it is flat below t = -2, which makes the bound tighter.
 """
 
 neyman = Divergence(
@@ -178,10 +178,10 @@ In float32 the gradient of tanh is 0 beyond |v| = 9, where it should be below 1e
 
 @jax.custom_jvp
 def _minus_log_ratio(t: Array) -> Array:
-    """The y with exp(y) + y = 1 - t: minus log u at the u that attains Jeffreys' f*."""
+    """Solves exp(y) + y = 1 - t; y is -log u at the u that attains Jeffreys' f*."""
     z = 1 - t
-    # exp(y) + y is convex and rising and both starts lie right of the root, so Newton
-    # falls to it monotonely; six steps reach float64 for |t| <= 1e4.
+    # exp(y) + y is convex and increasing, and both starts lie right of the root, so
+    # Newton's method decreases to it; six steps reach float64 for |t| <= 1e4.
     y = jnp.where(z > 1, jnp.log(jnp.maximum(z, 1)), jnp.minimum(z, 0))
     for _ in range(6):
         y = y - (jnp.exp(y) + y - z) / (jnp.exp(y) + 1)
@@ -218,14 +218,14 @@ function of 1 - t.
 
 
 def _log_softplus(x: Array) -> Array:
-    """log(softplus(x)), also where softplus(x) is too small for its dtype."""
+    """Computes log(softplus(x)), also where softplus(x) is too small for its dtype."""
     low = x < -15
     tail = jnp.where(low, x, -15.0)
     body = jnp.where(low, -15.0, x)
     return jnp.where(low, tail - jnp.exp(tail) / 2, jnp.log(softplus(body)))
 
 
-@functools.cache  # equal orders give the same value, so that a GAN hashes equal
+@functools.cache  # equal orders give the same value, so that equal GANs hash equal
 def _alpha(a: float) -> Divergence:
     power = a / (a - 1)
 

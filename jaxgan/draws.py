@@ -1,4 +1,4 @@
-"""Random draws of one update: latents, noise, dropout masks, separate per example.
+"""Random draws of one update, separate per example: latents, noise, dropout masks.
 
 The draws of an example depend only on its global index within the update's batch, so
 they are the same on any number of devices and for any number of microbatches.
@@ -18,7 +18,7 @@ class Draws:
     """One update's random streams: ``draw(name)`` is one key per example, ``[b]``.
 
     Attributes:
-        objective: its name, a part of the streams' names.
+        objective: the objective's name, which is part of the streams' names.
         key: the run's key.
         step: the objective's update counter.
         index: the examples' global indices, ``[b]``.
@@ -30,12 +30,12 @@ class Draws:
     index: Array
 
     def stream(self, name: str) -> Key:
-        """The key from which the keys of all examples in a stream are derived."""
+        """Returns the key from which the keys of a stream's examples are derived."""
         return keys.stream(self.key, f"{self.objective}/{name}", self.step)
 
     def __call__(self, name: str) -> Key:
         return keys.per_example(self.stream(name), self.index)
 
     def normal(self, name: str, shape: tuple[int, ...]) -> Array:
-        """N(0, 1) of ``shape`` for each example, ``[b *shape]``."""
+        """Draws from N(0, 1), ``shape`` for each example: ``[b *shape]``."""
         return jax.vmap(lambda key: jax.random.normal(key, shape))(self(name))

@@ -1,4 +1,4 @@
-"""The exponential moving average of a network, its half-life counted in images.
+"""The exponential moving average of a network, with a half-life in images.
 
 The effect of a decay per step depends on the batch size; that of a half-life in images
 does not: after that many images the weight of an old value has halved. The averages of
@@ -21,7 +21,7 @@ def _is_floating(leaf: Any) -> bool:
 
 
 def init(value: PyTree) -> PyTree:
-    """The average before any update: a copy, its floating leaves in float32.
+    """Returns the average before any update: a copy, its floating leaves in float32.
 
     The copy shares no buffer with the value, so a step may donate a state that holds
     both.
@@ -45,7 +45,7 @@ def init(value: PyTree) -> PyTree:
 
 
 def _rate(images_per_step: Any, half_life: Any) -> Float[Array, ""]:
-    """The weight of the new value, 1 - 0.5^(n/h), and 1 where h is 0.
+    """Computes the weight of the new value, 1 - 0.5^(n/h), and 1 where h is 0.
 
     expm1 gives all its digits: a decay of 0.9999, rounded to float32, would leave only
     three digits of the half-life.
@@ -79,7 +79,7 @@ def update(
     ramp_up: Any = None,
     images_seen: Any,
 ) -> PyTree:
-    """The average after one more step.
+    """Returns the average after one more step.
 
     new = d average + (1 - d) value with d = 0.5^(images_per_step / h), where h is
     `half_life` or, with a ramp-up, min(half_life, ramp_up * images_seen). While h is 0
@@ -120,8 +120,8 @@ def update(
         if not _is_floating(new):
             return jnp.array(new, copy=True)
         old, new = jnp.asarray(old, jnp.float32), jnp.asarray(new, jnp.float32)
-        # In this form the value is the fixed point whatever the rounding of the rate;
-        # but only the second branch gives the value to the bit.
+        # In this form the value is the fixed point, however the rate is rounded; but
+        # only the second branch gives the value to the bit.
         return jnp.where(rate < 1, old + rate * (new - old), new)
 
     return jax.tree.map(move, average, value)

@@ -15,14 +15,14 @@ FLAGS = {
     "jax_threefry_partitionable": True,
     "jax_default_prng_impl": "threefry2x32",
 }
-"""JAX's settings that change what a seed means, with their defaults."""
+"""JAX's settings that change the draws from a seed, with their defaults."""
 
 
 _DETERMINISTIC = "xla_gpu_deterministic_ops"
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, hardware, JAX's settings, and the revision of the code that runs."""
+    """Returns versions, hardware, JAX's settings, and the running code's revision."""
     return {
         "versions": versions(),
         "python": platform.python_version(),
@@ -34,11 +34,11 @@ def describe_environment() -> dict[str, Any]:
 
 
 def repeatable_on_gpus() -> None:
-    """Makes XLA's programs for GPUs repeat to the bit, unless XLA_FLAGS says otherwise.
+    """Makes XLA's GPU programs repeatable to the bit, unless XLA_FLAGS says otherwise.
 
     Without it some kernels add in no fixed order. A DCGAN's step took 1.0 to 1.1 times
-    as long with it (experiments/benchmarks/results/accelerator-nvidia-h200.json). To be
-    called before JAX's first computation, which reads the variable.
+    as long with it (experiments/benchmarks/results/accelerator-nvidia-h200.json). Call
+    it before JAX's first computation, which reads the variable.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if _DETERMINISTIC not in flags:
@@ -46,13 +46,13 @@ def repeatable_on_gpus() -> None:
 
 
 def _git_revision() -> str | None:
-    """The revision of the code that runs, with "+" if it was changed since."""
+    """Returns the revision of the running code, with "+" if it has changed since."""
     git = ["git", "-C", str(Path(__file__).parent)]
     run = lambda *words: subprocess.run(
         [*git, *words], capture_output=True, text=True, check=True
     ).stdout.strip()
     try:
-        # A package installed inside some other project's repository is not its code.
+        # A package installed inside another project's repository is not part of it.
         run("ls-files", "--error-unmatch", Path(__file__).name)
         changed = run("status", "--porcelain", "--untracked-files=no")
         return run("rev-parse", "HEAD") + ("+" if changed else "")

@@ -1,11 +1,11 @@
-"""One key that draws for every example of a batch by itself.
+"""Keys that draw separately for every example of a batch.
 
 A network asks for randomness by ``self.make_rng(name)`` and draws an array for all the
-examples that it sees, ``[b ...]``. With an ordinary key what an example gets would
-depend on how many others are on its device. A key of `by_example` is of another kind:
-row i of what it draws comes from ``fold_in(key, index[i])`` alone, where ``index`` are
-the examples' global indices. It may be split and folded as any key, so that dropout and
-noise work under ``nn.scan``, ``nn.vmap``, ``nn.remat`` and in any layer.
+examples that it sees, ``[b ...]``. With an ordinary key, an example's draws would
+depend on how many others are on its device. With a key of `by_example`, row i of a draw
+comes from ``fold_in(key, index[i])`` alone, where ``index`` are the examples' global
+indices. Such a key may be split and folded like any other, so that dropout and noise
+work under ``nn.scan``, ``nn.vmap``, ``nn.remat`` and in any layer.
 """
 
 import functools
@@ -23,7 +23,7 @@ _UINTS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32, 64: jnp.uint64}
 
 
 def by_example(key: Key, index: Int[Array, " b"]) -> Key:
-    """A key whose draws ``[b ...]`` are made row by row, by the examples' indices.
+    """Makes a key whose draws ``[b ...]`` come row by row from the examples' indices.
 
     Args:
         key: an ordinary key, the same on all devices.
@@ -31,7 +31,7 @@ def by_example(key: Key, index: Int[Array, " b"]) -> Key:
 
     Raises:
         ValueError: by ``jax.random``, for a draw without the b examples in its first
-            dimension: it would be another on every device.
+            dimension, which would differ between devices.
 
     Example:
         >>> import numpy as np
@@ -48,7 +48,7 @@ def by_example(key: Key, index: Int[Array, " b"]) -> Key:
 
 @functools.lru_cache
 def _implementation(examples: int) -> Any:
-    """The kind of key for so many examples: a key's words, then their indices."""
+    """Makes the kind of key for ``examples`` examples: words, then their indices."""
 
     def ordinary(data):
         return jax.random.wrap_key_data(data[:_WORDS], impl="threefry2x32")

@@ -30,7 +30,7 @@ def check_fits(fake: Any, real: Any) -> None:
 
 
 def logits_of(output: Any, x: Any) -> Array:
-    """A discriminator's logits ``[b ...]``: its output, or the output's "logits".
+    """Returns a discriminator's logits ``[b ...]``: its output, or its "logits".
 
     Raises:
         InputError: if there are none, or fewer than one per example.
@@ -74,16 +74,17 @@ def check_range(
 ) -> None:
     """Compares the range of floating images with that of the generator.
 
-    Warns of images in [0, 1] beside a generator of [-1, 1], which trains badly.
+    Warns if the images lie in [0, 1] but the generator's output in [-1, 1], which
+    trains badly.
 
     Args:
         player: the generator.
         draw: draws a given number of latents.
-        images: the batch's, an array or a pytree.
-        condition: a tuple of none or one, as the generator takes it.
+        images: the batch's images, an array or a pytree.
+        condition: the generator's condition in a tuple, empty if it takes none.
 
     Raises:
-        InputError: if they lie outside [-1, 1], and the generator's output cannot.
+        InputError: if the images leave [-1, 1] but the generator's output cannot.
     """
     floating = [
         np.asarray(leaf)
@@ -118,12 +119,12 @@ def check_range(
 def _range_of(
     player: Player, draw: Callable[[int], Array], size: int, condition: tuple
 ) -> tuple[float, float]:
-    """The least and greatest value that a generator of large parameters makes."""
+    """Returns the least and greatest output of a generator with large parameters."""
     few = min(size, 32)
     some = as_floats(jax.tree.map(lambda leaf: leaf[:few], condition))
     inputs = (draw(few), *some)
     variables = probe.random_variables(player, np.random.default_rng(0), inputs)
-    # With parameters of unit size, an unbounded one may stay in [-1, 1] by chance.
+    # With parameters of unit size, an unbounded output may lie in [-1, 1] by chance.
     large = jax.tree.map(lambda leaf: 10 * leaf, variables["params"])
     variables = {**variables, "params": large}
     rngs = dict.fromkeys((*player.streams, "params"), jax.random.key(0))

@@ -1,9 +1,9 @@
 """Feeds a chunk of steps: from the device's memory, from a stream, from an iterator.
 
-A table that fits lies on the device whole, and a chunk takes the rows of each step; of
-a larger one, a chunk takes its own examples. Both play the same examples in the same
-order, which is a function of the run's key and the step. Either way all that a chunk
-needs is on the devices before it is called.
+A table that fits is kept on the device whole, and a chunk is given the rows of each
+step; from a larger one, a chunk is given the examples themselves. Both use the same
+examples in the same order, which is a function of the run's key and the step. Either
+way, everything that a chunk needs is on the devices before it is called.
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ from jaxgan.data.arrays import check_dtypes
 from jaxgan.typing import Key
 
 Take = Callable[[int], tuple[Any, Any]]
-# A streamed chunk's examples lie in memory twice: as read, and as put on the device.
+# A streamed chunk's examples are in memory twice: as read, and as put on the device.
 _STREAMED_CHUNK_BYTES = 128 * 2**20
 
 
 @runtime_checkable
 class Table(Protocol):
-    """Examples that can be taken by their number."""
+    """Examples that can be taken by their indices."""
 
     @property
     def nbytes(self) -> int:
@@ -42,12 +42,12 @@ class Table(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Order:
-    """The examples that a run plays, and when.
+    """The order of the examples in a run.
 
     Attributes:
-        seed: of the order, see `order_seed`.
+        seed: the seed of the order, see `order_seed`.
         batch_size: examples of one batch, over all devices and processes.
-        fresh: batches of a step.
+        fresh: number of batches in a step.
         start: the first step.
         stop: the step after the last.
     """
@@ -82,7 +82,7 @@ def longest_chunk(table: Table, order: Order, *, resident: bool, most: int) -> i
 
 
 def resident(table: Table, order: Order, longest: int) -> Take:
-    """Returns ``take(length)``: (table, rows) of the next steps.
+    """Returns ``take(length)``, which gives (table, rows) for the next steps.
 
     The table is the whole set, on the devices.
     """
@@ -107,7 +107,7 @@ def resident(table: Table, order: Order, longest: int) -> Take:
 
 
 def streamed(table: Table, order: Order, longest: int) -> Take:
-    """Returns ``take(length)``: (columns, None), the next steps' examples."""
+    """Returns ``take(length)``, which gives (columns, None) for the next steps."""
     batches = data.batches(
         table,
         order.seed,
@@ -121,19 +121,19 @@ def streamed(table: Table, order: Order, longest: int) -> Take:
 
 
 def from_iterator(batches: Iterator[Any], fresh: int, longest: int) -> Take:
-    """Returns ``take(length)``: (columns, None) of an iterator's batches ``[b ...]``.
+    """Returns ``take(length)``, which gives (columns, None) from an iterator's batches.
 
-    Each step takes ``fresh`` of them. With several processes each has an iterator of
-    its own part of the batch.
+    The batches are ``[b ...]``, and each step takes ``fresh`` of them. With several
+    processes, each has an iterator over its own part of the batch.
 
     Raises:
-        InputError: by ``take``, if the iterator ends, or its batches change in shape.
+        InputError: by ``take``, if the iterator ends or its batches change in shape.
     """
     return _stacked(_rounds(batches, fresh), longest)
 
 
 def _rounds(batches: Iterator[Any], fresh: int) -> Iterator[Any]:
-    """The batches of each step, ``[fresh b ...]``."""
+    """Yields the batches of each step, ``[fresh b ...]``."""
     shapes, taken = None, 0
     for batch in batches:
         batch = jax.tree.map(np.asarray, batch)
@@ -168,7 +168,7 @@ def _stacked(steps: Iterator[Any], longest: int) -> Take:
 
 
 def _put(steps: np.ndarray):
-    """``[m k b ...]`` on the devices, which share out the examples."""
+    """Puts ``[m k b ...]`` on the devices, which share the examples."""
     if jax.device_count() > 1:
         return parallel.put_split(steps, batch_axis=2)
     return parallel.put_shared(steps)

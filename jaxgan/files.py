@@ -7,16 +7,16 @@ from typing import Any
 
 from jaxgan.checks import InputError
 
-_DEEPEST = 100  # levels of objects in objects; more, and what walks them may fail
+_DEEPEST = 100  # levels of nesting; code that walks a deeper value may fail
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all: a reader never sees half a file."""
+    """Writes JSON whole or not at all: a reader never sees half a file."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside the file, then renames."""
+    """Writes to a temporary file beside ``path``, then renames it."""
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     os.replace(part, path)
@@ -26,11 +26,11 @@ def read_object(path: Path, *, otherwise: str) -> dict[str, Any] | None:
     """Returns the JSON object in a file; None if there is no such file.
 
     Args:
-        path: of the file.
-        otherwise: what to do if it cannot be read, a sentence.
+        path: the file's path.
+        otherwise: a sentence that says what to do if it cannot be read.
 
     Raises:
-        InputError: it is empty, cut off, no JSON, or JSON that is no object.
+        InputError: it is empty, truncated, not JSON, not an object, or nested too deep.
     """
     try:
         value = json.loads(path.read_bytes())
@@ -58,8 +58,8 @@ def expand(path: str | Path, flag: str) -> Path:
     """Returns the path with ``~`` replaced by the home folder.
 
     Args:
-        path: as it was given.
-        flag: where another can be given, such as ``--data-dir``.
+        path: the path as given.
+        flag: the option that gives the path, such as ``--data-dir``.
 
     Raises:
         InputError: there is no home folder: HOME is not set and the user is unknown, as

@@ -1,7 +1,7 @@
-"""A game of any players and objectives as a value, and where it stands as a value.
+"""A game of any players and objectives, and its state, as values.
 
 Networks that learn are players. An objective says which of them move together, and on
-which loss. What a game remembers beside its networks (the strength of an augmentation,
+which loss. What a game remembers besides its networks (the strength of an augmentation,
 a running mean, a pool of old images) is its memory. A method is a file that builds some
 of these; the update (`jaxgan.update`) knows nothing else.
 """
@@ -23,7 +23,7 @@ from jaxgan.player import NetworkState, Player, start
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
 from jaxgan.typing import Array, Batch, Key, Variables
 
-# Optimising the initialisation takes seconds, running it milliseconds.
+# Optimising the initialisation takes seconds, running it only milliseconds.
 _RUNS_ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
 
 Loss = Callable[[Nets, Batch, Turn], tuple[Array, Mapping[str, Array]]]
@@ -47,14 +47,15 @@ class Objective:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Memory:
-    """A value that the game keeps beside its networks.
+    """A value that the game keeps besides its networks.
 
     Attributes:
         init: ``() -> value``, a pytree of arrays.
         update: ``(value, outputs, turn) -> value``, called after each update of one of
             ``after``, with its outputs as means over all examples of all devices.
         after: the objectives after which it changes.
-        whole: the outputs that come as they are, ``[b ...]`` of all devices, instead.
+        whole: the outputs that are passed unaveraged instead, ``[b ...]`` of all
+            devices.
     """
 
     init: Callable[[], Any]
@@ -68,18 +69,20 @@ class Game:
     """Players, objectives and memory. Static: a step closes over it.
 
     Attributes:
-        players: by name.
-        objectives: by name, which is a part of the random streams and of the metrics.
+        players: the players, by name.
+        objectives: the objectives, by name; the random streams and the metrics are
+            named after them.
         clock: the objective whose updates count the images seen, and move the averages.
-        memory: by name.
-        sample: ``(nets, keys [b], condition) -> [b ...]``: makes what a user looks at,
-            of one key an example and, where the game needs one, a condition. For
-            `jaxgan.sample`.
+        memory: the memories, by name.
+        sample: ``(nets, keys [b], condition) -> [b ...]``: generates the examples that
+            a user sees, from one key per example and, if the game needs one, a
+            condition. For `jaxgan.sample`.
         condition: the batch's entry that ``sample`` is conditional on, or the names of
             several, which it takes as a dict; None for an unconditional game.
-        output: the batch's entry whose distribution ``sample`` imitates, by which
-            samples are judged; None where there is no such entry.
-        show: how samples are shown, see `jaxgan.show`; None: as their shape suggests.
+        output: the batch's entry whose distribution ``sample`` imitates, against which
+            samples are judged; None if there is no such entry.
+        show: the way to show samples, see `jaxgan.show`; None: the one that their shape
+            suggests.
     """
 
     players: Mapping[str, Player]
@@ -104,13 +107,13 @@ class Game:
     def check(self, state: "GameState", batch: Batch) -> None:
         """Raises InputError for a batch whose values, not shapes, do not fit.
 
-        `init` calls it where the values are known. This one accepts all.
+        `init` calls it if the values are known. This default accepts all.
         """
 
     def check_condition(self, condition: Any) -> None:
         """Raises InputError for a condition to sample whose values do not fit.
 
-        This one accepts all.
+        This default accepts all.
         """
 
 
@@ -118,16 +121,17 @@ class GameState(struct.PyTreeNode):
     """State of a game: an immutable pytree.
 
     Attributes:
-        players: their `NetworkState`s, by name.
+        players: the players' `NetworkState`s, by name.
         averages: the averaged players' variables, by name.
-        updates: the finished updates of each objective; their random streams' counter.
-        memory: by name.
-        images: the images of the clock's finished updates, over all devices.
-        rounds: the finished rounds of `jaxgan.make_train_step`.
-        clock: the game's.
+        updates: number of finished updates of each objective, the counter of its
+            random streams.
+        memory: the memories' values, by name.
+        images: number of images in the clock's finished updates, over all devices.
+        rounds: number of finished rounds of `jaxgan.make_train_step`.
+        clock: the game's clock.
     """
 
-    # Pytrees hold whatever a transformation puts there, in place of empty dicts too.
+    # A transformation may put anything in a pytree, even in place of an empty dict.
     players: dict[str, NetworkState]
     averages: Any
     updates: Any
@@ -143,10 +147,10 @@ class GameState(struct.PyTreeNode):
 
 
 def init(game: Game, key: Key, batch: Batch) -> GameState:
-    """The state before the first update.
+    """Returns the state before the first update.
 
-    Every objective's loss is traced on the batch, without computing it: how it plays
-    the networks tells their shapes.
+    Every objective's loss is traced on the batch, without computing it: its calls of
+    the networks determine their shapes.
 
     Args:
         game: the game.
@@ -155,8 +159,8 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
 
     Raises:
         InputError: if no objective plays one of the players; if a network's call, an
-            optimizer or the batch does not fit; if a gradient is asked of one example
-            of a network whose examples see each other.
+            optimizer or the batch does not fit; if a loss needs the gradient for one
+            example of a network whose examples see each other.
     """
     size = batch_size(batch)
     memory = {name: part.init() for name, part in game.memory.items()}
@@ -202,12 +206,12 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
 
 
 class _Noted(NamedTuple):
-    """Calls of the networks by the losses, as shapes.
+    """The losses' calls of the networks, as shapes.
 
     Attributes:
         inputs: the shapes of each network's first inputs, by name.
         variables: the shapes of its variables, by name.
-        parted: by (name, group), the shapes of what is played in groups by itself.
+        parted: the shapes of the inputs of calls by groups, by (name, group).
     """
 
     inputs: dict[str, Any]
@@ -216,7 +220,7 @@ class _Noted(NamedTuple):
 
 
 class _Noting(Nets):
-    """Networks that note how they are called; only shapes go through them."""
+    """Networks that record their calls; only shapes pass through them."""
 
     def __init__(self, game: Game, turn: Turn, noted: _Noted):
         super().__init__(game.players, noted.variables, turn)
@@ -229,12 +233,12 @@ class _Noting(Nets):
             self._noted.inputs[name] = shapes = _shapes(inputs)
             draw = functools.partial(_draw, name, player, inputs=shapes)
             self._variables[name] = jax.eval_shape(draw, jax.random.key(0))
-        # New ones at each call: what one trace makes belongs to no other.
+        # New zeros at each call: values of one trace cannot be used in another.
         zeros = lambda leaf: jnp.zeros(leaf.shape, leaf.dtype)
         return jax.tree.map(zeros, self._variables[name])
 
     def _keep(self, name: str, variables: Variables) -> None:
-        """Nothing: what a call changed belongs to its own trace."""
+        """Does nothing: a call's results belong to its own trace."""
 
     def _check_apart(self, name: str, inputs: tuple, group: int) -> None:
         probe.check_declared(name, self._players[name].module, group)
@@ -242,10 +246,10 @@ class _Noting(Nets):
 
 
 def _draw(name: str, player: Player, key: Key, inputs: tuple) -> Variables:
-    """A network's first variables, for inputs of these shapes."""
+    """Draws a network's initial variables, for inputs of these shapes."""
     params_key, other_key = jax.random.split(keys.stream(key, f"init/{name}", 0))
     rngs = {stream: keys.stream(other_key, stream, 0) for stream in player.streams}
-    # Flax draws from "params" what is asked for by a name that is not here.
+    # Flax draws from "params" for a stream that is not given here.
     rngs["params"] = params_key
     how = networks.mode(player.module, train=False)
     return player.module.lazy_init(rngs, *inputs, **how)

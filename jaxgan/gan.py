@@ -1,7 +1,7 @@
 """The game of two players: a generator and a discriminator (Goodfellow et al. 2014).
 
 `discriminator_loss` and `generator_loss` are the objectives of its Algorithm 1; the
-rest builds a `Game` of them.
+rest builds a `Game` from them.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ Weighted = tuple[Scalar | Schedule, penalties.Penalty | penalties.Summed]
 
 
 def gaussian_prior(key: Key, latent_dim: int) -> Array:
-    """One latent ``[z]`` of N(0, I)."""
+    """Draws one latent ``[z]`` from N(0, I)."""
     return jax.random.normal(key, (latent_dim,))
 
 
@@ -46,8 +46,8 @@ class GAN(Game):
     Attributes:
         generator: ``(z [b z], [condition], *, train) -> [b ...]``, an array or a
             pytree, such as the batch's "image".
-        discriminator: ``(x [b ...], [condition], *, train) -> logits [b ...]``, one an
-            example or one a patch; or a dict of outputs with them under "logits".
+        discriminator: ``(x [b ...], [condition], *, train) -> logits [b ...]``, one per
+            example or one per patch; or a dict of outputs with them under "logits".
         g_optimizer: the generator's optax optimizer.
         d_optimizer: the discriminator's; two time scales are two learning rates
             (Heusel et al. 2017, arXiv:1706.08500).
@@ -59,7 +59,7 @@ class GAN(Game):
         condition: the batch's entry that conditions both networks, or None.
         generator_terms: (weight, term) pairs added to the generator's loss, where
             ``term(fake, batch) -> [b]`` sees the batch with its images as floats.
-        augment: what the discriminator sees instead of the images, or None.
+        augment: the augmentation of all that the discriminator sees, or None.
         instance_noise: a schedule from images seen to the standard deviation of the
             Gaussian noise on all that the discriminator sees (Sønderby et al. 2017,
             arXiv:1610.04490), or None. Noise comes after the augmentation.
@@ -68,7 +68,7 @@ class GAN(Game):
             that the first random weights are forgotten soon; None: no ramp-up.
 
     Weights and half-lives may be schedules of the images seen. They may be traced, for
-    `jaxgan.population`; such a game is no static argument.
+    `jaxgan.population`; such a game cannot be a static argument.
 
     A network that looks across the examples of a batch (batch normalisation) has a
     field ``axis_name: str | None = None``, which the steps set, so that it looks
@@ -156,7 +156,7 @@ class GAN(Game):
         examples.check_labels(self.generator, condition)
 
     def seen(self, x: Any, keys: Key, turn: Turn) -> Any:
-        """Returns the discriminator's view of ``[b ...]``, one key an example."""
+        """Returns the discriminator's view of ``[b ...]``, with one key per example."""
         if self.augment is not None:
             x = self.augment.view(x, keys, turn)
         if self.instance_noise is not None:
@@ -165,7 +165,7 @@ class GAN(Game):
 
 
 def discriminator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
-    """``loss.discriminator(D(x), D(G(z)))`` plus the weighted penalties, ``[b]``."""
+    """Computes ``loss.discriminator(D(x), D(G(z)))`` plus penalties, ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
     examples.check_fits(fake, real)
@@ -182,7 +182,7 @@ def discriminator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
 
 
 def generator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
-    """``loss.generator(D(x), D(G(z)))`` plus the weighted terms, ``[b]``."""
+    """Computes ``loss.generator(D(x), D(G(z)))`` plus the weighted terms, ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
 
@@ -199,18 +199,18 @@ def generator_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
 
 
 def latents(gan: GAN, turn: Turn) -> Array:
-    """The update's latents ``[b z]``, one draw of the prior for each example."""
+    """Draws the update's latents ``[b z]``, one from the prior for each example."""
     return jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(turn.draws("latent"))
 
 
 def judge(gan: GAN, nets: Nets, x: Any, condition: tuple, turn: Turn, which: str):
-    """The discriminator's logits ``[b ...]`` of what it sees of ``x``."""
+    """Returns the discriminator's logits ``[b ...]`` for its view of ``x``."""
     seen = gan.seen(x, turn.draws(f"{which}_view"), turn)
     return examples.logits_of(nets("discriminator", seen, *condition), x)
 
 
 def pointwise(half: losses.Half, real_logits: Array, fake_logits: Array) -> Array:
-    """A loss of each patch, then the mean over those of an example, ``[b]``.
+    """Computes each patch's loss, then the mean over an example's patches, ``[b]``.
 
     In this order: the softplus of a mean is not the mean of the softplus.
     """
@@ -222,9 +222,10 @@ def pointwise(half: losses.Half, real_logits: Array, fake_logits: Array) -> Arra
 def penalty(
     gan: GAN, nets: Nets, real: Any, fake: Any, condition: tuple, turn: Turn
 ) -> Array:
-    """The weighted sum of the penalties, ``[b]``, by the images before the view.
+    """Computes the weighted sum of the penalties, ``[b]``.
 
-    Each example has a critic of its own, or, summed, each group of examples.
+    Gradients are with respect to the images before the view. Each example has its own
+    critic; for a summed penalty, each group of examples.
     """
     keys, total = turn.draws("penalty"), jnp.zeros(len(turn.draws.index))
     for i, (weight, each) in enumerate(gan.penalties):
@@ -252,7 +253,7 @@ def penalty(
 
 
 def condition_of(gan: GAN, batch: Batch) -> tuple:
-    """The batch's entry that conditions the game; () for an unconditional one."""
+    """Returns the batch's condition in a tuple; () for an unconditional game."""
     if gan.condition is None:
         return ()
     _check_conditioned(gan.condition, batch)
@@ -269,7 +270,7 @@ def _check_conditioned(condition: str, batch: Batch) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Generate:
-    """The generator's images of latents of the prior: a GAN's `Game.sample`."""
+    """The generator's images from latents of the prior: a GAN's `Game.sample`."""
 
     prior: Prior
     latent_dim: int
@@ -294,7 +295,7 @@ def make_d_step(
     microbatches: int = 1,
     shards: int | None = None,
 ) -> Step:
-    """One discriminator update: `make_update` of the objective "d".
+    """Makes a discriminator update: `make_update` of the objective "d".
 
     The metrics are ``d_loss`` (penalties included), ``d_real_logit``, ``d_fake_logit``
     (means), ``d_grad_norm`` and, with penalties, ``d_penalty``.
@@ -310,7 +311,7 @@ def make_g_step(
     microbatches: int = 1,
     shards: int | None = None,
 ) -> Step:
-    """One generator update, which moves its average: `make_update` of "g".
+    """Makes a generator update, which also moves its average: `make_update` of "g".
 
     The metrics are ``g_loss`` (terms included), ``g_fake_logit``, ``g_real_logit``
     (where the loss reads it) and ``g_grad_norm``.
@@ -340,7 +341,7 @@ def _check_hashable(gan: GAN) -> None:
             continue
         value = getattr(gan, field.name)
         if any(isinstance(part, Tracer) for part in jax.tree.leaves(value)):
-            continue  # a population's hyper-parameter: this game lives in a trace
+            continue  # a population's hyper-parameter: this game exists only in a trace
         try:
             hash(value)
         except TypeError as error:

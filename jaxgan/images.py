@@ -1,6 +1,6 @@
-"""Pixels: images travel as uint8 in [0, 255] and are played with as floats in [-1, 1].
+"""Pixels: images are stored as uint8 in [0, 255] and used as floats in [-1, 1].
 
-A float holds the centre-scaled value ``x = 2 p / 255 - 1`` of the pixel ``p``.
+A pixel ``p`` becomes the float ``x = 2 p / 255 - 1``.
 """
 
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, UInt8
 
 
 def as_float(image: ArrayLike) -> Float[Array, "..."]:
-    """uint8 becomes float32 in [-1, 1]; what is floating already becomes float32.
+    """Converts uint8 to float32 in [-1, 1], and floating values to float32.
 
     Raises:
         TypeError: for any other dtype, whose range would be a guess.
@@ -26,7 +26,7 @@ def as_float(image: ArrayLike) -> Float[Array, "..."]:
 
 
 def as_uint8(image: ArrayLike) -> UInt8[Array, "..."]:
-    """The nearest pixel values; what lies outside [-1, 1] is clipped.
+    """Returns the nearest pixel values; values outside [-1, 1] are clipped.
 
     Example:
         >>> as_uint8(jnp.array([-1.0, 0.0, 1.0, 3.0])).tolist()

@@ -20,7 +20,7 @@ _IMPLEMENTATION = "threefry2x32"
 
 
 def stream(key: Key, name: str, step) -> Key:
-    """The key of one named stream at one update.
+    """Returns the key of one named stream at one update.
 
     Args:
         key: the run's key.
@@ -47,7 +47,7 @@ def check_implementation(key: Key) -> None:
     """
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         name = str(jax.random.key_impl(key))
-    else:  # an older key shows it by its length alone
+    else:  # only the length of an older key tells
         name = _IMPLEMENTATION if key.shape[-1:] == (2,) else "rbg"
     if name != _IMPLEMENTATION:
         raise InputError(
@@ -58,12 +58,12 @@ def check_implementation(key: Key) -> None:
 
 
 def axis_size(axis_name: str | None) -> int:
-    """The number of devices along ``axis_name``; 1 for None."""
+    """Returns the number of devices along ``axis_name``; 1 for None."""
     return 1 if axis_name is None else lax.axis_size(axis_name)
 
 
 def example_indices(batch_size: int, axis_name: str | None = None) -> Int[Array, " b"]:
-    """The global indices of this device's examples within the update's whole batch.
+    """Returns the global indices of this device's examples in the update's whole batch.
 
     Device i of the axis holds examples ``[i b, (i + 1) b)``; over several processes
     the axis, and so the index, runs over all of them.
@@ -75,5 +75,5 @@ def example_indices(batch_size: int, axis_name: str | None = None) -> Int[Array,
 
 
 def per_example(key: Key, index: Int[Array, " b"]) -> Key:
-    """One key for each example, ``[b]``, from its global index."""
+    """Derives one key per example, ``[b]``, from its global index."""
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(index)

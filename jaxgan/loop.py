@@ -1,4 +1,4 @@
-"""The loop: batches -> chunks of steps -> hooks."""
+"""The training loop: batches -> chunks of steps -> hooks."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from jaxgan.shards import check_shards
 from jaxgan.signals import Stopped
 from jaxgan.typing import Key
 
-# About how long a chunk of steps takes: a signal need not wait for longer.
+# The approximate duration of a chunk of steps; a signal need not wait any longer.
 _CHUNK_SECONDS = 2.0
 
 
@@ -52,16 +52,16 @@ def fit(
 
     Args:
         game: the game.
-        state: where it begins, such as `jaxgan.init`'s; its finished rounds count.
-        batches: what to train on: a pytree of arrays ``[n ...]`` in memory; a
-            `jaxgan.data.DataSet`, of which the training part is played, or any object
+        state: the initial state, such as `jaxgan.init`'s; its finished rounds count.
+        batches: the training data: a pytree of arrays ``[n ...]`` in memory; a
+            `jaxgan.data.DataSet`, of which the training part is used, or any object
             with ``__len__``, ``nbytes`` and ``batch(indices)``; or an iterator of
-            batches, pytrees ``[b ...]``, which is read from where it stands.
+            batches, pytrees ``[b ...]``, which is read from its current position.
         key: the run's key.
-        steps: rounds, those before included.
-        batch_size: examples of one batch, over all devices; an iterator's batches have
-            their own.
-        hooks: what happens on the way, see `jaxgan.hooks`.
+        steps: the total number of rounds, including those already finished.
+        batch_size: examples of one batch, over all devices; not for an iterator, whose
+            batches have their own size.
+        hooks: hooks to call during training, see `jaxgan.hooks`.
         schedule: as for `jaxgan.make_train_step`.
         d_steps: as for `jaxgan.make_train_step`.
         microbatches: as for `jaxgan.make_update`.
@@ -75,7 +75,7 @@ def fit(
     Raises:
         InputError: if the arguments do not fit together.
         NonFiniteError: naming the metric and the step.
-        Stopped: on SIGTERM or SIGINT, when what was in flight is done and saved.
+        Stopped: on SIGTERM or SIGINT, after the steps in flight are done and saved.
         PeerLostError: if another process of the run has ended.
 
     Example:
@@ -140,14 +140,14 @@ def _train(
     batch_size: int | None,
     cache_bytes: int,
 ) -> None:
-    """Plays the steps that are left."""
+    """Plays the remaining steps."""
     cadences = [hook.every for hook in run.hooks if hook.every is not None]
     most = min(*cadences, run.steps, 10_000) if cadences else min(run.steps, 10_000)
     fresh = fresh_batches(how["schedule"])
     take, resident, longest = _feed(run, source, fresh, most, batch_size, cache_bytes)
     chunk = make_chunk(run.game, resident=resident, **how)
-    # A copy, since the chunk donates it; and where the chunk will return it, so that
-    # the second call is no other program.
+    # A copy, since the chunk donates it; placed where the chunk will return it, so that
+    # the second call uses the same program.
     state = jax.tree.map(jnp.copy, run.state)
     run.state, run_key = parallel.put_shared((state, run.key))
     pace = 1
@@ -182,7 +182,7 @@ def _call_hooks(run: Run, metrics: Mapping[str, np.ndarray]) -> None:
 
 
 def _play(chunk, state: GameState, taken: tuple, length: int, run_key: Key):
-    """The state after a chunk of so many steps, and their metrics on the host."""
+    """Returns the state after ``length`` steps, and their metrics on the host."""
     count = parallel.put_shared(np.int32(length))
     with processes.losing_peers():
         with _guard():
@@ -192,16 +192,16 @@ def _play(chunk, state: GameState, taken: tuple, length: int, run_key: Key):
 
 
 def _guard():
-    """Nothing goes to the devices in a chunk, since all that it needs is there.
+    """Returns a context that forbids transfers: a chunk's inputs are on the devices.
 
-    With ``JAX_DISABLE_JIT`` there are no chunks: each operation brings its numbers.
+    With ``JAX_DISABLE_JIT`` nothing is compiled: each operation transfers its inputs.
     """
     config: Any = jax.config
     return jax.transfer_guard("allow" if config.jax_disable_jit else "disallow")
 
 
 def _source(batches: Any, batch_size: int | None) -> tuple[Any, Any]:
-    """The data as the hooks see it, and a table or an iterator to play."""
+    """Returns the data as the hooks see it, and a table or an iterator to train on."""
     if isinstance(batches, Iterator):
         if batch_size is not None:
             raise InputError(
@@ -234,7 +234,7 @@ def _feed(
     batch_size: int | None,
     cache_bytes: int,
 ) -> tuple[Take, bool, int]:
-    """The feed of the chunks, whether it gives rows, and a chunk's most steps."""
+    """Returns the chunks' feed, whether it gives rows, and a chunk's most steps."""
     if isinstance(source, Iterator):
         return feed.from_iterator(source, fresh, most), False, most
     assert batch_size is not None
@@ -252,9 +252,9 @@ def _feed(
 
 
 def is_due(every: int | None, step: int, steps: int) -> bool:
-    """Returns whether something that happens every so many steps does now.
+    """Returns whether something that happens every ``every`` steps is due.
 
-    At the end everything does.
+    At the end everything is.
     """
     return step == steps or (every is not None and step % every == 0)
 
@@ -271,9 +271,9 @@ def until_event(cadences: Sequence[int], step: int, steps: int) -> int:
 
 
 def _agree(longest: int, length: int, seconds: float, signal: int) -> tuple[int, int]:
-    """The next chunk's longest length, and the signal to stop, for all processes.
+    """Returns the next chunk's greatest length, and the signal, for all processes.
 
-    How the steps are cut into chunks changes no result.
+    The division of the steps into chunks changes no result.
     """
     pace = min(max(int(length * _CHUNK_SECONDS / seconds), 1), longest)
     told = processes.gather(np.array([pace, signal], np.int32))
@@ -281,7 +281,7 @@ def _agree(longest: int, length: int, seconds: float, signal: int) -> tuple[int,
 
 
 def check_finite(metrics: Mapping[str, np.ndarray], before: int) -> None:
-    """Raises NonFiniteError for a metric of the steps after ``before`` that is not."""
+    """Raises NonFiniteError if a metric of the steps after ``before`` is not finite."""
     bad = {name: ~np.isfinite(values) for name, values in metrics.items()}
     if not any(where.any() for where in bad.values()):
         return

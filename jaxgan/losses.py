@@ -1,9 +1,10 @@
 """The two halves of an adversarial game, as pure functions of logits.
 
-A loss is a pair: what the discriminator minimises and what the generator minimises,
-each one number per example, unreduced; the step takes the mean. Below, r and f are the
-logits of a real and of a fake, and sigma is the sigmoid. log sigma(x) = -softplus(-x)
-and log(1 - sigma(x)) = -softplus(x) stay exact where sigma has rounded to 0 or 1.
+A loss is a pair of functions: one for the discriminator to minimise and one for the
+generator, each giving one number per example, unreduced; the step takes the mean.
+Below, r and f are the logits of a real and of a fake, and sigma is the sigmoid. log
+sigma(x) = -softplus(-x) and log(1 - sigma(x)) = -softplus(x) stay exact where sigma has
+rounded to 0 or 1.
 
 Example:
     >>> import jax.numpy as jnp
@@ -30,12 +31,12 @@ from jaxgan.divergences import Divergence
 
 Logits: TypeAlias = Float[Array, " b"]
 Half: TypeAlias = Callable[[Array, Array], Array]
-"""From the logits of reals and fakes, both [b], to a loss per example, [b]."""
+"""A map from the logits of reals and fakes, both [b], to a loss per example, [b]."""
 
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """The losses of both players; hashable, and equal when its halves are.
+    """The losses of both players; hashable, and equal if their halves are.
 
     Attributes:
         discriminator: ``(real_logits [b], fake_logits [b]) -> [b]``.
@@ -54,7 +55,7 @@ class AdversarialLoss:
 
 
 def _on_logits(half: Half) -> Half:
-    """The half with its arguments checked and cast to at least 32 bits."""
+    """Returns the half with its arguments checked and cast to at least 32 bits."""
 
     @functools.wraps(half)
     def checked(real_logits: ArrayLike, fake_logits: ArrayLike) -> Array:
@@ -122,7 +123,7 @@ the pairing is by position. With R1 and R2 it is the loss of R3GAN (Huang et al.
 """
 
 
-@functools.cache  # equal arguments give the one loss, so that a GAN hashes equal
+@functools.cache  # equal arguments give the same loss, so that equal GANs hash equal
 def _least_squares(a: float, b: float, c: float) -> AdversarialLoss:
     return AdversarialLoss(
         discriminator=_on_logits(
@@ -225,7 +226,7 @@ def _is_additive(half: Half) -> bool:
 def _smoothed(half: Half, amount: float) -> Half:
     @_on_logits
     def discriminator(r: Logits, f: Logits) -> Logits:
-        # B(r) + B(f), a real taken for a fake, but for the constant A(0) - B(0).
+        # B(r) + B(f), with the real labelled fake, plus the constant A(0) - B(0).
         zeros = jnp.zeros_like(r)
         as_fake = half(zeros, r) + half(zeros, f) - half(zeros, zeros)
         return (1 - amount) * half(r, f) + amount * as_fake

@@ -24,7 +24,7 @@ def mean_over_devices(found: Any, axis_name: str | None) -> Any:
     if axis_name is None:
         return found
     # XLA sends the leaves in one all-reduce, with whatever else is ready by then.
-    # Joining them here in one long vector would only add two copies.
+    # Joining them here into one long vector would only add two copies.
     with jax.named_scope("mean_over_devices"):
         means = lax.pmean(found, axis_name)
     unless_a_count = lambda mean, own: (
@@ -44,14 +44,14 @@ def gathered(outputs: Any, axis_name: str | None) -> Any:
 def in_parts(
     measure: Callable, params: Any, collections: Any, examples: tuple, parts: int
 ):
-    """Plays microbatches one after another, so that only one is in memory at a time.
+    """Processes microbatches one by one, so that only one is in memory at a time.
 
     Args:
         measure: ``(collections, *part) -> (gradients, collections, means, outputs)``.
         params: the parameters that the gradients belong to, for their shapes.
-        collections: before the first part.
+        collections: the collections before the first part.
         examples: trees ``[b ...]``.
-        parts: number of equal parts, in order; 1: the examples as they are.
+        parts: number of equal parts, in order; 1: the examples are not cut.
 
     Returns:
         The means of the gradients, the last collections, the means of the means, and

@@ -1,4 +1,4 @@
-"""Networks of a game: Linen modules, how they are called, what they look at."""
+"""The networks of a game: Linen modules, their calls, and what they look at."""
 
 import dataclasses
 import inspect
@@ -10,15 +10,15 @@ from jaxgan.checks import InputError
 from jaxgan.typing import Variables
 
 OF_WEIGHTS = ("spectral_norm",)
-"""The collections that depend on the weights alone, not on what a network is played on.
+"""The collections that depend on the weights alone, not on a network's inputs.
 
-All calls of one update start from its first value, and one new value is kept. So they
-change once an update, whatever the number of calls, microbatches, shards and devices.
+All calls of one update start from the same value, and one new value is kept. So they
+change once per update, whatever the number of calls, microbatches, shards and devices.
 """
 
 
 def of_weights(variables: Variables) -> dict[str, Any]:
-    """The collections among a network's variables that depend on the weights alone."""
+    """Returns a network's collections that depend on the weights alone."""
     return {name: value for name, value in variables.items() if name in OF_WEIGHTS}
 
 
@@ -35,7 +35,7 @@ def check_module(name: str, module: Any) -> None:
 def takes_train(module: Any) -> bool:
     """Returns whether a network's call has the argument ``train``.
 
-    A `flax.linen.Sequential` gives it to its first layer.
+    A `flax.linen.Sequential` passes it to its first layer.
     """
     if isinstance(module, nn.Sequential):
         return takes_train(module.layers[0])
@@ -45,7 +45,7 @@ def takes_train(module: Any) -> bool:
 
 
 def mode(module: nn.Module, *, train: bool) -> dict[str, Any]:
-    """The arguments by name that a network is called with in either mode."""
+    """Returns the keyword arguments that call a network in either mode."""
     return {"train": train} if takes_train(module) else {}
 
 
@@ -65,19 +65,19 @@ def check_call(name: str, module: nn.Module, inputs: tuple) -> None:
 
 
 def group_of(module: nn.Module) -> int:
-    """Number of consecutive examples of a batch that a network looks at together.
+    """Returns how many consecutive examples of a batch a network looks at together.
 
     Minibatch standard deviation, PacGAN and attention over the batch couple examples.
-    A module that does so within groups says it by a field ``group: int``.
+    A module that does so within groups declares it in a field ``group: int``.
     """
     return getattr(module, "group", None) or 1
 
 
 def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
-    """The network with its batch spread over ``axis_name``.
+    """Returns the network for a batch spread over ``axis_name``.
 
     A network that looks across the whole batch (batch normalisation) has a field
-    ``axis_name: str | None = None``. One without works on what it gets, and stays.
+    ``axis_name: str | None = None``. One without it is returned unchanged.
     """
     return module.clone(axis_name=axis_name) if spans_devices(module) else module
 
@@ -88,10 +88,10 @@ def spans_devices(module: nn.Module) -> bool:
 
 
 def refuse_own_share(next_call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
-    """For `flax.linen.intercept_methods`: no batch norm by a device's own share.
+    """Refuses batch norm over one device's share, for `flax.linen.intercept_methods`.
 
     Raises:
-        InputError: if a batch norm takes statistics, but not of all devices.
+        InputError: if a batch norm computes statistics, but not over all devices.
     """
     module = context.module
     if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":

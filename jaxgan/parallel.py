@@ -8,8 +8,8 @@ Draws depend on an example's global index only (`jaxgan.keys`), so one device an
 play the same game, up to the order in which floating-point sums are taken.
 
 An update makes one all-reduce for all its means, and those of its networks' batch norm:
-with g layers of it in the generator and d in the discriminator, g + 2d + 1 for a
-D-update and 2g + 2d + 1 for a G-update, after XLA has merged them.
+with g layers of it in the generator and d in the discriminator, these are g + 2d + 1
+for a D-update and 2g + 2d + 1 for a G-update, after XLA has merged them.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,8 +78,8 @@ def spread(
     Raises:
         InputError: if the batch cannot be shared equally.
     """
-    # Given to pmap, even all local devices would be an axis of this process's own, on
-    # which every process draws the same noise.
+    # If devices are given to pmap, even all local ones, the axis spans this process
+    # alone, and every process draws the same noise.
     shares = jax.local_device_count() if devices is None else len(devices)
     mapped = jax.pmap(
         step, AXIS, in_axes=(None, 0, None), out_axes=None, devices=devices
@@ -100,7 +100,7 @@ def shard(step: Callable, mesh: jax.sharding.Mesh, *, batch_axis: int = 0) -> Ca
         batch_axis: as for `spread`.
 
     Returns:
-        The same function of the whole batch, an array of the mesh; to be jitted.
+        The same function of the whole batch, an array on the mesh; to be jitted.
     """
     shares = jax.P(*[None] * batch_axis, AXIS)
     return jax.shard_map(
@@ -130,7 +130,7 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
     def of_key_data(state, table, rows, count, key_data):
         return chunk(state, table, rows, count, jax.random.wrap_key_data(key_data))
 
-    # Between processes pmap takes a key by way of the host, but not its numbers.
+    # Between processes pmap moves a key through the host, but not a key's raw data.
     mapped = jax.pmap(
         of_key_data,
         AXIS,
@@ -146,9 +146,9 @@ def spread_chunk(chunk: Callable, *, shared_table: bool) -> Callable:
 
 
 def columns(batch_size: int) -> np.ndarray:
-    """Indices of the examples of a batch that this process's devices play, in order.
+    """Returns the indices of a batch's examples on this process's devices, in order.
 
-    With one process these are all.
+    With one process these are all indices.
     """
     mine = jax.process_index()
     shares = np.arange(batch_size).reshape(jax.device_count(), -1)
@@ -159,8 +159,8 @@ def put_shared(tree: Any, *, devices: Sequence[Any] | None = None) -> Any:
     """Copies the leaves to every device, as the mapped functions expect them.
 
     Args:
-        tree: arrays, such as a state before the first step; without this the second
-            step, whose state comes from the devices, would be compiled anew.
+        tree: arrays, such as a state before the first step; without this copy the
+            second step, whose state comes from the devices, would be compiled anew.
         devices: by default all of this process.
     """
     return jax.device_put(tree, jax.NamedSharding(_mesh(devices), jax.P()))
@@ -173,7 +173,7 @@ def put_split(tree: Any, *, batch_axis: int = 0) -> Any:
 
 
 def _mesh(devices: Sequence[Any] | None) -> jax.sharding.Mesh:
-    """This process's part of the mesh that pmap makes, or one of the devices given."""
+    """Returns this process's part of pmap's mesh, or a mesh of the devices given."""
     if devices is None:
         return jax.sharding.Mesh(np.array(jax.devices()), (AXIS,)).local_mesh
     return jax.sharding.Mesh(np.array(devices), (AXIS,))

@@ -14,7 +14,7 @@ and fake differ or the critic's value is not a scalar, TypeError if the examples
 not floating.
 
 This is the only file of the maths that imports optax: weight clipping is a gradient
-transformation, and belongs beside the penalties that it is an alternative to.
+transformation, and belongs with the penalties, to which it is an alternative.
 """
 
 import inspect
@@ -32,11 +32,11 @@ from jaxgan.checks import InputError, check_floating, check_rank, check_same_sha
 from jaxgan.typing import Key
 
 Examples: TypeAlias = Any
-"""[b ...], floating: an array or a pytree."""
+"""Floating examples [b ...]: an array or a pytree."""
 Critic: TypeAlias = Callable[[Any], Array]
-"""From one example [...] to one scalar."""
+"""A function from one example [...] to one scalar."""
 Penalty: TypeAlias = Callable[[Critic, Any, Any, Key], Array]
-"""From (critic, real [b ...], fake [b ...], key) to a penalty per example, [b]."""
+"""A function (critic, real [b ...], fake [b ...], key) -> penalty per example, [b]."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _check(real: Any, fake: Any) -> None:
 
 
 def _squared_norms(critic: Critic | Coupled, points: Any) -> Array:
-    """||grad critic(x)||^2 at every x of `points` [b ...], as [b].
+    """Computes ||grad critic(x)||^2 at every x of `points` [b ...], as [b].
 
     For a coupled critic, the gradient of the sum over the examples.
     """
@@ -76,7 +76,7 @@ def _squared_norms(critic: Critic | Coupled, points: Any) -> Array:
 
 def _norms(critic: Critic | Coupled, points: Any) -> Array:
     # The square root has no derivative at 0, which a critic with dead units reaches:
-    # JAX would give NaN. The epsilon rounds the tip, with an error of 1e-6 at most.
+    # JAX would give NaN. The epsilon smooths the tip, with an error of at most 1e-6.
     return jnp.sqrt(_squared_norms(critic, points) + 1e-12)
 
 
@@ -88,13 +88,13 @@ def _example_keys(key: Key, examples: Any) -> Key:
 def r1(
     critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
 ) -> Float[Array, " b"]:
-    """The squared gradient norm on reals, ||grad D(x)||^2 for each real x.
+    """Computes the squared gradient norm on reals, ||grad D(x)||^2 for each real x.
 
     Mescheder et al. 2018 (arXiv:1801.04406) weight its mean by gamma/2; here you give
     the weight, so their gamma = 1 is the pair `(0.5, r1)`.
 
     Args:
-        critic: from one example [...] to one scalar.
+        critic: a function from one example [...] to one scalar.
         real: [b ...], floating.
         fake: the same shape; its values are not used.
         key: not used.
@@ -116,7 +116,7 @@ def r1(
 def r2(
     critic: Critic | Coupled, real: Examples, fake: Examples, key: Key
 ) -> Float[Array, " b"]:
-    """The squared gradient norm on fakes: `r1` with real and fake exchanged.
+    """Computes the squared gradient norm on fakes: `r1` with real and fake exchanged.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -225,25 +225,26 @@ def dragan(*, std: float | int = 0.5, target: float | int = 1.0) -> Penalty:
 
 @dataclass(frozen=True)
 class Summed:
-    """A penalty by the gradient of a sum, see `summed`."""
+    """A penalty on the gradient of a sum, see `summed`."""
 
     penalty: Penalty
 
 
 def summed(penalty: Penalty) -> Summed:
-    """The penalty of a critic whose examples see each other in groups.
+    """Makes a penalty for a critic whose examples see each other in groups.
 
     Minibatch standard deviation, PacGAN and attention over the batch make an example's
-    logit a function of its whole group of g. The gradient of one logit by its own image
-    then misses the image's effect on the others. This penalty takes the gradient of the
-    *sum* of the group's logits by each of its images, as the implementations of
-    StyleGAN do, and is the same for a critic that judges each example by itself.
+    logit a function of its whole group of g. The gradient of a logit with respect to
+    its own image then misses the image's effect on the others. This penalty takes the
+    gradient of the *sum* of the group's logits with respect to each of its images, as
+    the implementations of StyleGAN do. For a critic that judges each example by itself
+    it is the same as ``penalty``.
 
     Args:
-        penalty: one of this file, or another that takes a `Coupled` critic.
+        penalty: one of this module, or another that takes a `Coupled` critic.
 
     Returns:
-        A penalty for `jaxgan.GAN`, to be given instead.
+        A penalty for `jaxgan.GAN`, to use in place of ``penalty``.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -258,14 +259,14 @@ def summed(penalty: Penalty) -> Summed:
 def of_group(
     penalty: Penalty | Summed, critic: Critic, real: Any, fake: Any, key: Key
 ) -> Float[Array, " g"]:
-    """The penalty of a group of examples, ``[g]``; of one by itself unless summed.
+    """Computes the penalty of a group, ``[g]``; example by example unless summed.
 
     Args:
         penalty: the penalty.
-        critic: from the group ``[g ...]`` to ``[g]``.
+        critic: a function from the group ``[g ...]`` to ``[g]``.
         real: ``[g ...]``.
         fake: the same shapes.
-        key: of the group.
+        key: the group's key.
     """
     if isinstance(penalty, Summed):
         return penalty.penalty(Coupled(critic), real, fake, key)  # pyright: ignore
@@ -292,10 +293,10 @@ def _check_not_negative(name: str, value: float | int) -> None:
 
 
 def _bounded_update(update: Array, param: Array, limit: float) -> Array:
-    """The update after which `param + update`, as rounded, lies in [-limit, limit]."""
+    """Changes the update so that `param + update`, rounded, is in [-limit, limit]."""
     bound = jnp.asarray(limit, param.dtype)
     update = jnp.clip(param + update.astype(param.dtype), -bound, bound) - param
-    # The difference is rounded, so adding it back may land on the float beyond the
+    # The difference is rounded, so adding it back may give the float just beyond the
     # bound; the next shorter update cannot ...
     landing = param + update
     inwards = jnp.where(landing > 0, -jnp.inf, jnp.inf).astype(param.dtype)
@@ -308,10 +309,10 @@ def _bounded_update(update: Array, param: Array, limit: float) -> Array:
 def clip_weights(limit: float | int) -> optax.GradientTransformation:
     """Weight clipping, Arjovsky et al. 2017 (arXiv:1701.07875), as a transformation.
 
-    It rewrites the update so that `optax.apply_updates` always lands in [-limit,
-    limit], with limit rounded to the parameter's dtype, whatever the sum's rounding.
-    Put it last in a chain, as a later transformation would move the weights again. The
-    paper's limit is 0.01, with RMSProp.
+    It rewrites the update so that `optax.apply_updates` always gives weights in
+    [-limit, limit], with limit rounded to the parameter's dtype, however the sum is
+    rounded. Put it last in a chain, as a later transformation would move the weights
+    again. The paper's limit is 0.01, with RMSProp.
 
     Args:
         limit: the greatest absolute value of a weight, > 0.

@@ -32,7 +32,7 @@ class EMA:
     def update(
         self, average: Variables, variables: Variables, images: Array, made: int
     ) -> Variables:
-        """The average after ``made`` more images than ``images``."""
+        """Returns the average after ``made`` images beyond the ``images`` seen."""
         how = {"images_per_step": made, "images_seen": images}
         half_life = at(self.half_life, images)
         new = {}
@@ -49,7 +49,7 @@ class EMA:
 
 
 def at(value: Scalar | Schedule, images: Any) -> Any:
-    """The value of a number, or of a schedule at this number of images."""
+    """Returns a number as it is, or a schedule's value at this number of images."""
     return value(images) if callable(value) else value
 
 
@@ -63,8 +63,8 @@ class Player:
         optimizer: its optax optimizer.
         ema: its average; None: no average.
         streams: names of the random streams that the module asks for by ``make_rng``
-            where Flax needs them declared (in ``nn.scan`` and the like); others need
-            no declaration. Each example draws from them by itself.
+            if Flax needs them declared (in ``nn.scan`` and the like); others need no
+            declaration. Each example has its own draws.
     """
 
     module: nn.Module
@@ -73,7 +73,7 @@ class Player:
     streams: tuple[str, ...] = ("dropout", "noise")
 
     def over(self, axis_name: str | None) -> "Player":
-        """The player with its batch spread over a mapped axis."""
+        """Returns the player for a batch spread over a mapped axis."""
         module = networks.over_axis(self.module, axis_name)
         return dataclasses.replace(self, module=module)
 
@@ -81,8 +81,8 @@ class Player:
 class NetworkState(TrainState):
     """A flax TrainState that also carries the network's mutable collections."""
 
-    # Pytrees hold whatever a transformation puts there (tracers, shapes), and params
-    # are no longer a FrozenDict, as flax annotates them.
+    # A transformation may put anything in a pytree (tracers, shapes), and params are no
+    # longer a FrozenDict, as flax annotates them.
     step: Any
     params: Any = struct.field(pytree_node=True)
     collections: Any = struct.field(default_factory=dict)
@@ -93,11 +93,11 @@ class NetworkState(TrainState):
         return {"params": self.params, **self.collections}
 
     def apply_gradients(self, *, grads: Any, collections: Any = None, **seen: Any):
-        """The state after one step of the optimizer.
+        """Returns the state after one step of the optimizer.
 
         Args:
-            grads: of the same structure as the parameters.
-            collections: the new ones; None: as before.
+            grads: the gradients, of the same structure as the parameters.
+            collections: the new collections; None: as before.
             seen: further arguments of the optimizer: the loss, ``value`` (for
                 `optax.polyak_sgd`), and ``images`` (for `jaxgan.schedules`).
         """
@@ -112,7 +112,7 @@ class NetworkState(TrainState):
 
 
 def start(name: str, player: Player, variables: Variables) -> NetworkState:
-    """A player's state before its first update.
+    """Returns a player's state before its first update.
 
     Raises:
         InputError: if its optimizer does not fit.

@@ -1,8 +1,7 @@
 """Many seeds and settings at once: a whole population trains in one compiled program.
 
 The members differ in their keys and in hyper-parameters, which are traced: learning
-rates, betas, weights of penalties, half-lives. What a member plays is what it would
-play alone.
+rates, betas, weights of penalties, half-lives. Each member trains as it would alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +35,7 @@ class Population(NamedTuple):
         leaves: the leaves of the members' states, stacked, ``[n ...]`` each; `member`
             makes a state of them.
         metrics: the steps' metrics, means over each period, ``[n t]``.
-        measures: what ``measure`` returned at the end of each period, ``[n t ...]``;
+        measures: the results of ``measure`` at the end of each period, ``[n t ...]``;
             None without it.
     """
 
@@ -61,21 +60,21 @@ def train(
     """Trains all members for ``steps`` rounds.
 
     Args:
-        make_game: from one member's hyper-parameters, by name, to its game. They are
-            traced numbers: what only a Python number can be (a width, a choice of loss)
-            is the same for all.
+        make_game: a function from one member's hyper-parameters, by name, to its game.
+            They are traced numbers: anything that must be a Python value (a width, a
+            choice of loss) is the same for all members.
         keys: the members' keys, such as ``jax.vmap(jax.random.key)(seeds)``.
         hypers: each hyper-parameter's values, ``[n]``; may be empty.
         draw: ``(key, step) -> batch``, one step's batches ``[n b ...]``: a draw
             from a density, or rows of a table.
-        steps: rounds.
+        steps: number of rounds.
         d_steps: as for `jaxgan.make_train_step`; None leaves it to ``make_step``.
         make_step: from a game to its round; by default Algorithm 1. Another schedule is
             ``functools.partial(jaxgan.make_train_step, schedule=...)``.
-        every: the period of ``metrics`` and ``measure``, in steps; by default all steps
-            are one.
+        every: the period of ``metrics`` and ``measure``, in steps; by default
+            ``steps``.
         measure: ``(game, state, key) -> arrays``, called at the end of each period.
-        devices: which share the members equally; by default one.
+        devices: the devices that share the members equally; by default one.
 
     Returns:
         The trained population.
@@ -85,8 +84,8 @@ def train(
             equally, or if ``every`` does not divide ``steps``.
 
     References:
-        Many runs, and an interval over them, are what a comparison of GANs needs: Lucic
-        et al. 2018, "Are GANs created equal?", arXiv:1711.10337.
+        A comparison of GANs needs many runs and an interval over them: Lucic et al.
+        2018, "Are GANs created equal?", arXiv:1711.10337.
     """
     every = steps if every is None else every
     devices = jax.devices()[:1] if devices is None else list(devices)
@@ -115,7 +114,7 @@ def train(
             return state, (metrics, measured)
 
         state, (metrics, measures) = lax.scan(period, state, jnp.arange(steps // every))
-        # A state holds its optimizers, and these the traced rates: only its leaves may
+        # A state holds its optimizers, which hold the traced rates: only its leaves may
         # leave the trace.
         return Population(jax.tree.leaves(state), metrics, measures)
 
@@ -139,11 +138,11 @@ def member(
     hypers: Mapping[str, Any],
     batch: Batch,
 ) -> tuple[Any, GameState]:
-    """One member's game and where it stands, as if it had been trained alone.
+    """Returns one member's game and its state, as if it had been trained alone.
 
     Args:
-        population: what `train` returned.
-        index: which member.
+        population: the result of `train`.
+        index: the member's index.
         make_game: as for `train`.
         hypers: as for `train`.
         batch: any batch of the data, ``[b ...]``, for its shapes.

@@ -1,4 +1,4 @@
-"""Tests, by playing a network, whether the examples of a batch see each other."""
+"""A test, on random inputs, of whether a network's examples see each other."""
 
 import functools
 import math
@@ -23,14 +23,14 @@ _RUNS_ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
 def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
     """Raises InputError if an example's output depends on those of other groups.
 
-    The network is played in training mode on a group of examples beside its own copy,
-    then beside others: the outputs of the group must not change. A copy adds no
+    The network is applied in training mode to a group of examples together with a copy
+    of it, then with other examples: the group's outputs must not change. A copy adds no
     variance, and the others are larger, so that even a faint dependence shows, such as
     one plane of minibatch standard deviation among hundreds. The parameters are random:
-    an initialisation of zeros in the last layer would hide the layers before it.
+    a last layer initialised with zeros would hide the layers before it.
 
     Args:
-        name: the player's, for the message.
+        name: the player's name, for the message.
         player: the network.
         inputs: the shapes and dtypes of its inputs, for any number of examples.
         group: number of consecutive examples that may see each other; 1: none.
@@ -58,7 +58,7 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
         jax.tree.leaves(play(variables, join(judged, beside)))
         for beside in (judged, others)
     )
-    # One program rounds alike: independent outputs are equal, most often to the bit.
+    # Both calls round alike: independent outputs are equal, mostly to the bit.
     same = functools.partial(np.allclose, rtol=1e-5, atol=1e-6, equal_nan=True)
     if not all(map(same, once, again)):
         raise InputError(_message(name, module, group))
@@ -90,7 +90,7 @@ def _message(name: str, module: nn.Module, group: int) -> str:
 def random_variables(
     player: Player, random: np.random.Generator, inputs: tuple
 ) -> Variables:
-    """A network's variables with parameters drawn from normal distributions.
+    """Returns a network's variables, its parameters drawn from normal distributions.
 
     Kernels are scaled by their fan-in, so that deep networks neither vanish nor
     overflow.
@@ -113,9 +113,9 @@ def random_variables(
 
 
 def compiled(function: Callable[..., Any], *inputs: Any) -> Callable[..., Any]:
-    """The function compiled ahead of time for such inputs.
+    """Returns the function compiled ahead of time for inputs like these.
 
-    So it also runs inside a trace, such as a population's, and under JAX_DISABLE_JIT.
+    It then also runs inside a trace, such as a population's, or under JAX_DISABLE_JIT.
     """
 
     def run(*inputs):
@@ -135,7 +135,7 @@ def _normal(random: np.random.Generator, leaf: Any) -> np.ndarray:
 
 
 def _draw(random: np.random.Generator, inputs: Any, examples: int, scale: float) -> Any:
-    """Random inputs of ``examples`` examples; labels, of unknown range, are 0."""
+    """Draws inputs of ``examples`` examples; labels, of unknown range, are 0."""
 
     def draw(leaf):
         shape = (examples, *leaf.shape[1:])

@@ -50,8 +50,8 @@ def join(
             with exit code 134, and the last line on stderr says why.
 
     Raises:
-        InputError: if the three are not given together or cannot be right, if none
-            are given and no cluster is detected, or if the port is not free.
+        InputError: if the three are not given together or are invalid, if none are
+            given and no cluster is detected, or if the port is not free.
     """
     _check_place(coordinator, processes, process)
     who = "This process" if process is None else f"Process {process}"
@@ -61,7 +61,7 @@ def join(
         "started, with the same coordinator and the same number of processes, and can "
         "reach it."
     )
-    # Its handler would swallow a SIGTERM; the training loop has its own.
+    # JAX's handler would swallow a SIGTERM; the training loop has its own.
     jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
@@ -139,7 +139,7 @@ def check_same(digest: str) -> None:
 
 
 def first_decides(action: Callable[[], Any]) -> Any:
-    """Calls ``action`` in the first process alone; all return its result, JSON values.
+    """Calls ``action`` in the first process only; all return its result, a JSON value.
 
     Raises:
         InputError: in every process, if the first one's call raises it.
@@ -162,7 +162,7 @@ def first_decides(action: Callable[[], Any]) -> Any:
 
 @contextmanager
 def losing_peers() -> Iterator[None]:
-    """A context in which a lost connection to another process is a PeerLostError."""
+    """Returns a context that turns a lost connection to a peer into a PeerLostError."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -178,8 +178,8 @@ def losing_peers() -> Iterator[None]:
 def leave(code: int) -> NoReturn:
     """Ends this process with an exit code, after its reason has been printed.
 
-    If there are other processes, not by SystemExit: at the interpreter's exit JAX waits
-    for all of them, and they would wait for this one.
+    If there are other processes, it does not raise SystemExit: at the interpreter's
+    exit JAX waits for all of them, and they would wait for this one.
     """
     if jax.process_count() == 1:
         raise SystemExit(code)
@@ -189,7 +189,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-# XLA ends a process that has lost the first one at once, from its own thread: no
+# When a process has lost the first one, XLA ends it at once, from XLA's own thread: no
 # handler in that process could say why. A watcher outlives it.
 _WATCHER = """
 import signal, sys
@@ -202,7 +202,7 @@ _watchers: list[subprocess.Popen[str]] = []
 
 
 def _watch(last_words: str) -> None:
-    """Prints the words if this process ends before it dismisses its watchers."""
+    """Prints ``last_words`` if this process ends before it dismisses its watchers."""
     command = [sys.executable, "-c", _WATCHER, last_words]
     _watchers.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
     atexit.register(_dismiss_watchers)

@@ -21,10 +21,10 @@ class Move:
     """One entry of a schedule.
 
     Attributes:
-        objective: its name.
-        fresh: whether it takes examples of its own, or those of the move before.
-        every: its period in rounds, from the first on. In the rounds between, nothing
-            is computed, and its metrics are 0.
+        objective: the objective's name.
+        fresh: whether it takes new examples, or those of the previous move.
+        every: its period in rounds, starting with the first. In the rounds between,
+            nothing is computed, and its metrics are 0.
     """
 
     objective: str
@@ -36,7 +36,7 @@ Schedule = Sequence[str | Move]
 
 
 def algorithm_1(d_steps: int = 1) -> tuple[str | Move, ...]:
-    """The schedule of the 2014 paper: k times "d", then "g" on the last of its batches.
+    """Returns the schedule of the 2014 paper: k times "d", then "g" on the last batch.
 
     Args:
         d_steps: the paper's k.
@@ -66,15 +66,15 @@ def make_train_step(
     microbatches: int = 1,
     shards: int | None = None,
 ) -> Step:
-    """A round: the schedule's moves, one after another.
+    """Makes a function that plays a round: the schedule's moves, one after another.
 
     Args:
         game: the game.
         schedule: objectives by name, or `Move`s; the first takes fresh examples. By
             default Algorithm 1, for games whose objectives are "d" and "g".
-        d_steps: Algorithm 1's discriminator updates for one of the generator, the
-            paper's k; by default 1.
-        updates: other updates than `jaxgan.make_update`'s, by objective, such as
+        d_steps: Algorithm 1's discriminator updates per generator update, the paper's
+            k; by default 1.
+        updates: updates to use instead of `jaxgan.make_update`'s, by objective, such as
             `jaxgan.unrolled.make_unrolled_update`'s.
         axis_name: the mapped axis over which the batch is spread, or None.
         microbatches: as for `jaxgan.make_update`.
@@ -128,7 +128,7 @@ def make_train_step(
 
 
 def _runs(schedule: Schedule) -> list[tuple[Move, list[int]]]:
-    """Equal moves in a row as one, with the rows of the batch that each plays.
+    """Merges equal consecutive moves, with the rows of the batch that each uses.
 
     Example:
         >>> runs = _runs(["d", "d", Move(objective="g", fresh=False)])

@@ -1,4 +1,4 @@
-"""Samples of a game's averaged networks: images, pairs, whatever it plays for."""
+"""Samples from a game's averaged networks: images, pairs, whatever it generates."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,11 +26,11 @@ Networks = tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sampler:
-    """A game's samples as a function: what an evaluator judges.
+    """A game's samples as a function, for an evaluator.
 
     Attributes:
         game: the game.
-        state: where it stands.
+        state: its state.
     """
 
     game: Game
@@ -45,7 +45,7 @@ class Sampler:
 
 
 def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
-    """``count`` latents of the prior; the first m do not depend on ``count``."""
+    """Draws ``count`` latents of the prior; the first m do not depend on ``count``."""
     example_keys = keys.per_example(keys.stream(key, "sample", 0), jnp.arange(count))
     return jax.vmap(lambda key: gan.prior(key, gan.latent_dim))(example_keys)
 
@@ -53,7 +53,7 @@ def latents(gan: GAN, key: Key, count: int) -> Float[Array, "b z"]:
 def generate(
     gan: GAN, variables: Variables, z: Float[Array, "b z"], condition: Any = None
 ) -> Any:
-    """The images that a generator's variables make of given latents, in test mode."""
+    """Generates images from latents with given variables, in test mode."""
     given = () if condition is None else (as_floats(condition),)
     key = keys.stream(jax.random.key(0), "generate", 0)
     nets = _nets(_networks(gan), {"generator": variables}, {}, key, jnp.arange(len(z)))
@@ -70,25 +70,25 @@ def sample(
     first: int = 0,
     batch_size: int = 256,
 ) -> Any:
-    """``count`` examples of the game's own ``sample``, by its averaged networks.
+    """Draws ``count`` examples with the game's ``sample`` and its averaged networks.
 
-    A network without an average plays as it is. A GAN's are images of the averaged
-    generator, floats in [-1, 1].
+    A network without an average is used as it is. A GAN's examples are images from the
+    averaged generator, floats in [-1, 1].
 
     Args:
         game: the game.
-        state: where it stands.
+        state: its state.
         key: the same key gives the same examples, whatever ``batch_size``.
-        count: how many.
-        condition: for a conditional game what to condition on, leaves ``[count ...]``,
+        count: number of examples.
+        condition: for a conditional game, the conditions, with leaves ``[count ...]``,
             as in a batch: uint8 images become floats.
-        first: leaves out so many of the key's examples, to make many in parts.
-        batch_size: how many are made at a time; bounds the memory.
+        first: index of the first example, to draw a large number in parts.
+        batch_size: number of examples generated at a time; bounds the memory.
 
     Raises:
         InputError: if the game has no ``sample``, if it is conditional and there is no
             condition, if it is not and there is one, or if the condition has another
-            length, or labels that are no classes.
+            length, or labels outside the classes.
     """
     if count < 1:
         raise InputError(f"sample makes at least 1 example, got count={count}.")
@@ -127,7 +127,7 @@ def _checked(game: Game, condition: Any, count: int) -> Any:
 
 
 def _networks(game: Game) -> Networks:
-    """The static parts of a game's players; a population's hold traced numbers.
+    """Returns the static parts of a game's players, which may hold traced numbers.
 
     Raises:
         InputError: if a module is not hashable, as a static argument must be.
@@ -154,7 +154,7 @@ def _nets(networks: Networks, variables, memory, key: Key, index) -> Nets:
     return Nets(players, dict(variables), turn, train=False)
 
 
-# Static is what they need of a game, not the game.
+# The networks are static, not the game, which may hold traced numbers.
 @partial(jax.jit, static_argnums=(0, 1))
 def _sample(
     make: Callable, networks: Networks, variables, memory, key, index, condition

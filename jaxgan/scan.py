@@ -1,6 +1,6 @@
-"""The scan: many steps of training in one compiled loop, by whoever jits it.
+"""The scan: many training steps in one loop, which the caller compiles.
 
-`play` is for any step, of a game or not; `descend` is the usual one of a network alone.
+`play` runs any step, of a game or not; `descend` trains a single network on a loss.
 """
 
 from collections.abc import Callable
@@ -27,19 +27,19 @@ def play(
     steps: Any,
     first: Any = 0,
 ) -> tuple[State, Metrics]:
-    """The state ``steps`` steps later, and the means of their metrics.
+    """Returns the state ``steps`` steps later, and the means of their metrics.
 
-    A pure function, to be called within ``jit``, ``vmap`` or ``shard_map``. What `draw`
-    returns is made anew in every step, so that no more than one batch is held.
+    A pure function, to be called within ``jit``, ``vmap`` or ``shard_map``. `draw` is
+    called in every step, so that only one batch is in memory at a time.
 
     Args:
         step: ``(state, batch, key) -> (state, metrics)``, such as
             `jaxgan.make_train_step`'s.
         state: any pytree of arrays: a game's state, or parameters and an optimizer's.
-        draw: from a step's number to its batch.
-        key: the run's, which every step gets.
-        steps: how many there are; at least 1, or the means are nan. May be traced.
-        first: the number of the first one. May be traced.
+        draw: a function from a step's number to its batch.
+        key: the run's key, which every step gets.
+        steps: number of steps; at least 1, or the means are nan. May be traced.
+        first: the first step's number. May be traced.
 
     Example:
         >>> walk = lambda x, by, key: (x + by, {"place": x})
@@ -70,12 +70,12 @@ def descend(
     *,
     steps: Any,
 ) -> Any:
-    """Parameters after so many updates by the gradient of a loss.
+    """Returns the parameters after ``steps`` updates by the gradient of a loss.
 
     Args:
-        loss: ``(params, batch) -> scalar``; what it needs of chance is in the batch.
-        params: where to start.
-        optimizer: of all parameters.
+        loss: ``(params, batch) -> scalar``; any randomness it needs is in the batch.
+        params: the initial parameters.
+        optimizer: the optimizer of all parameters.
         draw: as for `play`.
         steps: as for `play`.
 
@@ -97,12 +97,12 @@ def descend(
 
 
 def rows(key: Key, step: Any, shape: tuple[int, ...], n: int) -> Int[Array, "..."]:
-    """Rows of a table of ``n``, drawn with replacement.
+    """Draws indices of rows of a table, with replacement.
 
     Args:
-        key: the run's; the stream is "data".
+        key: the run's key; the stream is "data".
         step: the step's number.
-        shape: of the rows, such as ``(1, batch_size)``.
+        shape: the shape of the result, such as ``(1, batch_size)``.
         n: the table's length.
 
     Example:

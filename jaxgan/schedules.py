@@ -17,13 +17,13 @@ from jaxgan.typing import Scalar, Schedule
 def by_images(
     make: Callable[..., optax.GradientTransformation], **settings: Scalar | Schedule
 ) -> optax.GradientTransformationExtraArgs:
-    """An optimizer whose settings are numbers or schedules of the images seen.
+    """Makes an optimizer whose settings are numbers or schedules of the images seen.
 
     Args:
         make: a function that makes an optimizer, such as `optax.adam`. Its state may
             not depend on the settings.
-        settings: its arguments; those that are functions are called with the number of
-            images seen, float32, at each update.
+        settings: the arguments of ``make``; functions among them are called with the
+            number of images seen, float32, at each update.
 
     Example:
         >>> rate = lambda images: 1e-3 * 0.5 ** (images / 1e6)

@@ -23,12 +23,12 @@ from jaxgan.typing import Array
 
 
 def check_shards(shards: int, batch_size: int, devices: int) -> None:
-    """Raises InputError unless a batch can be cut, and its shards be shared, equally.
+    """Raises InputError unless a batch, and its shards, can be divided equally.
 
     Args:
-        shards: their number.
+        shards: number of shards.
         batch_size: examples of one batch, over all devices and processes.
-        devices: of all processes.
+        devices: number of devices of all processes.
     """
     if shards < 1 or batch_size % shards:
         raise InputError(
@@ -52,13 +52,13 @@ def in_shards(
     axis_name: str | None,
     never: Array,
 ):
-    """Plays this device's shards one after another, and averages over all shards.
+    """Processes this device's shards one by one, and averages over all shards.
 
     Args:
         measure: ``(collections, *shard) -> (gradients, collections, means, outputs)``.
-        collections: before the update, from which every shard starts.
-        examples: trees ``[b ...]`` of this device.
-        shards: their number, over all devices.
+        collections: the collections before the update, from which every shard starts.
+        examples: this device's examples, trees ``[b ...]``.
+        shards: number of shards, over all devices.
         axis_name: the mapped axis over which the batch is spread, or None.
         never: a traced bool that is false, although the compiler cannot know it.
 
@@ -70,8 +70,8 @@ def in_shards(
     devices = keys.axis_size(axis_name)
     check_shards(shards, devices * len(jax.tree.leaves(examples)[0]), devices)
     mine = shards // devices
-    # With a row to spare, since of a single row the compiler would neither take nor
-    # replace a slice: the body would be compiled otherwise, and round otherwise.
+    # With a spare row, since of a single row the compiler would neither take nor
+    # replace a slice: the body would be compiled, and round, differently.
     spare = lambda leaf: jnp.pad(leaf, [(0, 1)] + [(0, 0)] * (leaf.ndim - 1))
     parts = jax.tree.map(spare, cut(examples, mine))
     # Jitted, so that asking for the results' shapes and playing share one trace.
@@ -84,8 +84,8 @@ def in_shards(
         one = measure(collections, *nth(i))
         return jax.tree.map(lambda every, value: every.at[i].set(value), found, one)
 
-    # Were the number of turns known, a loop of one would be dissolved into the code
-    # around it.
+    # If the number of turns were known, a loop of one turn would be merged into the
+    # surrounding code.
     turns = jnp.where(never, 0, mine)
     found = lax.fori_loop(0, turns, play, empty)
     found = _gathered(jax.tree.map(lambda leaf: leaf[:mine], found), axis_name)
@@ -97,9 +97,9 @@ def in_shards(
 
 
 def _gathered(found: Any, axis_name: str | None) -> Any:
-    """Gathers ``[m ...]`` of every device to ``[n ...]``, all leaves of a dtype in one.
+    """Gathers ``[m ...]`` of every device to ``[n ...]``, a dtype's leaves at once.
 
-    Between processes a collective costs more than what it carries.
+    Between processes a collective costs more than the data that it carries.
     """
     if axis_name is None:
         return found
@@ -117,7 +117,7 @@ def _gathered(found: Any, axis_name: str | None) -> Any:
 
 
 def _mean(values: Array) -> Array:
-    """The mean over the shards, added in their order; a count is equal in all."""
+    """Returns the mean over the shards, added in order; a count is equal in all."""
     if not jnp.issubdtype(values.dtype, jnp.inexact):
         return values[0]
     total = functools.reduce(jnp.add, list(values))

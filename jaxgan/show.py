@@ -1,9 +1,9 @@
-"""Pictures of a game's samples: a grid, strips of input, output and target, a scatter.
+"""Pictures of samples: a grid, strips of input, output and target, a scatter plot.
 
 A way to show samples is any function ``(sampler, data, key) -> picture``, with a
 `jaxgan.sampling.Sampler`, the data (a `jaxgan.data.DataSet`, a table of examples, or
-None) and a key; the picture is a Pillow image. ``Game(show=...)`` keeps it, or leaves
-it to `suggested`.
+None) and a key; the picture is a Pillow image. ``Game(show=...)`` sets it; by default
+it is the one `suggested`.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ Show = Callable[[Sampler, Any, Key], "Image"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Images row by row; in a game conditional on the label, a class in each row.
+    """Images row by row; in a game conditional on the label, one class per row.
 
     Of more than ten classes, ten are shown, evenly spaced over all, under a line that
     says how many there are.
 
     Attributes:
-        rows: of images, where there are no classes.
-        columns: of images.
+        rows: number of rows, if there are no classes.
+        columns: number of columns.
     """
 
     rows: int = 8
@@ -59,10 +59,10 @@ class Grid:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Strips:
-    """Rows of images: the conditions, the samples, and what they should be.
+    """Rows of images: the conditions, the samples, and the targets.
 
     Attributes:
-        count: of rows.
+        count: number of rows.
         target: the data's entry to show last; by default the game's output.
     """
 
@@ -89,10 +89,10 @@ class Strips:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """Points in the plane, over those of the data.
+    """Points in the plane, drawn over those of the data.
 
     Attributes:
-        count: of samples, and at most of the data's points.
+        count: number of samples, and the greatest number of the data's points.
     """
 
     count: int = 2_000
@@ -111,8 +111,8 @@ class Scatter:
 def suggested(game: Game, data: Any) -> Show:
     """Returns the way to show a game's samples that their shape suggests.
 
-    Images are a grid, or strips where they are made of other images; points in the
-    plane are a scatter.
+    Images are shown as a grid, or as strips if they are generated from other images;
+    points in the plane as a scatter plot.
 
     Raises:
         InputError: for anything else.
@@ -143,14 +143,14 @@ def png(picture: "Image") -> bytes:
 
 
 def _output(sampler: Sampler, samples: Any) -> np.ndarray:
-    """The one entry that imitates the data, of several that are made."""
+    """Returns the entry that imitates the data, if the samples have several."""
     if isinstance(samples, Mapping):
         samples = samples[sampler.game.output]
     return np.asarray(samples)
 
 
 def _of_classes(condition: Any, classes: np.ndarray) -> Any:
-    """Conditions with these classes as their labels, which are 0, 1, 2, ..."""
+    """Replaces the conditions' labels, which are 0, 1, 2, ..., by these classes."""
     if isinstance(condition, Mapping):
         return {name: _of_classes(each, classes) for name, each in condition.items()}
     is_label = condition.ndim == 1 and np.issubdtype(condition.dtype, np.integer)

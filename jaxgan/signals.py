@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT while training: finish what is in flight, save, stop."""
+"""SIGTERM and SIGINT during training: finish the steps in flight, save, stop."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ class Stopped(RuntimeError):
     """The run was asked to stop, after its steps in flight.
 
     Attributes:
-        signal: what asked for it.
+        signal: the signal that asked for it.
         step: the number of finished steps.
         state: the state after them.
     """
@@ -32,7 +32,7 @@ class Stopped(RuntimeError):
 
 @contextmanager
 def noted() -> Iterator[Callable[[], int]]:
-    """Returns a context in which a first signal is noted; a second one acts as usual.
+    """Returns a context that notes the first signal; a second one acts as usual.
 
     Yields:
         A function that returns the number of the signal, 0 for none. Outside of the

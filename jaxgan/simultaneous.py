@@ -69,7 +69,8 @@ def make_extragradient_step(
     """Makes a step with the gradients at the point that a simultaneous step leads to.
 
     Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv:1802.10551), by its algorithm 4:
-    an optimizer's moments include both gradients. Both use the same examples and draws.
+    an optimizer's moments include the gradients at both points, which use the same
+    examples and draws.
 
     Args and returns: those of `make_simultaneous_step`; the metrics are those at the
     second point.
@@ -111,7 +112,7 @@ def make_consensus_step(
         microbatches: as for `make_simultaneous_step`.
 
     Returns:
-        As `make_simultaneous_step`; the gradients' norms are those of the sum.
+        The same as `make_simultaneous_step`; the gradients' norms are those of the sum.
     """
     look = _make_look(game, objectives, axis_name, microbatches)
     movers = [n for name in objectives for n in game.objectives[name].players]
@@ -158,7 +159,7 @@ def _make_look(
 
 
 def _finish(game: Game, state: GameState, found: Found, key: Key):
-    """The state after all moves, and the metrics."""
+    """Returns the state after all moves, and the metrics."""
     # The clock moves last: until then the count of images is that of the old point.
     for name in sorted(found, key=lambda name: name == game.clock):
         state = move(game, name, state, found[name], key)

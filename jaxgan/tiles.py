@@ -1,10 +1,10 @@
-"""Large images through a network tile by tile, with the result of the whole image.
+"""Large images processed tile by tile, with the same result as the whole image.
 
 An output pixel of a convolutional network depends on the input within a radius. So each
-tile is played with that much of its real neighbourhood around it, of which the result
-is cut off: no seam, and no blending. Where the image ends the network meets the border
-that it would meet in the whole image. All windows have one shape, so that one program
-is compiled; at the end of the image they are moved inwards.
+tile is processed with that much of its real neighbourhood around it, which is cut off
+from the result: no seam, and no blending. Where the image ends, the network sees the
+same border as in the whole image. All windows have one shape, so that one program is
+compiled; at the end of the image they are moved inwards.
 """
 
 import math
@@ -17,16 +17,16 @@ from jaxtyping import Shaped
 from jaxgan.checks import InputError
 
 Progress = Callable[[int, int], Any]
-"""Called with the number of finished tiles and the number of all."""
+"""A function of the number of finished tiles and the number of all tiles."""
 
 
 class Span(NamedTuple):
-    """Where a tile lies along one axis, in pixels of the input.
+    """A tile's position along one axis, in pixels of the input.
 
     Attributes:
-        window: of the window's first pixel.
-        first: of the tile's first pixel.
-        last: after the tile's last pixel.
+        window: index of the window's first pixel.
+        first: index of the tile's first pixel.
+        last: index after the tile's last pixel.
     """
 
     window: int
@@ -46,18 +46,18 @@ def apply_tiled(
     """Applies a function of images window by window: ``[h w c] -> [s·h s·w o]``.
 
     Args:
-        function: ``[h w c] -> [s·h s·w o]``, of any size, whose output at a pixel
-            depends only on the input within ``radius`` pixels and on where the image's
-            border is; such as a network without norms.
+        function: ``[h w c] -> [s·h s·w o]``, for any size, whose output at a pixel
+            depends only on the input within ``radius`` pixels and on the position of
+            the image's border, such as a network without norms.
         image: the whole image.
-        tile: height and width of what is kept of a window, in pixels of the input. A
-            window is larger by twice the radius, unless the image is smaller.
+        tile: height and width of the part of a window that is kept, in pixels of the
+            input. A window is larger by twice the radius, unless the image is smaller.
         radius: in pixels of the input, such as `jaxgan.nets.srresnet.Generator.radius`.
-        scale: s, how many times larger the output is.
+        scale: s, the ratio of the output's size to the input's.
         progress: called after each tile.
 
     Raises:
-        InputError: tile or radius are no sizes, or an output has another size.
+        InputError: an argument is out of range, or an output has another size.
 
     Example:
         >>> double = lambda x: x.repeat(2, 0).repeat(2, 1)
@@ -95,15 +95,15 @@ def apply_tiled(
 
 
 def spans(length: int, tile: int, window: int, radius: int) -> Iterator[Span]:
-    """Yields where the tiles along an axis lie, each within its window.
+    """Yields the positions of the tiles along an axis, each within its window.
 
     Between a tile and an end of its window are ``radius`` pixels or more, unless the
     image ends there.
 
     Args:
-        length: of the image.
-        tile: of a tile; the last one is all that is left of the last window.
-        window: of a window.
+        length: the image's length.
+        tile: a tile's length; the last tile is all that is left of the last window.
+        window: a window's length.
         radius: see `apply_tiled`.
 
     Example:

@@ -1,4 +1,4 @@
-"""The arguments of a loss beside its batch: the networks as functions, and the turn."""
+"""The arguments of a loss besides its batch: the networks as functions, the turn."""
 
 import contextlib
 import dataclasses
@@ -27,8 +27,8 @@ class Turn:
         images: number of images seen, float32, for schedules.
         memory: the game's memory, by name.
         axis_name: the mapped axis over which the batch is spread, or None.
-        parts: the number of parts, microbatches or exact shards, that the batch is
-            played in.
+        parts: number of parts (microbatches or exact shards) that the batch is
+            processed in.
     """
 
     draws: Draws
@@ -41,22 +41,22 @@ class Turn:
     def first(
         cls, objective: str, key: Key, memory: Mapping[str, Any], examples: int
     ) -> "Turn":
-        """The turn before any update, for a given number of examples, for shapes."""
+        """Returns a turn before any update, of ``examples`` examples, for shapes."""
         index = jnp.arange(examples, dtype=jnp.int32)
         draws = Draws(objective, key, jnp.zeros((), jnp.int32), index)
         return cls(draws, jnp.zeros(()), memory)
 
     def normal(self, name: str, shape: tuple[int, ...]) -> Array:
-        """N(0, 1) of ``shape`` for each example, ``[b *shape]``."""
+        """Draws from N(0, 1), ``shape`` for each example: ``[b *shape]``."""
         return self.draws.normal(name, shape)
 
     def mean(self, values: Array) -> Array:
-        """The mean ``[...]`` of ``[b ...]`` over the examples of all devices.
+        """Returns the mean ``[...]`` of ``[b ...]`` over the examples of all devices.
 
-        Gradients pass through it. A loss that needs it cannot be played in parts.
+        Gradients pass through it. A loss that needs it cannot be computed in parts.
 
         Raises:
-            InputError: in parts, none of which sees the whole batch.
+            InputError: in parts, as none of them sees the whole batch.
         """
         if self.parts > 1:
             raise InputError(
@@ -71,15 +71,16 @@ class Turn:
 class Nets:
     """The networks of one update as functions.
 
-    ``nets(name, *inputs)`` plays a network. The collections that it changes are seen by
-    its later calls in the same update, and kept if it moves. Those that depend on its
-    weights alone (`jaxgan.networks.OF_WEIGHTS`) are kept, but not seen.
+    ``nets(name, *inputs)`` applies a network. The collections that a call changes are
+    seen by the network's later calls in the same update, and kept if it moves. Those
+    that depend on its weights alone (`jaxgan.networks.OF_WEIGHTS`) are kept, but not
+    seen.
 
     Args:
-        players: by name.
-        variables: of each, changed as they are played.
-        turn: of the draws.
-        train: whether they are played in training mode.
+        players: the players, by name.
+        variables: each player's variables, which the calls change.
+        turn: the update's turn, for the draws.
+        train: whether the networks are applied in training mode.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Nets:
         """Applies a network to a batch.
 
         Args:
-            name: the player's.
+            name: the player's name.
             inputs: the arguments of its module, each ``[b ...]``.
         """
         call = self._calls.get(name, 0)
@@ -112,11 +113,11 @@ class Nets:
         return output
 
     def alone(self, name: str) -> Callable[..., Any]:
-        """The network, as it is now, on one example: ``(key, *inputs) -> output``.
+        """Returns the current network for one example: ``(key, *inputs) -> output``.
 
-        For gradients of one example's output by its own input, which no other example
-        affects: `jaxgan.game.init` refuses a network whose examples see each other.
-        Changed collections are dropped.
+        It is for the gradient of an example's output with respect to its own input,
+        which no other example affects: `jaxgan.game.init` refuses a network whose
+        examples see each other. Changed collections are dropped.
         """
         play = self.grouped(name, 1)
 
@@ -127,10 +128,10 @@ class Nets:
         return alone
 
     def grouped(self, name: str, group: int) -> Callable[..., Any]:
-        """The network, as it is now, on one group of examples that see each other.
+        """Returns the current network for one group of examples that see each other.
 
         Args:
-            name: the player's.
+            name: the player's name.
             group: number of consecutive examples; see `jaxgan.networks.group_of`.
 
         Returns:
@@ -147,9 +148,9 @@ class Nets:
         return play
 
     def _apply(self, name: str, inputs: tuple, stream: Key, index: Array):
-        """(output, new collections); row i of its draws is example index[i]'s."""
+        """Returns (output, new collections); row i draws as example index[i]."""
         player, variables = self._players[name], self._find(name, inputs)
-        # Flax takes the draws of a stream that is not declared from "params".
+        # For a stream that is not declared, Flax draws from "params".
         names = (*player.streams, "params")
         rngs = {n: by_example(keys.stream(stream, n, 0), index) for n in names}
         mutable = [n for n in variables if n != "params"] if self._train else False
@@ -166,11 +167,11 @@ class Nets:
         return nn.intercept_methods(networks.refuse_own_share)
 
     def _find(self, name: str, inputs: tuple) -> Variables:
-        """The network's variables as they are now."""
+        """Returns the network's current variables."""
         return {**self._variables[name], **self._first[name]}
 
     def _keep(self, name: str, variables: Variables) -> None:
-        """Keeps the network's variables as a call changed them."""
+        """Stores the network's variables after a call."""
         self._variables[name] = variables
 
     def _check_apart(self, name: str, inputs: tuple, group: int) -> None:
@@ -188,10 +189,10 @@ def _check_group(name: str, module: nn.Module, examples: int) -> None:
 
 
 def batch_size(batch: Batch) -> int:
-    """The number of examples of a batch, the first dimension of all its leaves.
+    """Returns the number of examples of a batch, the first dimension of its leaves.
 
     Raises:
-        InputError: if the leaves differ in it.
+        InputError: if it is not the same for all leaves.
     """
     leaves = jax.tree_util.tree_leaves_with_path(batch)
     shapes = {jax.tree_util.keystr(path): jnp.shape(leaf) for path, leaf in leaves}
@@ -205,7 +206,7 @@ def batch_size(batch: Batch) -> int:
 
 
 def as_floats(tree: Any) -> Any:
-    """A batch, or a part of one, with its images as floats: uint8 become [-1, 1].
+    """Converts the images of a batch, or of a part of one, to floats in [-1, 1].
 
     Floating leaves become float32. Other integers are labels and stay, as do uint8
     leaves ``[b]``, which are not images.

@@ -32,7 +32,7 @@ Variables: TypeAlias = Mapping[str, Any]
 """A network's variables: "params" and its mutable collections."""
 
 Schedule: TypeAlias = Callable[[Any], Any]
-"""From the number of images seen to a value."""
+"""A function from the number of images seen to a value."""
 
 Scalar: TypeAlias = float | jax.Array
 """A number, which may be traced."""

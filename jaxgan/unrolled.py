@@ -26,9 +26,9 @@ def make_unrolled_update(
     Args:
         game: the game. The opponent's optimizer is differentiated too; Adam's square
             root has no derivative at 0, so give it ``eps_root=1e-8``.
-        name: the objective that moves.
+        name: the objective to update.
         through: the opponent's objective.
-        steps: the paper's k; 0 is `jaxgan.make_update`. Each step plays the same
+        steps: the paper's k; 0 is `jaxgan.make_update`. Each step uses the same
             examples, with the draws of the opponent's next updates.
         axis_name: the mapped axis over which the batch is spread, or None.
 
@@ -39,7 +39,8 @@ def make_unrolled_update(
     answer = make_update(game, through, axis_name=axis_name)
 
     def foresee(state: GameState, batch: Batch, key: Key) -> GameState:
-        # Its memory is not kept; one step's intermediate values are, not all k's.
+        # The game's new memory is dropped. Checkpointed: only one step's intermediate
+        # values are in memory at a time, not those of all k.
         play = jax.checkpoint(lambda state, _: (answer(state, batch, key)[0], None))
         return lax.scan(play, state, length=steps)[0]
 

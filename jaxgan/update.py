@@ -41,17 +41,17 @@ def make_update(
 
     Args:
         game: the game.
-        name: the objective's.
+        name: the objective's name.
         axis_name: the mapped axis over which the batch is spread, or None.
-        microbatches: number of equal parts of a device's batch that are played one
+        microbatches: number of equal parts of a device's batch that are processed one
             after another, their gradients averaged: the same update in less memory,
             except with batch norm, which normalises each part by itself and moves its
             running averages once for each.
         shards: number of equal shards of the whole batch, so that the update is the
             same to the bit on any number of devices that divides it, see
             `jaxgan.shards`. Batch norm normalises within a shard, and its running
-            averages are means over them. None: one shard a device, and sums whose last
-            bits depend on the number of devices.
+            averages are means over the shards. None: one shard per device, and sums
+            whose last bits depend on the number of devices.
 
     Returns:
         ``update(state, batch, key) -> (state, metrics)``. The metrics, float32 and
@@ -73,11 +73,11 @@ class Measured(struct.PyTreeNode):
     """An objective's gradients at a state, with its other results.
 
     Attributes:
-        grads: by mover, means over all examples.
-        collections: the movers' new ones.
-        means: of the loss and its outputs, float32.
+        grads: the gradients by mover, means over all examples.
+        collections: the movers' new collections.
+        means: the means of the loss and its outputs, float32.
         whole: the outputs that a memory reads unaveraged, ``[b ...]`` of all devices.
-        examples: their number, over all devices.
+        examples: number of examples, over all devices.
     """
 
     grads: dict[str, Any]
@@ -87,7 +87,7 @@ class Measured(struct.PyTreeNode):
     examples: int = struct.field(pytree_node=False)
 
     def metrics(self, name: str) -> Metrics:
-        """The means and the gradients' norm, under the objective's name."""
+        """Returns the means and the gradients' norm, named after the objective."""
         found = {**self.means, "grad_norm": optax.tree.norm(self.grads)}
         return {f"{name}_{k}": v for k, v in found.items()}
 
@@ -101,19 +101,21 @@ def make_measure(
     shards: int | None = None,
     first: First | None = None,
 ) -> Callable[[GameState, Batch, Key], Measured]:
-    """Makes a function of the gradients of an objective's mean loss, without its move.
+    """Makes a function that computes an objective's gradients, without its move.
+
+    The gradients are those of its mean loss.
 
     Args:
         game: the game.
-        name: the objective's.
+        name: the objective's name.
         axis_name: as for `make_update`.
         microbatches: as for `make_update`.
         shards: as for `make_update`.
-        first: moves of other players before the loss is taken, as a function of the
+        first: moves other players before the loss is computed, as a function of the
             movers' parameters; gradients pass through it. None by default.
     """
     whole = [o for m in _memories(game, name).values() for o in m.whole]
-    # A shard is a batch of its own: what it computes reaches no other.
+    # A shard is a batch of its own: nothing that it computes reaches another.
     axis = axis_name if shards is None else None
     mean_loss = _make_mean_loss(
         game, name, axis, parts=microbatches * (shards or 1), first=first
@@ -152,7 +154,7 @@ def make_measure(
 def _make_mean_loss(
     game: Game, name: str, axis_name: str | None, *, parts: int, first: First | None
 ):
-    """The mean of an objective's loss as a function of its movers' parameters."""
+    """Makes an objective's mean loss, a function of its movers' parameters."""
     objective = game.objectives[name]
     players = {n: player.over(axis_name) for n, player in game.players.items()}
 
@@ -175,7 +177,7 @@ def _make_mean_loss(
 def move(
     game: Game, name: str, state: GameState, found: Measured, key: Key
 ) -> GameState:
-    """The state after the movers' optimizers, the memory and the clock have moved."""
+    """Returns the state after the updates of the movers, the memory and the clock."""
     seen = {"value": found.means["loss"], "images": state.images.as_float()}
     moved = {
         n: state.players[n].apply_gradients(
@@ -200,7 +202,7 @@ def move(
 
 
 def _tick(game: Game, state: GameState, made: int) -> GameState:
-    """The state after the clock's update: averages moved, its images counted."""
+    """Returns the state after the clock's update: averages moved, images counted."""
     seen = state.images.as_float()
     averages = {
         name: player.ema.update(
@@ -213,30 +215,30 @@ def _tick(game: Game, state: GameState, made: int) -> GameState:
 
 
 def _memories(game: Game, name: str) -> dict[str, Memory]:
-    """The memories that change after an objective's update."""
+    """Returns the memories that change after an objective's update."""
     return {n: memory for n, memory in game.memory.items() if name in memory.after}
 
 
 def with_params(state: GameState, params: dict[str, Any]) -> GameState:
-    """The state with other parameters of some players, by name."""
+    """Returns the state with new parameters for some players, by name."""
     moved = {n: state.players[n].replace(params=p) for n, p in params.items()}
     return state.replace(players={**state.players, **moved})
 
 
 def _begun(now: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """The movers' collections for another part of the batch.
+    """Returns the movers' collections for the next part of the batch.
 
-    Those of the weights alone are as before the update, as all parts play the same.
+    Those that depend on the weights alone are as before the update, for every part.
     """
     return {n: {**now[n], **networks.of_weights(old[n])} for n in now}
 
 
 def _tied(values: Any, index: Array) -> tuple[Any, Array]:
-    """The values as if they depended on a shard's examples.
+    """Makes the values seem to depend on a shard's examples.
 
-    The compiler would take what depends on the weights alone out of the loop over the
-    shards, where it rounds it as suits the code around: spectral norm's products
-    differed in the last bits between one device and two.
+    Otherwise the compiler moves computations that depend on the weights alone out of
+    the loop over the shards, where their rounding depends on the surrounding code:
+    spectral norm's products differed in the last bits between one device and two.
     """
     return lax.optimization_barrier((values, index))
 

@@ -13,13 +13,13 @@ View = Callable[[Any, Key, Turn], Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augment:
-    """A differentiable change of all images that the discriminator sees.
+    """A differentiable transformation of all images that the discriminator sees.
 
-    Penalties differentiate through it, by the image before the change.
+    Penalties differentiate through it, with respect to the image before it.
 
     Attributes:
         view: ``(x [b ...], keys [b], turn) -> [b ...]``, one key per example.
-        memory: its memory (such as its strength), in ``turn.memory["augment"]``.
+        memory: the memory (such as the strength), in ``turn.memory["augment"]``.
     """
 
     view: View

@@ -1,5 +1,5 @@
 """Benchmarks: jaxgan beside plain Flax and PyTorch on the same work.
 
-`throughput` races them, `input` times the data paths, `scaling` draws what a step costs
-against what it is made of.
+`throughput` races them, `input` times the data paths, `scaling` plots the cost of a
+step against its sizes.
 """

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
-    """Ready to do so many products of matrices of ``spec["size"]`` rows."""
+    """Returns a run of products of square matrices of ``spec["size"]`` rows."""
     size = spec["size"]
     product = jax.jit(jnp.matmul)
     a = jax.random.normal(jax.random.key(0), (size, size))

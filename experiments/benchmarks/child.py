@@ -1,9 +1,9 @@
 """One contestant in a process of its own: it answers over pipes, one line of JSON each.
 
 ``python -m experiments.benchmarks.child NAME SPEC`` prepares, does a first unit of its
-work and says so. Then for each line ``{"seconds": s}`` it works for about so long and
-says how many units it did in how many seconds. It ends with its input, or with
-``{"failure": why}``.
+work and reports it. Then, for each line ``{"seconds": s}``, it works for about s
+seconds and reports how many units it did in how many seconds. It ends when its input
+ends, or with ``{"failure": why}``.
 """
 
 import gc
@@ -34,23 +34,23 @@ STARTS = {
     "torch_indexing": "torch_input.indexing",
     "torch_loader": "torch_input.loader",
 }
-"""By name, the module and the function that prepare a contestant from its spec."""
+"""The module and function that prepare a contestant from its spec, by name."""
 
 Run = Callable[[int], None]
 
 
 def prepare(name: str, spec: dict) -> Run:
-    """A contestant, ready to do so many units of its work."""
+    """Returns a contestant, ready to do units of its work."""
     module, function = STARTS[name].rsplit(".", 1)
     found = importlib.import_module(f"experiments.benchmarks.{module}")
     return getattr(found, function)(spec)
 
 
 def segment(run: Run, seconds: float) -> tuple[int, float]:
-    """Works for about ``seconds``: the units done, and the seconds that they took.
+    """Works for about ``seconds``; returns the units done and the seconds they took.
 
-    The first unit wakes caches and threads and is not counted. The units then go in
-    fewer, longer calls, as in a run, but not longer than what is left.
+    The first unit warms up caches and threads and is not counted. The others are done
+    in ever fewer, longer calls, as in a run, but not longer than the time left.
     """
     run(1)
     gc.collect()
@@ -68,11 +68,11 @@ def segment(run: Run, seconds: float) -> tuple[int, float]:
 def warm_up(
     run: Run, *, units: int = 10, seconds: float = 20.0, long: float = 0.5
 ) -> None:
-    """Does some more units, which may still compile, within about so many seconds.
+    """Does some more units, which may still compile, within about ``seconds``.
 
-    torch.compile records its CUDA graphs in the first calls after the first. Once two
-    units in a row take as long as each other, and longer than ``long`` seconds, they
-    are long by themselves, and no more are done.
+    torch.compile records its CUDA graphs in the calls right after the first. Once a
+    unit takes about as long as the one before, and more than ``long`` seconds, units
+    are slow by themselves, and no more are done.
     """
     begin, before = time.perf_counter(), math.inf
     for _ in range(units):
@@ -87,12 +87,12 @@ def warm_up(
 
 
 def peak_bytes() -> int:
-    """The most memory that this process used: of its accelerator, or else resident."""
+    """Returns the peak memory of this process: on its accelerator, or else resident."""
     return device_peak_bytes() or resident_peak_bytes()
 
 
 def device_peak_bytes() -> int:
-    """The most memory that arrays took on an accelerator; 0 on a CPU."""
+    """Returns the most memory that arrays took on an accelerator; 0 on a CPU."""
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
@@ -103,10 +103,10 @@ def device_peak_bytes() -> int:
 
 
 def resident_peak_bytes() -> int:
-    """The most memory that this process had resident.
+    """Returns the peak resident memory of this process.
 
-    Linux counts in ``getrusage`` also what the process was before it became this
-    program, which is the parent's size; its own account of this program is VmHWM.
+    On Linux ``getrusage`` also counts what the process was before it became this
+    program, which is the parent's size; VmHWM counts this program alone.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -117,7 +117,7 @@ def resident_peak_bytes() -> int:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, on one line.
+    """Returns what went wrong, on one line.
 
     Example:
         >>> reason(ValueError("no   compiler"))
@@ -128,7 +128,7 @@ def reason(error: Exception) -> str:
 
 def main() -> None:
     """Prepares, then answers until the input ends."""
-    # What a library prints must not get between the answers.
+    # The output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

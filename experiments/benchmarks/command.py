@@ -1,4 +1,4 @@
-"""The common parts of the benchmarks: settings, command line, their JSON's head."""
+"""The common parts of the benchmarks: settings, command line, head of the JSON."""
 
 import dataclasses
 import importlib.metadata
@@ -24,13 +24,13 @@ class RaceConfig:
     """The settings of every benchmark. Each adds its own fields."""
 
     benchmark: ClassVar[str] = "benchmark"
-    """The benchmark's name; that of its module, and of its JSON file."""
+    """The benchmark's name, also that of its module and of its JSON file."""
 
     # Segments of each contestant.
     rounds: int = 5
-    # About how long a segment is; a single unit of work may take longer.
+    # Approximate length of a segment; a single unit of work may take longer.
     seconds: float = 3.0
-    # A small form that shows that it works, and no speed.
+    # A small form that shows that it works, not its speed.
     quick: bool = False
     # Where the files go.
     out: Path = Path("runs/benchmarks")
@@ -40,7 +40,7 @@ Race = TypeVar("Race", bound=RaceConfig)
 
 
 def hurried(config: Race) -> Race:
-    """Its quick form, if it is asked for: two short rounds at most."""
+    """Returns the config's quick form if asked for: two short rounds at most."""
     if not config.quick:
         return config
     rounds, seconds = min(config.rounds, 2), min(config.seconds, 0.1)
@@ -48,7 +48,7 @@ def hurried(config: Race) -> Race:
 
 
 def check(config: RaceConfig) -> None:
-    """Raises InputError for numbers that make no race."""
+    """Raises InputError for too few rounds or seconds."""
     if config.rounds < 1 or config.seconds <= 0:
         raise InputError(
             "--rounds must be at least 1 and --seconds more than 0, got "
@@ -57,7 +57,7 @@ def check(config: RaceConfig) -> None:
 
 
 def check_known(flag: str, given: Sequence[str], known: Sequence[str]) -> None:
-    """Raises InputError for a name that there is not."""
+    """Raises InputError for an unknown name."""
     unknown = [name for name in given if name not in known]
     if unknown:
         raise InputError(
@@ -73,7 +73,7 @@ def folder(config: RaceConfig) -> Path:
 
 
 def head(config: RaceConfig) -> dict[str, Any]:
-    """The head of a JSON file: what was run on what."""
+    """Returns the head of a JSON file: what was run, and on what."""
     return {
         "benchmark": config.benchmark,
         "rounds": config.rounds,
@@ -86,7 +86,7 @@ def head(config: RaceConfig) -> dict[str, Any]:
 
 
 def cores() -> int:
-    """The number of cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -98,7 +98,7 @@ def has_torch() -> bool:
 
 
 def show_failures(lines: Mapping[str, Mapping[str, Any]]) -> None:
-    """Prints why those that failed did."""
+    """Prints the reason of each failure."""
     for name, line in lines.items():
         if "failure" in line:
             print(f"{name} failed: {line['failure']}")
@@ -113,7 +113,7 @@ def show_targets(targets: Sequence[Mapping[str, Any]]) -> None:
 
 def main(config_class: type[RaceConfig], run: Callable[[Any], Any]) -> None:
     """Runs a benchmark as its command line says."""
-    # The contestants compete on the CPU; so this process, which only asks, names it.
+    # The contestants run on the CPU, so this process, which only asks, does too.
     jax.config.update("jax_platforms", "cpu")
     command.main(
         config_class,

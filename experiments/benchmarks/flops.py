@@ -1,10 +1,10 @@
 """The floating-point operations of a step, in closed form, as its networks define them.
 
-Counted are the products of matrices and convolutions, two operations for each multiply
-and add; what is done to single numbers is not. With F the operations of a network's
-forward pass on one example, its backward pass takes F for the weights' gradients and F
-for those of the layers' inputs, the latter without the first layer's share f where no
-one asks for the gradient of the network's own input. One example of a step is then
+Matrix products and convolutions are counted, as two operations for each multiply-add;
+elementwise operations are not. With F the operations of a network's forward pass on one
+example, its backward pass takes F for the weights' gradients and F for those of the
+layers' inputs, the latter without the first layer's share f where the gradient of the
+network's own input is not needed. One example of a step is then
 
     D-update        F_G + 2 (3 F_D - f_D)     a fake is made, real and fake judged
     R1 or R2        3 F_D                     the forward pass is the loss's own
@@ -12,12 +12,12 @@ one asks for the gradient of the network's own input. One example of a step is t
     G-update        3 F_G - f_G + 2 F_D       D passes the gradient on
     relativistic    F_D                       D judges reals in the G-update too
 
-A penalty takes F_D for the gradient by the input, and 2 F_D on the way back through
-that gradient, which meets products alone: the second derivative of a rectifier is zero.
-All contestants are given the same number, whatever they compute, so that their GFLOP/s
-compare. jaxgan's strided convolutions take 9 products for 16 on a CPU
-(`jaxgan.nets.conv.winograd`), and so may pass the ceiling of the matrix product. What
-is done once an update on weights alone, as for spectral norm, is not counted. The steps
+A penalty takes F_D for the gradient of its input, and 2 F_D for the backward pass
+through that gradient, which has products only: the second derivative of a rectifier is
+zero. All contestants are given the same number, whatever they compute, so that their
+GFLOP/s are comparable. jaxgan's strided convolutions take 9 products for 16 on a CPU
+(`jaxgan.nets.conv.winograd`), and so may exceed the ceiling of the matrix product. Work
+done once per update on weights alone, as for spectral norm, is not counted. The steps
 of the translation games are in `translation`.
 """
 
@@ -28,7 +28,7 @@ from experiments.benchmarks.works import Work
 
 
 def of_unit(work: Work) -> float:
-    """The operations of one step of all members, or of all samples."""
+    """Returns the operations of one step of all members, or of all samples."""
     if work.network in translation.NETWORKS:
         return translation.flops(work)
     generator, discriminator = layers(work)
@@ -47,7 +47,7 @@ def _penalties(work: Work, d: float) -> float:
 
 
 def layers(work: Work) -> tuple[list[float], list[float]]:
-    """The operations of each layer on one example: the generator's, the judge's."""
+    """Returns each layer's operations on one example: the generator's, the judge's."""
     if work.network == "mlp":
         width = work.width
         into = [work.latent_dim, width, width, work.pixels]
@@ -60,7 +60,7 @@ def layers(work: Work) -> tuple[list[float], list[float]]:
     base, times = work.maps
     coarsest = work.width << (times - 1)
     channels = [work.width << i for i in range(times)]
-    # Of the map between two sizes: (finer channels, coarser channels, coarser size).
+    # One pair (finer channels, coarser channels) for each map between two sizes.
     steps = list(zip([work.image_shape[2], *channels], channels, strict=False))
     maps = [
         2.0 * 16 * fine * coarse * (base << (times - 1 - i)) ** 2

@@ -1,9 +1,9 @@
-"""Batches a second of each data path, and what the input costs of a training step.
+"""Batches per second of each data path, and the input's share of a training step.
 
-jaxgan's two paths (a set that lives on the device; one that threads read ahead), NumPy
+jaxgan's two paths (a set that stays on the device; one that threads read ahead), NumPy
 picking each batch, and PyTorch's indexing and DataLoader, interleaved as in
-`throughput`, on random images of MNIST's size. Beside them runs the MLP's train step.
-Expected: of a device-resident set the input costs under 2 % of that step. About two
+`throughput`, on random images of MNIST's size. The MLP's train step takes part too.
+Expected: with a device-resident set, the input costs under 2 % of that step. About two
 minutes on two cores::
 
     python -m experiments.benchmarks.input
@@ -30,21 +30,21 @@ LARGEST_SHARE = 0.02
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(RaceConfig):
-    """What is timed, and for how long."""
+    """The settings of the benchmark."""
 
     benchmark: ClassVar[str] = "input"
 
-    # Examples of a batch.
+    # Examples per batch.
     batch_size: int = 100
-    # Images of the set.
+    # Images in the set.
     examples: int = 60_000
 
 
 def check(config: Config) -> Config:
-    """The config, small if it is the quick one.
+    """Returns the config, with small numbers if it is the quick one.
 
     Raises:
-        InputError: for numbers that make no race.
+        InputError: if a number is out of range.
     """
     if config.quick:
         config = dataclasses.replace(config, batch_size=4, examples=64)
@@ -59,7 +59,7 @@ def check(config: Config) -> Config:
 
 
 def measure(config: Config) -> tuple[works.Work, dict[str, Record]]:
-    """The race of the paths and of the step that they feed."""
+    """Races the paths and the step that they feed."""
     known = works.tiny(works.WORKS["mlp"]) if config.quick else works.WORKS["mlp"]
     work = dataclasses.replace(
         known, batch_size=config.batch_size, examples=config.examples
@@ -83,7 +83,7 @@ def measure(config: Config) -> tuple[works.Work, dict[str, Record]]:
 
 
 def summarise(work: works.Work, records: dict[str, Record]) -> dict[str, Any]:
-    """What input.json holds of the race."""
+    """Returns the race's part of input.json."""
     lines: dict[str, Any] = {}
     for name, record in records.items():
         rate = summary.middle(record.rates)
@@ -106,7 +106,7 @@ def summarise(work: works.Work, records: dict[str, Record]) -> dict[str, Any]:
 
 
 def rows(lines: dict[str, Any]) -> list[list[str]]:
-    """The table's rows, for `HEADER`."""
+    """Returns the table's rows, for `HEADER`."""
     table = []
     for name, line in lines.items():
         if "failure" in line:
@@ -119,7 +119,7 @@ def rows(lines: dict[str, Any]) -> list[list[str]]:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Races the paths and writes input.json; returns what it holds."""
+    """Races the paths and writes input.json; returns its contents."""
     config = check(config)
     out = command.folder(config)
     work, records = measure(config)

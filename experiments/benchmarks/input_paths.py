@@ -1,7 +1,7 @@
 """The data paths of a run, and NumPy's, without the training: a unit is one batch.
 
-A batch counts when it lies on the device as uint8; so that it must, its pixels are
-added up there, which the resident path pays for too.
+A batch counts once it is on the device as uint8; to make sure, its pixels are added up
+there, which the resident path pays for too.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ from jaxgan import feed
 from jaxgan.data import ImageSet
 
 CHUNK = 100
-"""Steps in one call at most: as many as a run takes between two lines of metrics."""
+"""The most steps in one call: as many as a run takes between two lines of metrics."""
 
 Run = Callable[[int], None]
 
 
 def resident(spec: Mapping[str, Any]) -> Run:
-    """The whole set on the device, which takes the rows of each step."""
+    """Keeps the whole set on the device, which takes the rows of each step."""
     take = feed.resident(_images(spec), _order(spec), CHUNK)
 
     @jax.jit
@@ -34,7 +34,7 @@ def resident(spec: Mapping[str, Any]) -> Run:
 
 
 def streamed(spec: Mapping[str, Any]) -> Run:
-    """Read ahead from the disk's cache by threads, put on the device by the chunk."""
+    """Reads ahead from the disk's cache with threads, to the device chunk by chunk."""
     take = feed.streamed(_images(spec), _order(spec), CHUNK)
 
     @jax.jit
@@ -46,7 +46,7 @@ def streamed(spec: Mapping[str, Any]) -> Run:
 
 
 def picked(spec: Mapping[str, Any]) -> Run:
-    """The obvious way: NumPy picks each batch, and it is put on the device."""
+    """Picks each batch with NumPy and puts it on the device, the obvious way."""
     images = np.asarray(_images(spec).images)
     random = np.random.default_rng(0)
 
@@ -73,6 +73,6 @@ def _images(spec: Mapping[str, Any]) -> ImageSet:
 
 
 def _order(spec: Mapping[str, Any]) -> feed.Order:
-    # The stream ends with the run, which here is none.
+    # A stream ends with its run, which is endless here.
     size, endless = spec["batch_size"], 2**31 - 1
     return feed.Order(seed=0, batch_size=size, fresh=1, start=0, stop=endless)

@@ -1,6 +1,6 @@
 """jaxgan's contestants: the training loop's own chunks, populations, sampling.
 
-No generator is averaged, as none is by the others; the metrics are computed and
+No generator is averaged, as the others average none; the metrics are computed and
 fetched, as in a run.
 """
 
@@ -32,11 +32,11 @@ from jaxgan.chunks import make_chunk
 from jaxgan.rounds import Move, make_train_step
 
 CHUNK = 100
-"""Steps in one call at most: as many as a run takes between two lines of metrics."""
+"""The most steps in one call: as many as a run takes between two lines of metrics."""
 
 
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
-    """The work, ready: a function that does so many units of it."""
+    """Returns a function that does a number of units of the work."""
     compiled.keep(Path(spec["cache"]))
     work = works.from_json(spec["work"])
     if work.samples:
@@ -45,14 +45,14 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
 
 
 def make_game(work: Work) -> Game:
-    """The work's game."""
+    """Returns the work's game."""
     if work.network in translation.NETWORKS:
         return ours_translation.make_game(work)
     return make_gan(work)
 
 
 def make_gan(work: Work) -> GAN:
-    """The game of a work that makes images, or points, from latents."""
+    """Returns the game of a work that makes images, or points, from latents."""
     generator, discriminator = _networks(work)
     terms = (
         (work.r1, penalties.r1),
@@ -74,7 +74,7 @@ def make_gan(work: Work) -> GAN:
 
 
 def _networks(work: Work) -> tuple[Any, Any]:
-    """The generator and the discriminator."""
+    """Returns the generator and the discriminator."""
     how: dict[str, Any] = {"dtype": jnp.bfloat16 if work.bfloat16 else jnp.float32}
     if work.network == "mlp":
         images = len(work.image_shape) == 3
@@ -95,7 +95,7 @@ def _networks(work: Work) -> tuple[Any, Any]:
 
 
 def _schedule(work: Work) -> tuple[str | Move, ...]:
-    """The updates of a step; the generator's has reals of its own, if it needs them."""
+    """Returns a step's updates; the generator's has its own reals, if it needs them."""
     return (*["d"] * work.d_steps, Move(objective="g", fresh=work.g_reals))
 
 
@@ -106,7 +106,7 @@ def _training(work: Work) -> Callable[[int], None]:
     key = jax.random.key(0)
     state = init(game, key, {name: column[:1] for name, column in columns.items()})
     state, key, table = parallel.put_shared((state, key, columns))
-    # By several devices a batch is shared out, as in `jaxgan.feed`.
+    # A batch is split between several devices, as in `jaxgan.feed`.
     several = jax.device_count() > 1
     put = lambda rows: (
         parallel.put_split(rows, batch_axis=2) if several else parallel.put_shared(rows)
@@ -135,18 +135,18 @@ def _training(work: Work) -> Callable[[int], None]:
 
 
 def population(work: Work) -> Callable[[int], None]:
-    """The loop of `jaxgan.population.train`, whose program does not end so soon."""
+    """Returns the loop of `jaxgan.population.train`, in a form that can go on."""
     keys = jax.vmap(jax.random.key)(np.arange(work.members, dtype=np.uint32))
     return _drawing(work, keys, jax.vmap)
 
 
 def alone(work: Work) -> Callable[[int], None]:
-    """The same loop for one game, not as a member of a population of one."""
+    """Returns the same loop for one game, not as a member of a population of one."""
     return _drawing(work, jax.random.key(0), lambda play, axes=0: play)
 
 
 def _drawing(work: Work, keys: Any, spread: Callable) -> Callable[[int], None]:
-    """A loop whose games, one for each key, draw their rows on the device."""
+    """Returns a loop whose games, one for each key, draw their rows on the device."""
     gan = make_gan(work)
     table = jnp.asarray(works.table(work))
     train_step = make_train_step(gan, schedule=_schedule(work))

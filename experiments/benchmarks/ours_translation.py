@@ -16,7 +16,7 @@ from jaxgan.methods.pix2pix import pix2pix
 
 
 def make_game(work: Work) -> Game:
-    """The game of a work whose network is one of `translation.NETWORKS`."""
+    """Returns the game of a work whose network is one of `translation.NETWORKS`."""
     dtype = jnp.bfloat16 if work.bfloat16 else jnp.float32
     adam = optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
     optimizers: dict[str, Any] = {"g_optimizer": adam, "d_optimizer": adam}

@@ -101,7 +101,7 @@ class DCGANDiscriminator(nn.Module):
 
 @functools.cache
 def networks(work: Work) -> tuple[nn.Module, nn.Module]:
-    """The generator and the discriminator; all members' are the same objects."""
+    """Returns the generator and the discriminator, the same objects for all members."""
     if work.network == "mlp":
         return MLPGenerator(work), MLPDiscriminator(work)
     if work.network in residual.NETWORKS:
@@ -111,18 +111,18 @@ def networks(work: Work) -> tuple[nn.Module, nn.Module]:
 
 @functools.cache
 def optimizer(work: Work) -> optax.GradientTransformation:
-    """Adam, for both players."""
+    """Returns Adam, for both players."""
     return optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
 
 
 class TrainState(train_state.TrainState):
-    """Flax's own, with batch norm's averages."""
+    """Flax's own train state, with batch norm's averages."""
 
     batch_stats: Any = None
 
 
 def variables(state: TrainState) -> dict[str, Any]:
-    """What ``apply`` takes."""
+    """Returns the variables that ``apply`` takes."""
     return {"params": state.params, "batch_stats": state.batch_stats}
 
 
@@ -132,7 +132,7 @@ _initial = jax.jit(lambda module, key, x: module.init(key, x), static_argnums=0)
 
 
 def create(work: Work, key) -> tuple[TrainState, TrainState]:
-    """The generator's and the discriminator's state before the first step."""
+    """Returns the generator's and the discriminator's state before the first step."""
 
     def one(module, x, key):
         values = _initial(module, key, x)
@@ -155,11 +155,11 @@ D_LOSSES = {
     "hinge": lambda real, fake: nn.relu(1 - real) + nn.relu(1 + fake),
     "relativistic": lambda real, fake: nn.softplus(fake - real),
 }
-"""By `works.Work.loss`, the discriminator's loss of logits."""
+"""The discriminator's loss of logits, by `works.Work.loss`."""
 
 
 def d_objective(work: Work, params, g_state, d_state, real, z, epsilon):
-    """The discriminator's loss, and its new averages."""
+    """Returns the discriminator's loss, and its new averages."""
     fake, _ = g_state.apply_fn(variables(g_state), z, mutable=["batch_stats"])
     judge = lambda stats, x: d_state.apply_fn(
         {"params": params, "batch_stats": stats}, x, mutable=["batch_stats"]
@@ -184,7 +184,7 @@ def d_objective(work: Work, params, g_state, d_state, real, z, epsilon):
 
 
 def g_objective(work: Work, params, g_state, d_state, z, real):
-    """The generator's loss, for which not all games need reals; its new averages."""
+    """Returns the generator's loss (not all games use ``real``) and new averages."""
     values = {"params": params, "batch_stats": g_state.batch_stats}
     fake, new = g_state.apply_fn(values, z, mutable=["batch_stats"])
     judge = lambda x: d_state.apply_fn(variables(d_state), x, mutable=["batch_stats"])
@@ -199,7 +199,7 @@ def g_objective(work: Work, params, g_state, d_state, z, real):
 
 
 def make_train_step(work: Work) -> Callable:
-    """``(g_state, d_state, images [k b ...], key) -> (g_state, d_state, losses)``."""
+    """Returns ``(g_state, d_state, images [k b ...], key) -> (*states, losses)``."""
 
     def draw(key):
         return jax.random.normal(key, (work.batch_size, work.latent_dim))
@@ -233,14 +233,14 @@ def make_train_step(work: Work) -> Callable:
 
 
 def scaled(images):
-    """uint8 to [-1, 1]; points stay as they are."""
+    """Maps uint8 to [-1, 1]; points stay as they are."""
     if images.dtype != np.uint8:
         return images
     return images.astype(jnp.float32) / 127.5 - 1
 
 
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
-    """The work, ready: a function that does so many units of it."""
+    """Returns a function that does a number of units of the work."""
     work = works.from_json(spec["work"])
     if work.network in translation.NETWORKS:
         raise InputError(
@@ -251,7 +251,7 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
 
 
 def _training(work: Work) -> Callable[[int], None]:
-    """The members of a population take turns."""
+    """Returns a run in which the members of a population take turns."""
     keys = list(jax.random.split(jax.random.key(0), work.members))
     players = [create(work, key) for key in keys]
     train_step = make_train_step(work)

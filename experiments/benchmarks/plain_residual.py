@@ -14,7 +14,7 @@ from experiments.benchmarks.works import Work
 
 
 def networks(work: Work) -> tuple[nn.Module, nn.Module]:
-    """The generator and the discriminator."""
+    """Returns the generator and the discriminator."""
     if work.network == "sngan":
         return SNGANGenerator(work), SNGANDiscriminator(work)
     return R3GANGenerator(work), R3GANDiscriminator(work)
@@ -25,7 +25,7 @@ def _xavier(gain_squared: float = 1.0) -> Any:
 
 
 def _main(width: int, name: str) -> nn.Module:
-    """A 3x3 convolution of a block."""
+    """Returns a 3x3 convolution of a block."""
     return nn.Conv(width, (3, 3), kernel_init=_xavier(2.0), name=name)
 
 
@@ -117,12 +117,12 @@ def _plain(width: int, **how: Any) -> nn.Module:
 
 
 def _with_border(x):
-    """With zeros around the image."""
+    """Pads the image with a border of zeros."""
     return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
 
 def _up(x):
-    """Bilinear, with zeros beyond the border."""
+    """Doubles the size bilinearly, with zeros beyond the border."""
     x = _with_border(x)
     batch, height, width, channels = x.shape
     size = batch, 2 * height, 2 * width, channels
@@ -130,7 +130,7 @@ def _up(x):
 
 
 def _down(x):
-    """Weights (1, 3, 3, 1) / 8 along each axis, as means of means of means."""
+    """Halves the size by weights (1, 3, 3, 1) / 8 along each axis, as nested means."""
     x = nn.avg_pool(_with_border(x), (2, 2))
     return _halved(nn.avg_pool(x, (2, 2)))
 
@@ -162,7 +162,7 @@ def _block(work: Work, stage: int) -> nn.Module:
 
 
 class GenerativeBasis(nn.Module):
-    """``[b z] -> [b 4 4 c]``: learned images, weighed by numbers linear in z."""
+    """``[b z] -> [b 4 4 c]``: learned images, weighted by numbers linear in z."""
 
     width: int
 

@@ -1,8 +1,8 @@
-"""Contestants in processes of their own, asked in turn.
+"""Contestants in processes of their own, run in turn.
 
 All are started first, one after another; then, round by round, each works for a few
-seconds while the others wait, in an order that rotates. What slows the machine down for
-a while so falls on all alike, and a ratio within one round is of neighbours in time.
+seconds while the others wait, in an order that rotates. A temporary slowdown of the
+machine thus affects all alike, and a ratio within a round compares neighbours in time.
 """
 
 import contextlib
@@ -20,19 +20,19 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 LONGEST_SECONDS = 600.0
-"""How long a start may take, and a segment beyond what was asked of it."""
+"""The most seconds of a start, and of a segment beyond the time asked of it."""
 
 NO_TIME = "no time left"
 """The failure of a contestant that was not started."""
 
-_SETTLE_SECONDS = 0.2  # for the threads of who worked last to fall asleep
+_SETTLE_SECONDS = 0.2  # for the threads of the last one to fall asleep
 _LEAST_SECONDS = 0.5  # to read an answer that is there already
 
 _SILENT = "no answer within"
 
 
 def is_late(failure: str | None) -> bool:
-    """Whether a failure is want of time.
+    """Returns whether a failure is for lack of time.
 
     Example:
         >>> is_late("first run: no time left"), is_late("out of memory"), is_late(None)
@@ -43,7 +43,7 @@ def is_late(failure: str | None) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Who starts: one of `child.STARTS`, its spec, and its environment."""
+    """A contestant: its name in `child.STARTS`, its spec, and its environment."""
 
     name: str
     spec: dict[str, Any]
@@ -52,14 +52,14 @@ class Entry:
 
 @dataclasses.dataclass
 class Record:
-    """How a contestant did.
+    """A contestant's result.
 
     Attributes:
-        first_seconds: from the start of its process to the end of its first unit.
-        rates: units a second, one for each round.
-        peak_bytes: the most memory that it had resident.
+        first_seconds: seconds from its process's start to the end of its first unit.
+        rates: units per second, one for each round.
+        peak_bytes: the most memory that it used, as of `child.peak_bytes`.
         failure: why it ended early: its own account, or the last line of its errors, or
-            that it took too long; None: it did not.
+            that it took too long; None if it did not.
     """
 
     first_seconds: float = float("nan")
@@ -69,7 +69,7 @@ class Record:
 
     @property
     def late(self) -> bool:
-        """Whether it failed for want of time."""
+        """True if it failed for lack of time."""
         return is_late(self.failure)
 
 
@@ -77,11 +77,11 @@ class Contestant:
     """A child process and its pipes.
 
     Args:
-        entry: who it is. Where its environment does not say ``JAX_PLATFORMS``, it
-            competes on the CPU.
-        longest: seconds after which a silent one is ended, with all that it started;
-            until it is ready they count from here.
-        wait: until it is ready; else ask `ready` before `work`.
+        entry: the contestant. Unless its environment sets ``JAX_PLATFORMS``, it runs on
+            the CPU.
+        longest: seconds after which a silent process is ended, with all that it
+            started; until it is ready, they count from its start.
+        wait: whether to wait until it is ready; else call `ready` before `work`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Contestant:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            # A group of its own: a compiler that hangs must end with who called it.
+            # A group of its own: a compiler that hangs must end with its caller.
             process_group=0,
             env={**os.environ, "JAX_PLATFORMS": "cpu", **entry.environment},
         )
@@ -114,12 +114,12 @@ class Contestant:
             self.record.first_seconds = answer["at"] - self._begin
 
     def work(self, seconds: float) -> None:
-        """One segment; nothing if the process ended before."""
+        """Runs one segment; does nothing if the process has ended."""
         if self.record.failure is not None:
             return
         time.sleep(_SETTLE_SECONDS)
         assert self._process.stdin is not None
-        # One that died while it waited says why where it would have answered.
+        # If it died while it waited, `_answer` finds out why.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps({"seconds": seconds}) + "\n")
             self._process.stdin.flush()
@@ -148,14 +148,14 @@ class Contestant:
         self._errors.close()
 
     def _answer(self, longest: float, waited: float = 0.0) -> dict[str, Any] | None:
-        """The next line; None, and a failure in the record, if there is none."""
+        """Returns the next line; None, with a failure in the record, if none comes."""
         assert self._process.stdout is not None
         left = max(longest - waited, _LEAST_SECONDS)
         late = threading.Timer(left, self._give_up, [longest])
         late.start()
         try:
             line = self._process.stdout.readline()
-        except BaseException:  # a group of its own is not told of Ctrl-C
+        except BaseException:  # a separate process group gets no Ctrl-C
             self.end()
             raise
         finally:
@@ -177,7 +177,7 @@ class Contestant:
 
 
 def race(entries: Mapping[str, Entry], **how: Any) -> dict[str, Record]:
-    """Returns how each entry did in the end; ``how`` is as for `segments`."""
+    """Returns each entry's final record; ``how`` is as for `segments`."""
     *_, found = segments(entries, **how)
     return found
 
@@ -192,20 +192,21 @@ def segments(
     ready_by: float | None = None,
     together: bool = False,
 ) -> Generator[dict[str, Record], None, None]:
-    """Yields how each entry did so far: once all are ready, and after each segment.
+    """Yields the records so far: once all are ready, and after each segment.
 
-    One that cannot start or ends early has a failure in its record; the others go on.
+    An entry that cannot start or ends early has a failure in its record; the others go
+    on.
 
     Args:
-        entries: who takes part, by any name.
+        entries: the contestants, by any name.
         rounds: segments of each.
         seconds: about how long a segment is.
-        say: told what happens.
-        until: the time, by `time.monotonic`, when all should have ended: no round but
-            the first begins that would not, were it as long as the longest before.
+        say: called with each line of progress.
+        until: the time, by `time.monotonic`, by which all should end: after the first
+            round, none begins that would end later if it took as long as the longest.
         ready_by: when all must be ready to take part; by default ``until``.
-        together: whether all are started at once: sooner done where there are many
-            cores, but then their first units take longer.
+        together: whether all are started at once: faster where there are many cores,
+            but then their first units take longer.
     """
     ready_by = until if ready_by is None else ready_by
     contestants: dict[str, Contestant] = {}

@@ -19,14 +19,14 @@ HEADER += ["of the matrix ceiling", "peak MiB (PyTorch)", "first step, second st
 
 
 def table(record: dict[str, Any]) -> str:
-    """The Markdown table: one row for each work of a throughput.json."""
+    """Returns the Markdown table: one row for each work of a throughput.json."""
     rows = [_row(name, work["contestants"]) for name, work in record["works"].items()]
     lines = [HEADER, ["---"] * len(HEADER), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def fastest(lines: dict[str, Any]) -> str | None:
-    """PyTorch's fastest contestant by its median; None if none ran."""
+    """Returns PyTorch's fastest contestant by its median; None if none ran."""
     medians = {
         name: line["steps_per_second"]["median"]
         for name, line in lines.items()
@@ -60,7 +60,7 @@ def _rate(rate: float) -> str:
 
 
 def _times(lines: dict[str, Any], rival: str | None) -> str:
-    """The speed as a multiple of the rival's: median, lowest and highest round."""
+    """Returns the speed as a multiple of the rival's: median, lowest, highest round."""
     if rival not in lines or "failure" in lines[rival]:
         return "not run"
     ratio = lines[rival]["jaxgan_ratio"]

@@ -1,4 +1,4 @@
-"""The layers of the residual networks in numbers, for `flops` and `traffic`."""
+"""The sizes of the residual networks' layers, for `flops` and `traffic`."""
 
 import itertools
 from typing import NamedTuple
@@ -12,9 +12,9 @@ class Layer(NamedTuple):
     """A dense layer or a convolution, on one example.
 
     Attributes:
-        weights: of its kernel.
-        outputs: numbers that it puts out.
-        products: multiplications of a weight by an input.
+        weights: the number of weights of its kernel.
+        outputs: the number of its outputs.
+        products: the number of multiplications of a weight by an input.
     """
 
     weights: int
@@ -26,9 +26,9 @@ Layers = list[Layer]
 
 
 def layers(work: Work) -> tuple[Layers, Layers]:
-    """The generator's layers and the discriminator's, in order.
+    """Returns the generator's layers and the discriminator's, in order.
 
-    Those that read the same input as the first count as one layer with it.
+    Layers that read the same input as the first count as one layer with it.
     """
     return _sngan(work) if work.network == "sngan" else _r3gan(work)
 
@@ -38,13 +38,13 @@ def _dense(into: int, out: int) -> Layer:
 
 
 def _conv(kernel: int, into: int, out: int, side: int) -> Layer:
-    """Of maps of ``side`` pixels in height and width; a group has ``into`` channels."""
+    """Returns a convolution onto ``side`` x ``side``; a group has ``into`` channels."""
     weights = kernel * kernel * into * out
     return Layer(weights, side * side * out, side * side * weights)
 
 
 def _sngan(work: Work) -> tuple[Layers, Layers]:
-    """Of 32 pixels: three doublings from 4x4, and two halvings."""
+    """Returns the layers for 32 pixels: three doublings from 4x4, and two halvings."""
     g, d, channels = work.width, work.width // 2, work.image_shape[2]
     generator = [_dense(work.latent_dim, 4 * 4 * g)]
     for side in (8, 16, 32):
@@ -63,7 +63,7 @@ def _sngan(work: Work) -> tuple[Layers, Layers]:
 
 
 def _r3gan(work: Work) -> tuple[Layers, Layers]:
-    """Stages from 4x4 on, of a block each; projections are on the smaller maps."""
+    """Returns stages of a block each, from 4x4 up; projections use the smaller maps."""
     widths, channels = work.widths, work.image_shape[2]
     sides = [4 << stage for stage in range(len(widths))]
     blocks = [

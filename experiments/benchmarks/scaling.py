@@ -1,11 +1,11 @@
-"""What a step costs against what it is made of, and where vmap stops paying.
+"""The cost of a step against its sizes, and where vmap stops paying.
 
 The MLP's and DCGAN's step against batch size and width, DCGAN's against resolution, the
 MLP's against the number of devices that share its batch (on a CPU they share its cores,
-so that what is seen is what sharing costs), and populations of rings and MLPs against
-their size. Points of one curve are interleaved as in `throughput`. A population's
-speed-up is the time of its members one after another over its own; where it falls
-below 1, vmap has stopped paying. About 20 minutes on two cores::
+so that this shows the cost of sharing), and populations of rings and MLPs against their
+size. Points of one curve are interleaved as in `throughput`. A population's speed-up is
+the time of its members one after another over its own time; where it falls below 1,
+vmap has stopped paying. About 20 minutes on two cores::
 
     python -m experiments.benchmarks.scaling --axes batch width --rounds 3
 """
@@ -29,7 +29,7 @@ HEADER = ["curve", "value", "ms a step", "GFLOP/s", "images/s", "peak MiB"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(RaceConfig):
-    """What is measured, and for how long."""
+    """The settings of the benchmark."""
 
     benchmark: ClassVar[str] = "scaling"
 
@@ -37,13 +37,13 @@ class Config(RaceConfig):
     axes: tuple[str, ...] = AXES
     # Segments of each point.
     rounds: int = 3
-    # About how long a segment is; a single step may take longer.
+    # Approximate length of a segment; a single step may take longer.
     seconds: float = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """One work with one of its numbers varied; ``devices`` is none of a work's."""
+    """One work with one of its numbers varied; ``devices`` is no field of a work."""
 
     name: str
     work: works.Work
@@ -52,7 +52,7 @@ class Curve:
 
 
 def curves(axis: str, *, quick: bool) -> list[Curve]:
-    """The curves of one axis."""
+    """Returns the curves of one axis."""
     small = works.tiny if quick else lambda work: work
     mlp, dcgan, ring = (small(works.WORKS[n]) for n in ("mlp", "dcgan", "ring"))
     made = {
@@ -85,7 +85,7 @@ def curves(axis: str, *, quick: bool) -> list[Curve]:
 
 
 def point(curve: Curve, value: int) -> tuple[works.Work, dict[str, str]]:
-    """The work at one point of a curve, and its process's environment."""
+    """Returns the work at one point of a curve, and its process's environment."""
     if curve.field == "devices":
         return curve.work, {"JAX_NUM_CPU_DEVICES": str(value)}
     if curve.field == "resolution":
@@ -98,7 +98,7 @@ def point(curve: Curve, value: int) -> tuple[works.Work, dict[str, str]]:
 
 
 def measure(curve: Curve, *, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """The curve's points as JSON values; those that failed have no numbers."""
+    """Returns the curve's points as JSON values; those that failed have no numbers."""
     print(f"{curve.name}, {curve.field}: {', '.join(map(str, curve.values))}")
     with tempfile.TemporaryDirectory() as cache:
         entries = {}
@@ -125,9 +125,9 @@ def _line(curve: Curve, value: int, record: Record) -> dict[str, Any]:
 
 
 def speedups(points: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    """By size, how many times as fast a population is as its members in turn.
+    """Returns, by size, how many times as fast a population is as its members in turn.
 
-    The first point is a game alone.
+    The first point is a single game.
 
     Example:
         >>> alone = {"value": 1, "ms_per_step": {"median": 2.0}}
@@ -146,10 +146,10 @@ def speedups(points: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
 
 
 def crossover(gains: Sequence[tuple[int, float]]) -> float | None:
-    """The size from which on a population is slower than its members in turn.
+    """Returns the size from which a population is slower than its members in turn.
 
-    Where the speed-up last falls to 1, on a line between sizes' logarithms; the
-    smallest population if it never pays, None if it always does.
+    This is where the speed-up last falls to 1, on a line between the sizes' logarithms;
+    the smallest population if it never pays, None if it always does.
 
     Example:
         >>> crossover([(1, 1.0), (4, 2.0), (16, 0.5)])
@@ -168,7 +168,7 @@ def crossover(gains: Sequence[tuple[int, float]]) -> float | None:
 
 def run(config: Config) -> dict[str, Any]:
     """Measures the axes; writes a picture for each, and scaling.json."""
-    # Here, since matplotlib takes half a second; first of all whatever MPLBACKEND says.
+    # matplotlib takes half a second to import; `load` copes with any MPLBACKEND.
     from jaxgan.report import figures
 
     figures.load()
@@ -206,7 +206,7 @@ def _axis(axis: str, config: Config) -> dict[str, Any]:
 
 
 def rows(name: str, points: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The table's rows, for `HEADER`."""
+    """Returns the table's rows, for `HEADER`."""
     table = []
     for line in points:
         cells = [name, str(line["value"])]

@@ -17,7 +17,7 @@ LABELS = {
 
 
 def figure(axis: str, curves: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Time and GFLOP/s of each curve; of a population, time and speed-up."""
+    """Plots time and GFLOP/s of each curve; for a population, time and speed-up."""
     picture = Figure(figsize=(9.0, 3.6), layout="constrained")
     left, right = picture.subplots(1, 2)
     for color, (name, curve) in enumerate(curves.items()):

@@ -1,4 +1,4 @@
-"""From the records of a race to a table, to JSON, and to the targets.
+"""Summaries of a race's records, for the table, the JSON and the targets.
 
 Rates are medians over the rounds, with the lowest and the highest beside them. A ratio
 is taken within each round, and then its median, lowest and highest.
@@ -17,7 +17,7 @@ HEADER += ["of the ceiling", "peak MiB", "first step", "second start"]
 
 
 def middle(values: Any) -> dict[str, Any] | None:
-    """Median, lowest and highest of the rounds; None of no rounds.
+    """Returns median, lowest and highest of the rounds; None for no rounds.
 
     Example:
         >>> middle([2.0, 1.0, 4.0])
@@ -35,14 +35,14 @@ def middle(values: Any) -> dict[str, Any] | None:
 
 
 def ratio(ours: Record, theirs: Record) -> dict[str, Any] | None:
-    """How many times as fast the first is, round by round."""
+    """Returns how many times as fast the first is, round by round."""
     if len(ours.rates) != len(theirs.rates):
         return None
     return middle(np.divide(ours.rates, theirs.rates))
 
 
 def best(records: Mapping[str, Record], prefix: str) -> str | None:
-    """Whose median rate is highest, of those whose name starts so."""
+    """Returns whose median rate is highest, of the names that start with ``prefix``."""
     medians = {
         name: float(np.median(record.rates))
         for name, record in records.items()
@@ -52,7 +52,7 @@ def best(records: Mapping[str, Record], prefix: str) -> str | None:
 
 
 def ceiling(records: Mapping[str, Record], flops: float) -> float:
-    """FLOP/s of the faster matrix product; NaN if none was measured."""
+    """Returns FLOP/s of the faster matrix product; NaN if none was measured."""
     name = best(records, "ceiling")
     return float(np.median(records[name].rates)) * flops if name else math.nan
 
@@ -65,11 +65,11 @@ def summarise(
     images: int,
     ceiling: float,
 ) -> dict[str, dict[str, Any]]:
-    """The contestants of one work as JSON values.
+    """Returns the contestants of one work as JSON values.
 
     Args:
         records: of the race, ceilings left out.
-        second: seconds to the first step of those that were started once more.
+        second: seconds to the first step of those that were started again.
         flops: operations of one unit.
         images: images of one unit.
         ceiling: FLOP/s of a matrix product.
@@ -97,7 +97,7 @@ def summarise(
 
 
 def rows(lines: Mapping[str, dict[str, Any]]) -> list[list[str]]:
-    """The table's rows, one a contestant, for `HEADER`."""
+    """Returns the table's rows, one per contestant, for `HEADER`."""
     table = []
     for name, line in lines.items():
         if "failure" in line:
@@ -121,7 +121,7 @@ def rows(lines: Mapping[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def spread(value: dict[str, Any] | None) -> str:
-    """What `middle` returned, as text.
+    """Returns the result of `middle` as text.
 
     Example:
         >>> spread(middle([2.0, 1.0, 4.0]))

@@ -1,4 +1,4 @@
-"""What jaxgan must reach, and what it aims at, on each work."""
+"""The speeds that jaxgan must reach, and aims at, on each work."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from experiments.benchmarks.race import Record
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Ratios of speed, jaxgan's to another's: to reach, and to aim at.
+    """Ratios of jaxgan's speed to another's: to reach, and to aim at.
 
     Attributes:
         torch: to the fastest of PyTorch's contestants.
-        torch_aim: what would be better still.
+        torch_aim: the higher ratio to aim at.
         flax: to plain Flax.
     """
 
@@ -35,13 +35,13 @@ SPEED = {
 }
 CEILING = {"mlp": 0.55}
 SECOND_START = {"mlp": 5.0}
-"""Seconds from a process's start to its first step, its programs compiled before."""
+"""Seconds from a process's start to its first step, with programs compiled before."""
 
 
 def judge(
     work: str, records: Mapping[str, Record], lines: Mapping[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The work's targets: text, value, and whether it holds; none that was not run."""
+    """Returns the work's targets that were run: text, value, and whether it holds."""
     found = []
 
     def add(text: str, value: float, holds: bool) -> None:

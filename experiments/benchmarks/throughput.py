@@ -1,22 +1,22 @@
-"""jaxgan beside plain Flax and PyTorch, on the same work, in the same minutes.
+"""jaxgan compared with plain Flax and PyTorch, on the same work, taking turns.
 
 Each contestant is a process of its own (`experiments.benchmarks.race`); they take turns
 for a few seconds each, in several rounds, and a ratio is taken within a round. All do
 the same updates on random data of the same shape: equal networks, losses, Adam and
 numbers of forward passes (`works`), on all cores of the CPU, in float32. (But PyTorch
 makes the translations of pix2pix and CycleGAN once for both players' updates, as is
-usual.) Beside them runs a product of two 2048 x 2048 matrices, the ceiling. Nothing is
-averaged over steps, and jaxgan's metrics are computed. PyTorch's contestants need the
-extra ``bench``; where it is missing they are left out, as plain Flax is of pix2pix and
-CycleGAN, whose networks it does not have (`CANNOT_PLAY`)::
+usual.) A product of two 2048 x 2048 matrices takes part too, as the ceiling. No
+generator is averaged, and jaxgan's metrics are computed. PyTorch's contestants need the
+extra ``bench`` and are left out without it, as plain Flax is for pix2pix and CycleGAN,
+whose networks it does not have (`CANNOT_PLAY`)::
 
     python -m experiments.benchmarks.throughput --work mlp ring --rounds 5 --seconds 3
 
 The table shows medians over the rounds with the lowest and the highest, GFLOP/s by the
-closed form of `flops`, the most memory a process had, the seconds from a process's
-start to its first finished step with nothing compiled before, and, for those that keep
-what they compile, the same at their second start. For all works about forty minutes on
-two cores.
+closed form of `flops`, the peak memory of a process, the seconds from a process's start
+to its first finished step with nothing compiled before, and, for those that keep what
+they compile, the same at their second start. All works take about forty minutes on two
+cores.
 """
 
 import dataclasses
@@ -31,26 +31,26 @@ from jaxgan.files import write_json
 
 CONTESTANTS = ("jaxgan", "flax", "torch", "torch_channels_last", "torch_compile")
 KEEP_COMPILED = ("jaxgan", "torch_compile")
-"""Those whose second start finds on disk what their first one compiled."""
+"""The contestants whose second start reuses from disk what the first one compiled."""
 CANNOT_PLAY = {"flax": translation.NETWORKS}
-"""By contestant, the networks that it does not have: it is left out of their works."""
+"""The networks that a contestant does not have: it is left out of their works."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(RaceConfig):
-    """What is raced, and for how long."""
+    """The settings of the benchmark."""
 
     benchmark: ClassVar[str] = "throughput"
 
     # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling,
     # sngan, r3gan, pix2pix, cyclegan.
     work: tuple[str, ...] = tuple(works.WORKS)
-    # Who takes part beside jaxgan; by default all.
+    # Contestants besides jaxgan; by default all.
     rivals: tuple[str, ...] = CONTESTANTS[1:]
 
 
 def entrants(config: Config, work: works.Work) -> list[str]:
-    """Who can take part here in the work's race, in order."""
+    """Returns who can take part in the work's race on this machine, in order."""
     names = [
         name
         for name in CONTESTANTS
@@ -65,7 +65,7 @@ def entrants(config: Config, work: works.Work) -> list[str]:
 def entries(
     names: list[str], work: works.Work, cache: str, size: int
 ) -> dict[str, Entry]:
-    """The processes of one race: contestants, and the ceiling by each framework.
+    """Returns the entries of one race: contestants, and each framework's ceiling.
 
     Args:
         names: the contestants.
@@ -86,7 +86,7 @@ def entries(
 
 
 def measure(config: Config, name: str) -> dict[str, Any]:
-    """One work's race: what throughput.json holds of it."""
+    """Races one work; returns its part of throughput.json."""
     work = works.tiny(works.WORKS[name]) if config.quick else works.WORKS[name]
     size = 256 if config.quick else 2048
     print(f"{name}: {flops.of_unit(work) / 1e9:.4g} GFLOP a step")
@@ -136,7 +136,7 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Races all works, writes throughput.json after each; returns what it holds."""
+    """Races all works, writes throughput.json after each; returns its contents."""
     config = command.hurried(config)
     command.check(config)
     command.check_known("--work", config.work, tuple(works.WORKS))

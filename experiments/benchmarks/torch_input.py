@@ -13,7 +13,7 @@ Run = Callable[[int], None]
 
 
 def indexing(spec: Mapping[str, Any]) -> Run:
-    """The whole set as one tensor, which random rows index."""
+    """Returns a run that indexes the whole set, one tensor, with random rows."""
     table = _table(spec)
 
     def run(count: int) -> None:
@@ -24,7 +24,7 @@ def indexing(spec: Mapping[str, Any]) -> Run:
 
 
 def loader(spec: Mapping[str, Any]) -> Run:
-    """A DataLoader with a worker for each core, as tutorials write it."""
+    """Returns a run of a DataLoader with a worker for each core, as in tutorials."""
     batches = DataLoader(
         TensorDataset(_table(spec)),
         batch_size=spec["batch_size"],

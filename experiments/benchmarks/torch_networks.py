@@ -18,7 +18,7 @@ _STD_OF_TRUNCATED = 0.87962566  # of N(0, 1) cut at two standard deviations
 
 
 def generator(work: Work) -> nn.Module:
-    """``[b z] -> [b c h w]`` or points; with members all have that axis in front."""
+    """Returns ``[b z] -> [b c h w]`` or points; members add an axis in front."""
     if work.network == "mlp":
         return MLPGenerator(work)
     if work.network in residual.NETWORKS:
@@ -27,7 +27,7 @@ def generator(work: Work) -> nn.Module:
 
 
 def discriminator(work: Work) -> nn.Module:
-    """``[b c h w]`` or points ``-> [b]``; with members all have that axis in front."""
+    """Returns ``[b c h w]`` or points ``-> [b]``; members add an axis in front."""
     if work.network == "mlp":
         return MLPDiscriminator(work)
     if work.network in residual.NETWORKS:
@@ -155,7 +155,7 @@ class DCGANDiscriminator(nn.Module):
 
 
 def _small(module: nn.Module) -> nn.Module:
-    """DCGAN's initialisation."""
+    """Applies DCGAN's initialisation."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(part.weight, std=0.02)

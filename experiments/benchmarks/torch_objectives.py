@@ -1,7 +1,7 @@
 """Both players' losses in PyTorch, of given inputs.
 
-The last axis of the logits is the batch; before it a population has its members, whose
-losses are added, since each has its own parameters.
+The last axis of the logits is the batch; a population has an axis of members before it,
+whose losses are added, since each has its own parameters.
 """
 
 # pyright: reportMissingImports=false
@@ -15,7 +15,7 @@ from torch.nn.functional import relu, softplus
 from experiments.benchmarks.works import Work
 
 Slope = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
-"""From a discriminator and examples to its logits and their gradients by these."""
+"""A function from a discriminator and examples to its logits and their gradients."""
 
 
 D_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -24,11 +24,11 @@ D_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "hinge": lambda real, fake: relu(1 - real) + relu(1 + fake),
     "relativistic": lambda real, fake: softplus(fake - real),
 }
-"""By `works.Work.loss`, the discriminator's loss of logits."""
+"""The discriminator's loss of logits, by `works.Work.loss`."""
 
 
 def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """As all tutorials have it."""
+    """Computes logits and gradient with torch.autograd, as in tutorials."""
     x = x.detach().requires_grad_()
     logits = d(x).float()
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
@@ -36,7 +36,7 @@ def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def slope_by_func(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The same by torch.func, which torch.compile can differentiate once more."""
+    """Computes the same by torch.func, which torch.compile can differentiate again."""
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
         logits = d(x).float()
@@ -56,17 +56,17 @@ def d_objective(
     slope: Slope = slope_by_autograd,
     together: bool = False,
 ) -> Tensor:
-    """The discriminator's loss.
+    """Returns the discriminator's loss.
 
     Args:
         work: the game.
         d: the discriminator.
         real: examples.
-        fake: as many, detached.
-        epsilon: where between them WGAN-GP looks, U(0, 1) of the logits' shape.
+        fake: as many fakes, detached.
+        epsilon: WGAN-GP's weight of the reals, U(0, 1) of the logits' shape.
         slope: how a penalty differentiates.
-        together: one forward pass of both, where no batch norm would mix them and no
-            penalty tells them apart.
+        together: whether to judge both in one forward pass, where no batch norm would
+            mix them and no penalty tells them apart.
     """
 
     def judge(x: Tensor, weight: float) -> tuple[Tensor, Tensor | float]:
@@ -96,17 +96,17 @@ def d_objective(
 def g_objective(
     work: Work, d: nn.Module, fake: Tensor, real: Tensor | None = None
 ) -> Tensor:
-    """The generator's loss.
+    """Returns the generator's loss.
 
     Args:
         work: the game.
         d: the discriminator.
-        fake: the generator's.
+        fake: the generator's samples.
         real: as many examples, for a loss that needs them.
     """
     logits = d(fake).float()
     if work.g_reals:
-        with torch.no_grad():  # what D thinks of reals does not depend on G
+        with torch.no_grad():  # D's logits of reals do not depend on G
             real_logits = d(real).float()
         loss = softplus(real_logits - logits)
     elif work.loss == "non_saturating":

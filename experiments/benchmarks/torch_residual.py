@@ -1,7 +1,8 @@
 """SNGAN's and R3GAN's residual networks in PyTorch: modules of its own layers, NCHW.
 
-Initialised as jaxgan's are. Shortcuts and projections are taken on the smaller of two
-maps, as there. R3GAN's images are resampled by a depthwise convolution, as is usual.
+Initialised as jaxgan's are. Shortcuts and projections are computed on the smaller of
+two maps, as in jaxgan. R3GAN's images are resampled by a depthwise convolution, as is
+usual.
 """
 
 # pyright: reportMissingImports=false
@@ -19,12 +20,12 @@ from experiments.benchmarks.works import Work
 
 
 def generator(work: Work) -> nn.Module:
-    """``[b z] -> [b c h w]``."""
+    """Returns ``[b z] -> [b c h w]``."""
     return SNGANGenerator(work) if work.network == "sngan" else R3GANGenerator(work)
 
 
 def discriminator(work: Work) -> nn.Module:
-    """``[b c h w] -> [b]``."""
+    """Returns ``[b c h w] -> [b]``."""
     if work.network == "sngan":
         return SNGANDiscriminator(work)
     return R3GANDiscriminator(work)
@@ -37,7 +38,7 @@ def _xavier(layer: nn.Module, gain: float = 1.0) -> nn.Module:
 
 
 def _main(into: int, out: int) -> nn.Module:
-    """A 3x3 convolution of a block."""
+    """Returns a 3x3 convolution of a block."""
     return _xavier(nn.Conv2d(into, out, 3, padding=1), math.sqrt(2))
 
 
@@ -86,7 +87,7 @@ class SNGANGenerator(nn.Module):
 class DownBlock(nn.Module):
     """``[b i h w] -> [b c h w]``, or of half the size.
 
-    The first of a network begins with a convolution, the others with a ReLU.
+    A network's first block begins with a convolution, the others with a ReLU.
     """
 
     def __init__(self, into: int, out: int, *, halve: bool, first: bool):
@@ -122,12 +123,12 @@ class SNGANDiscriminator(nn.Module):
 
 
 def _normalised(layer: nn.Module) -> nn.Module:
-    """With spectral norm: one step of the power iteration in each forward pass."""
+    """Adds spectral norm, with one step of power iteration in each forward pass."""
     return parametrizations.spectral_norm(layer)
 
 
 class Resample(nn.Module):
-    """Twice or half the size by bilinear weights, with zeros beyond the border."""
+    """Resampling to twice or half the size, bilinear, with zeros beyond the border."""
 
     kernel: Tensor
 
@@ -168,7 +169,7 @@ def _plain(into: int, out: int) -> nn.Conv2d:
 
 
 def _scaled(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
-    """N(0, gain^2 / fan-in), and biases of zero."""
+    """Initialises weights by N(0, gain^2 / fan-in), and biases by zero."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, std=gain / math.sqrt(fan_in))
     if layer.bias is not None:
@@ -177,7 +178,7 @@ def _scaled(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
 
 
 def _stages(widths: Sequence[int], group_size: int, *, up: bool) -> list[nn.Module]:
-    """A block for each width, and what resamples and projects between two of them."""
+    """Returns a block for each width, with resampling and projection in between."""
     gain = math.sqrt(2 / 1.04) * len(widths) ** -0.25
     modules: list[nn.Module] = [Block(widths[0], group_size, gain)]
     for before, after in itertools.pairwise(widths):
@@ -189,7 +190,7 @@ def _stages(widths: Sequence[int], group_size: int, *, up: bool) -> list[nn.Modu
 
 
 class R3GANGenerator(nn.Module):
-    """Learned images of 4x4 pixels, weighed by numbers linear in z; then the stages."""
+    """Learned images of 4x4 pixels, weighted by numbers linear in z; then stages."""
 
     def __init__(self, work: Work):
         super().__init__()

@@ -1,16 +1,16 @@
 """PyTorch's contestants: eager as tutorials write it, tuned, and compiled.
 
 eager: a fake is detached after it was made, real and fake are judged one after the
-other, Adam is as it comes, and the members of a population take turns.
+other, Adam has its defaults, and the members of a population take turns.
 tuned ("channels last"): images are stored channels last, fakes for the discriminator
 are made without a graph, both are judged in one pass where no batch norm mixes them,
-the generator's update asks for no gradient of the discriminator's weights, Adam is
-fused, and a population is one batched matrix product a layer.
+the generator's update computes no gradient of the discriminator's weights, Adam is
+fused, and a population is one batched matrix product per layer.
 compiled: the tuned losses through torch.compile.
 
 Translations are tuned in their own way (`torch_translation_games`), and stay channels
-first: on a CPU instance norm has no other layout, and copies to and from it cost more
-than the convolutions gain.
+first: on a CPU instance norm supports no other layout, and copies to and from it cost
+more than the convolutions gain.
 
 On a GPU all of them use TF32 and cuDNN's benchmark, data and latents are made there,
 and the compiled one replays CUDA graphs ("reduce-overhead"). A work in bfloat16 runs
@@ -55,7 +55,7 @@ Run = Callable[[int], None]
 
 
 def eager(spec: Mapping[str, Any]) -> Run:
-    """As tutorials write it."""
+    """Returns the run written as in tutorials."""
     work = _begin(spec)
     if work.samples:
         return _sampling(work, tuned=False, compiled=False)
@@ -64,12 +64,12 @@ def eager(spec: Mapping[str, Any]) -> Run:
 
 
 def channels_last(spec: Mapping[str, Any]) -> Run:
-    """Tuned by hand."""
+    """Returns the run tuned by hand."""
     return _tuned(spec, compiled=False)
 
 
 def compiled(spec: Mapping[str, Any]) -> Run:
-    """Tuned by hand, and compiled."""
+    """Returns the run tuned by hand, and compiled."""
     return _tuned(spec, compiled=True)
 
 
@@ -107,15 +107,15 @@ def _begin(spec: Mapping[str, Any]) -> Work:
 
 
 def players(work: Work) -> tuple[nn.Module, nn.Module]:
-    """The generator and the discriminator."""
+    """Returns the generator and the discriminator."""
     return torch_networks.generator(work), torch_networks.discriminator(work)
 
 
 def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], None]:
-    """``step(images)``, images being uint8 ``[k b c h w]``, or points.
+    """Returns ``step(images)``, images being uint8 ``[k b c h w]``, or points.
 
     They are a batch for each update of the discriminator, and one for the generator's
-    where `works.Work.g_reals`.
+    if `works.Work.g_reals`.
     """
     g_optimizer, d_optimizer = (adam(work, player) for player in (g, d))
 
@@ -141,7 +141,7 @@ def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], Non
 def tuned_step(
     work: Work, g: nn.Module, d: nn.Module, *, compiled: bool
 ) -> Callable[[Tensor], None]:
-    """The same, tuned; the images of members are ``[k n b ...]``."""
+    """Returns the same, tuned; the images of members are ``[k n b ...]``."""
     g_optimizer, d_optimizer = (adam(work, player, fused=True) for player in (g, d))
     slope = slope_by_func if compiled else slope_by_autograd
     judge = partial(d_objective, work, d, slope=slope, together=True)
@@ -166,8 +166,8 @@ def tuned_step(
     def step(images: Tensor) -> None:
         for batch in images[: work.d_steps]:
             d_optimizer.zero_grad()
-            # Autocast begins outside of what is compiled: PyTorch does not compile what
-            # asks for the default device, and compiles anew for a new context.
+            # Autocast begins outside the compiled function: PyTorch does not compile
+            # code that asks for the default device, and recompiles for a new context.
             with autocast(work):
                 loss = d_loss(batch, latents(work), torch.rand(work.batch_size))
             loss.backward()
@@ -184,13 +184,13 @@ def tuned_step(
 
 
 def latents(work: Work) -> Tensor:
-    """N(0, I), ``[b z]``; with members ``[n b z]``."""
+    """Draws from N(0, I), ``[b z]``; with members ``[n b z]``."""
     members = [work.members] if work.members > 1 else []
     return torch.randn(*members, work.batch_size, work.latent_dim)
 
 
 def _training(steps: list[Callable[..., None]], work: Work) -> Run:
-    """One step plays all members, or there is one for each."""
+    """Returns a run of one step that plays all members, or of one for each."""
     tables = [_on_device(table) for table in works.tables(work).values()]
     members = [work.members] if len(steps) < work.members else []
     shape = (work.batches, *members, work.batch_size)
@@ -215,7 +215,7 @@ def _sampling(work: Work, *, tuned: bool, compiled: bool) -> Run:
     if tuned:
         g = to_channels_last(g)
     generate: Any = compile_(g) if compiled else g
-    # A CUDA graph writes its next output over its last.
+    # A CUDA graph overwrites its last output with its next.
     graphs = compiled and torch.get_default_device().type == "cuda"
     keep = torch.clone if graphs else lambda made: made
 
@@ -232,7 +232,7 @@ def _sampling(work: Work, *, tuned: bool, compiled: bool) -> Run:
 
 
 def ceiling(spec: Mapping[str, Any]) -> Run:
-    """Products of two square matrices, one after another."""
+    """Returns a run of products of two square matrices, one after another."""
     torch.set_num_threads(spec["threads"])
     a = torch.randn(spec["size"], spec["size"])
 

@@ -1,4 +1,4 @@
-"""What PyTorch's contestants share: layouts, types, compilation, and Adam."""
+"""The common parts of PyTorch's contestants: layouts, types, compilation, and Adam."""
 
 # pyright: reportMissingImports=false
 
@@ -11,35 +11,35 @@ from experiments.benchmarks.works import Work
 
 
 def autocast(work: Work) -> torch.autocast:
-    """The context of a work's forward passes: bfloat16, or as they are."""
+    """Returns the context of a work's forward passes: bfloat16, or unchanged."""
     device = torch.get_default_device().type
     return torch.autocast(device, torch.bfloat16, enabled=work.bfloat16)
 
 
 def compiled(function: Callable) -> Callable:
-    """The function by torch.compile; on a GPU it replays CUDA graphs."""
+    """Compiles the function with torch.compile; on a GPU it replays CUDA graphs."""
     on_gpu = torch.get_default_device().type == "cuda"
     return torch.compile(function, mode="reduce-overhead" if on_gpu else None)
 
 
 def finish() -> None:
-    """Waits for what was only queued."""
+    """Waits for all queued work."""
     if torch.get_default_device().type == "cuda":
         torch.cuda.synchronize()
 
 
 def to_channels_last(module: nn.Module) -> nn.Module:
-    """The module, its kernels stored channels last."""
+    """Returns the module with its kernels stored channels last."""
     return module.to(memory_format=torch.channels_last)  # pyright: ignore
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 to [-1, 1]; points stay as they are."""
+    """Maps uint8 to [-1, 1]; points stay as they are."""
     return images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
 
 
 def adam(work: Work, *modules: nn.Module, **how: bool) -> torch.optim.Adam:
-    """Adam for all parameters of the modules, as the work has it."""
+    """Returns Adam for all parameters of the modules, with the work's settings."""
     parameters = [p for module in modules for p in module.parameters()]
     betas = (work.beta1, work.beta2)
     return torch.optim.Adam(parameters, work.learning_rate, betas, **how)

@@ -1,6 +1,6 @@
 """pix2pix's and CycleGAN's networks in PyTorch: modules of its own layers, NCHW.
 
-Initialised as jaxgan's are, by N(0, 0.02). Instance norm learns nothing.
+Initialised as jaxgan's are, by N(0, 0.02). Instance norm has no parameters.
 """
 
 # pyright: reportMissingImports=false
@@ -16,7 +16,7 @@ from experiments.benchmarks.works import Work
 
 
 def players(work: Work, **how: bool) -> tuple[nn.Module, ...]:
-    """Generators, then as many discriminators; ``how`` is as for `instance_norm`.
+    """Returns generators, then as many discriminators; for ``how`` see `instance_norm`.
 
     pix2pix has one of each. CycleGAN has those from A to B and from B to A, and the
     judges of A and of B.
@@ -28,12 +28,12 @@ def players(work: Work, **how: bool) -> tuple[nn.Module, ...]:
 
 
 def instance_norm(channels: int, *, grouped: bool = False) -> nn.Module:
-    """Each channel of each image with mean 0 and variance 1.
+    """Returns a layer that gives each channel of each image mean 0 and variance 1.
 
     Args:
         channels: of the images.
-        grouped: as group norm with groups of one channel: the same function by another
-            kernel, which on a CPU takes half the time of the other one.
+        grouped: whether to use group norm with groups of one channel: the same function
+            by another kernel, which on a CPU takes half the time.
     """
     if grouped:
         return nn.GroupNorm(channels, channels, affine=False)
@@ -41,7 +41,7 @@ def instance_norm(channels: int, *, grouped: bool = False) -> nn.Module:
 
 
 class UNet(nn.Module):
-    """``[b c h h] -> [b c h h]``: the input, plus what is made of it, down and up."""
+    """``[b c h h] -> [b c h h]``: a U-Net that adds its output to its input."""
 
     def __init__(self, work: Work, *, dropout: float, grouped: bool = False):
         super().__init__()
@@ -104,9 +104,9 @@ class PatchGAN(nn.Module):
 
 
 class PatchGANs(nn.Module):
-    """The logits of all PatchGANs ``[b n]``; those of one with fewer are repeated.
+    """The logits of all PatchGANs ``[b n]``; a PatchGAN with fewer repeats them.
 
-    So each has the same weight in a mean over the logits, as in
+    Each thus has the same weight in a mean over the logits, as in
     `jaxgan.nets.patchgan.MultiPatch`.
     """
 
@@ -122,7 +122,7 @@ class PatchGANs(nn.Module):
 
 
 def _repeated(row: Tensor, most: int) -> Tensor:
-    """``[b n] -> [b most]``, equally often up to one."""
+    """Repeats the logits, ``[b n] -> [b most]``, each equally often to within one."""
     count = row.shape[1]
     if count == most:
         return row

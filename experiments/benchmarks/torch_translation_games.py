@@ -1,16 +1,16 @@
 """pix2pix's and CycleGAN's losses and steps in PyTorch.
 
 A step makes each translation once, for the discriminators, which see it detached, and
-for the generators, which move second, as in jaxgan's Algorithm 1. The discriminators'
-weights ask for no gradient in the generators' update.
+for the generators, which move second, as in jaxgan's Algorithm 1. The generators'
+update computes no gradient of the discriminators' weights.
 
 tuned: real and fake are judged in one pass, and a CycleGAN's generator translates one
-set and keeps the other in one pass; both are the same by instance norm, which does not
-look across examples. Adam is fused.
+set and reproduces the other in one pass; neither changes the result, since instance
+norm does not mix examples. Adam is fused.
 
 compiled: the tuned translations and losses through torch.compile. Autocast begins
-outside of them: PyTorch does not compile what asks for the default device, nor
-recognise a context that was made anew.
+outside of them: PyTorch does not compile code that asks for the default device, and
+does not recognise a new context.
 """
 
 # pyright: reportMissingImports=false
@@ -28,7 +28,7 @@ from experiments.benchmarks.torch_tools import compiled as compile_
 from experiments.benchmarks.works import Work
 
 Step = Callable[[Tensor, Tensor], None]
-"""Plays a step on the columns' images, uint8 ``[1 b c h w]`` each."""
+"""A function that plays a step on the columns' images, uint8 ``[1 b c h w]`` each."""
 
 
 def make_step(
@@ -38,7 +38,7 @@ def make_step(
     tuned: bool = False,
     compiled: bool = False,
 ) -> Step:
-    """The step of the work's game between `torch_translation.players`."""
+    """Returns the step of the work's game between `torch_translation.players`."""
     how = {"tuned": tuned, "compiled": compiled}
     if work.network == "pix2pix":
         return pix2pix_step(work, *players, **how)
@@ -48,7 +48,7 @@ def make_step(
 def pix2pix_step(
     work: Work, g: nn.Module, d: nn.Module, *, tuned: bool, compiled: bool
 ) -> Step:
-    """One update of D, then one of G."""
+    """Returns a step: one update of D, then one of G."""
     g_optimizer, d_optimizer = (adam(work, player, fused=tuned) for player in (g, d))
 
     def translate(x: Tensor) -> Tensor:
@@ -87,14 +87,14 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 def pix2pix_d_loss(
     d: nn.Module, x: Tensor, y: Tensor, fake: Tensor, *, together: bool = False
 ) -> Tensor:
-    """Half of the mean of softplus(-D(y, x)) + softplus(D(fake, x)).
+    """Returns half the mean of softplus(-D(y, x)) + softplus(D(fake, x)).
 
     Args:
         d: the discriminator.
         x: inputs.
         y: their targets.
         fake: their translations, detached.
-        together: one pass of both.
+        together: whether to judge both in one pass.
     """
     real, false = (torch.cat([image, x], 1) for image in (y, fake))
     real_logits, fake_logits = _judged(d, real, false, together=together)
@@ -102,7 +102,7 @@ def pix2pix_d_loss(
 
 
 def pix2pix_g_loss(d: nn.Module, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    """The mean of softplus(-D(fake, x)), and the distance to the targets."""
+    """Returns the mean of softplus(-D(fake, x)), plus the distance to the targets."""
     logits = d(torch.cat([fake, x], 1))
     return softplus(-logits).mean() + translation.L1 * l1_loss(fake, y)
 
@@ -110,7 +110,7 @@ def pix2pix_g_loss(d: nn.Module, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
 def cyclegan_step(
     work: Work, players: Sequence[nn.Module], *, tuned: bool, compiled: bool
 ) -> Step:
-    """One update of both discriminators, then one of both generators."""
+    """Returns a step: an update of both discriminators, then one of both generators."""
     g_ab, g_ba, d_a, d_b = players
     judges = nn.ModuleList([d_a, d_b])
     g_optimizer = adam(work, g_ab, g_ba, fused=tuned)
@@ -151,7 +151,7 @@ def cyclegan_step(
 def translated(
     g: nn.Module, x: Tensor, y: Tensor, *, together: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """G(x) of a set's images and G(y) of the set that G translates to."""
+    """Returns G(x) of a set's images, and G(y) of the set that G translates to."""
     if not together:
         return g(x), g(y)
     both = g(torch.cat([x, y]))
@@ -161,7 +161,7 @@ def translated(
 def cyclegan_d_loss(
     d: nn.Module, real: Tensor, fake: Tensor, *, together: bool = False
 ) -> Tensor:
-    """Half of the mean of (D(real) - 1)^2 + D(fake)^2."""
+    """Returns half the mean of (D(real) - 1)^2 + D(fake)^2."""
     real_logits, fake_logits = _judged(d, real, fake, together=together)
     return ((real_logits - 1).square() + fake_logits.square()).mean() / 2
 
@@ -169,7 +169,7 @@ def cyclegan_d_loss(
 def cyclegan_g_loss(
     players: Sequence[nn.Module], a: Tensor, b: Tensor, made: Sequence[Tensor]
 ) -> Tensor:
-    """Least squares, the cycle and the identity, both ways.
+    """Returns the least-squares, cycle and identity losses, both ways.
 
     Args:
         players: the generators there and back, and the judges of A and B.
@@ -198,7 +198,7 @@ class Pool:
     """Old fakes, as in the CycleGAN authors' code: one image after another.
 
     While there is room, an image is stored and shown. After that it is shown with
-    probability 1/2, and else takes the place of a random old one, which is shown.
+    probability 1/2, or else takes the place of a random old one, which is shown.
     """
 
     def __init__(self, capacity: int):
@@ -206,7 +206,7 @@ class Pool:
         self.images: list[Tensor] = []
 
     def shown(self, fakes: Tensor) -> Tensor:
-        """What the discriminator sees instead of the fakes ``[b ...]``."""
+        """Returns what the discriminator sees instead of the fakes ``[b ...]``."""
         return torch.stack([self._exchanged(fake) for fake in fakes])
 
     def _exchanged(self, fake: Tensor) -> Tensor:

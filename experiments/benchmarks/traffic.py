@@ -2,8 +2,8 @@
 
 As `flops` counts what the networks define, this counts what no program can avoid when
 nothing but elementwise work is fused: each layer's output is written once and read once
-on the way forward (2 A numbers of an example, A being all outputs of a network), and on
-the way back its output is read and its gradient written and read (3 A)::
+in the forward pass (2 A numbers per example, A being all outputs of a network), and in
+the backward pass its output is read and its gradient written and read (3 A)::
 
     D-update        2 A_G + 2 (5 A_D)
     R1 or R2        8 A_D       the gradient by the input, and its own way back
@@ -13,7 +13,7 @@ the way back its output is read and its gradient written and read (3 A)::
 
 Each update also reads its player's parameters, gradients and Adam's two moments, and
 writes them: 8 P numbers of float32. Activations count 4 bytes a number, in bfloat16 2.
-What stays in a cache moves less, which small games do.
+Small games, which stay in a cache, move less.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from experiments.benchmarks.works import Work
 
 
 def of_unit(work: Work) -> float:
-    """The bytes of one step of all members, or of all samples."""
+    """Returns the bytes of one step of all members, or of all samples."""
     g, d = outputs(work)
     width = 2 if work.bfloat16 else 4
     if work.samples:
@@ -37,7 +37,7 @@ def of_unit(work: Work) -> float:
 
 
 def outputs(work: Work) -> tuple[int, int]:
-    """The numbers that all layers put out for one example: generator's, judge's."""
+    """Counts all layers' outputs for one example: the generator's, the judge's."""
     if work.network == "mlp":
         return 2 * work.width + work.pixels, 2 * work.width + 1
     if work.network in residual.NETWORKS:
@@ -46,15 +46,15 @@ def outputs(work: Work) -> tuple[int, int]:
         return count(generator), count(judge)
     base, times = work.maps
     maps = [(base << times - 1 - i) ** 2 * (work.width << i) for i in range(times)]
-    # The generator's maps are the judge's in reverse, and an image after them.
+    # The generator's maps are the judge's in reverse, followed by an image.
     return sum(maps) + work.pixels, sum(maps) + 1
 
 
 def parameters(work: Work) -> tuple[float, float]:
-    """The weights of the generator and of the judge; biases and norms are few."""
+    """Counts the weights of the generator and the judge; biases and norms are few."""
     if work.network == "mlp":
         generator, judge = flops.layers(work)
-        return sum(generator) / 2, sum(judge) / 2  # one multiply and add a weight
+        return sum(generator) / 2, sum(judge) / 2  # one multiply-add per weight
     if work.network in residual.NETWORKS:
         generator, judge = residual.layers(work)
         count = lambda layers: float(sum(layer.weights for layer in layers))
@@ -67,5 +67,5 @@ def parameters(work: Work) -> tuple[float, float]:
 
 
 def roofline_seconds(work: Work, *, flops_rate: float, bytes_rate: float) -> float:
-    """The least time of a unit on a device that does so much a second."""
+    """Returns the least seconds of a unit on a device with these rates per second."""
     return max(flops.of_unit(work) / flops_rate, of_unit(work) / bytes_rate)

@@ -28,7 +28,7 @@ PATCHES = (1, 2)
 """Layers of stride 2 of each PatchGAN."""
 
 DROPOUT = 0.5
-"""pix2pix's, in the innermost block up; CycleGAN's generators have none."""
+"""pix2pix's dropout, in the innermost block up; CycleGAN's generators have none."""
 
 L1 = 100.0
 """pix2pix's weight of the distance to the target."""
@@ -40,17 +40,17 @@ IDENTITY = 5.0
 """CycleGAN's weight of the identity, each way."""
 
 POOL = 50
-"""Old fakes of each set that CycleGAN's discriminators see."""
+"""The number of old fakes of each set that CycleGAN's discriminators see."""
 
 MOST = 8
-"""The widest map of a network, in widths of its first."""
+"""The width of a network's widest map, as a multiple of its first's."""
 
 SLOPE = 0.2
-"""LeakyReLU's for negative inputs."""
+"""LeakyReLU's slope for negative inputs."""
 
 
 def unet_widths(work: Work) -> list[int]:
-    """Channels of a U-Net's maps, the finest first; the coarsest is one pixel.
+    """Returns the channels of a U-Net's maps, finest first; the coarsest is a pixel.
 
     Example:
         >>> from experiments.benchmarks.works import WORKS
@@ -62,7 +62,7 @@ def unet_widths(work: Work) -> list[int]:
 
 
 def patch_widths(work: Work, layers: int) -> list[int]:
-    """Channels of a PatchGAN's maps before its logits.
+    """Returns the channels of a PatchGAN's maps before its logits.
 
     Example:
         >>> from experiments.benchmarks.works import WORKS
@@ -73,12 +73,12 @@ def patch_widths(work: Work, layers: int) -> list[int]:
 
 
 def judged_channels(work: Work) -> int:
-    """Channels that a discriminator sees; pix2pix's sees the input beside the image."""
+    """Returns the channels that a discriminator sees; pix2pix's also sees the input."""
     return work.image_shape[2] * (2 if work.network == "pix2pix" else 1)
 
 
 def flops(work: Work) -> float:
-    """The operations of one step."""
+    """Returns the operations of one step."""
     generator, first = _unet(work), _patch_firsts(work)
     g, d = sum(generator), sum(sum(_patch(work, n)) for n in PATCHES)
     trained, through = 3 * d - first, 2 * d
@@ -90,13 +90,13 @@ def flops(work: Work) -> float:
 
 
 def _unet(work: Work) -> list[float]:
-    """The operations of each layer of a generator on one example."""
+    """Returns the operations of each layer of a generator on one example."""
     widths, (side, _, channels) = unet_widths(work), work.image_shape
     down = [
         _conv(into, out, side >> (i + 1))
         for i, (into, out) in enumerate(itertools.pairwise([channels, *widths]))
     ]
-    # A layer up meets each pixel of the coarser map, beside which lies what came down.
+    # A layer up reads each pixel of the coarser map, joined to the skip connection.
     below = [*(2 * width for width in widths[:-1]), widths[-1]]
     above = [channels, *widths[:-1]]
     up = [
@@ -107,7 +107,7 @@ def _unet(work: Work) -> list[float]:
 
 
 def _patch(work: Work, layers: int) -> list[float]:
-    """Those of a PatchGAN: one halving for each of its layers, then two of stride 1."""
+    """Returns those of a PatchGAN: a halving per layer, then two of stride 1."""
     widths, side = patch_widths(work, layers), work.image_shape[0]
     sides = [side >> (i + 1) for i in range(layers)]
     sides += [sides[-1] - 1, sides[-1] - 2]
@@ -119,10 +119,10 @@ def _patch(work: Work, layers: int) -> list[float]:
 
 
 def _patch_firsts(work: Work) -> float:
-    """The operations of the first layers of all PatchGANs."""
+    """Returns the operations of the first layers of all PatchGANs."""
     return sum(_patch(work, layers)[0] for layers in PATCHES)
 
 
 def _conv(into: int, out: int, side: int) -> float:
-    """A 4x4 convolution's, two for each multiply and add."""
+    """Returns the operations of a 4x4 convolution, two for each multiply-add."""
     return 2.0 * 16 * into * out * side**2

@@ -1,7 +1,7 @@
-"""What is raced: games in numbers, which every framework builds for itself.
+"""The works that are raced: games in numbers, which every framework builds for itself.
 
-Nothing here imports a framework: a contestant's process holds its own alone, so that
-its memory and its start are its own.
+Nothing here imports a framework: a contestant's process loads its own framework only,
+so that its memory and its start are its own.
 """
 
 import dataclasses
@@ -14,14 +14,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """One game, all in it a number or a word, so that it travels as JSON.
+    """One game, made of numbers and words only, so that it can be sent as JSON.
 
     Attributes:
-        name: what the tables call it.
+        name: its name in the tables.
         network: "mlp", "dcgan", "sngan" or "r3gan"; "pix2pix" and "cyclegan" name
             games of U-Nets and PatchGANs, whose constants are in `translation`.
         image_shape: of one example, ``[h w c]``, or ``[2]`` for points.
-        latent_dim: the latent's size, of N(0, I); 0: a translation has none.
+        latent_dim: the size of the latent, from N(0, I); 0 for a translation.
         width: units of a hidden layer, or channels of the generator's finest hidden
             map; a "sngan" discriminator's maps have half as many. Of a U-Net, those
             of the first map.
@@ -40,7 +40,7 @@ class Work:
         beta1: Adam's.
         beta2: Adam's.
         members: how many games are trained at once, each from its own seed.
-        samples: images to make with the generator; 0: training.
+        samples: images to make with the generator; 0 to train.
         sample_batch: images made at a time; divides ``samples``.
         bfloat16: whether networks compute in bfloat16, with float32 parameters.
         examples: rows of the data.
@@ -72,17 +72,17 @@ class Work:
 
     @property
     def images(self) -> int:
-        """Images of one unit of work: reals that D learns from, or samples made."""
+        """The images of one unit of work: reals that D learns from, or samples made."""
         return self.samples or self.members * self.d_steps * self.batch_size
 
     @property
     def g_reals(self) -> bool:
-        """Whether the generator's loss needs reals, which are a batch of their own."""
+        """True if the generator's loss needs reals, which are a batch of their own."""
         return self.loss == "relativistic"
 
     @property
     def batches(self) -> int:
-        """Batches of reals that a step takes."""
+        """The number of batches of reals that a step takes."""
         return self.d_steps + self.g_reals
 
     @property
@@ -93,12 +93,12 @@ class Work:
 
     @property
     def pixels(self) -> int:
-        """Numbers in one example."""
+        """The number of values in one example."""
         return math.prod(self.image_shape)
 
     @property
     def maps(self) -> tuple[int, int]:
-        """A "dcgan"'s coarsest map's size, and how often it doubles."""
+        """The size of a "dcgan"'s coarsest map, and how often it doubles."""
         base = 7 if self.image_shape[0] % 7 == 0 else 4
         return base, (self.image_shape[0] // base).bit_length() - 1
 
@@ -143,8 +143,8 @@ _WGAN_GP = dataclasses.replace(
     beta2=0.9,
 )
 # The presets "small" of `experiments.sngan` and `experiments.r3gan`, with constants for
-# their schedules: the first learning rate of one, and all that the burn-in of the other
-# ends with.
+# their schedules: the first learning rate of SNGAN, and the values at the end of
+# R3GAN's burn-in.
 _SNGAN = Work(
     name="sngan",
     network="sngan",
@@ -172,7 +172,7 @@ _R3GAN = Work(
     beta1=0.0,
     beta2=0.99,
 )
-# The same of `experiments.pix2pix` and `experiments.cyclegan`, at the first rate.
+# The same for `experiments.pix2pix` and `experiments.cyclegan`, at the first rate.
 _PIX2PIX = Work(
     name="pix2pix",
     network="pix2pix",
@@ -212,10 +212,10 @@ WORKS = {
 
 
 def tiny(work: Work) -> Work:
-    """The same game at a size that shows that it works, and no speed."""
+    """Returns the same game at a size that shows that it works, not its speed."""
     side = {"mlp": 4, "sngan": 32}.get(work.network, 8)
-    # Of the smallest DCGAN's maps none has it in the discriminator, and PatchGANs have
-    # no logit of smaller images.
+    # A smaller DCGAN's discriminator has no map with batch norm, and PatchGANs have no
+    # logits for smaller images.
     if work.batch_norm or work.d_width:
         side = 16
     shape = (side, side, 1) if len(work.image_shape) == 3 else work.image_shape
@@ -236,21 +236,21 @@ def tiny(work: Work) -> Work:
 
 
 def from_json(fields: Mapping[str, Any]) -> Work:
-    """The work whose fields went through JSON, where tuples become lists."""
+    """Returns the work whose fields went through JSON, where tuples become lists."""
     as_tuple = lambda value: tuple(value) if isinstance(value, list) else value
     values: dict[str, Any] = {name: as_tuple(fields[name]) for name in fields}
     return Work(**values)
 
 
 def tables(work: Work) -> dict[str, np.ndarray]:
-    """The data of all `Work.columns`, as `table` draws it, each from its own seed."""
+    """Draws the data of all `Work.columns` by `table`, each from its own seed."""
     return {name: table(work, seed) for seed, name in enumerate(work.columns)}
 
 
 def table(work: Work, seed: int = 0) -> np.ndarray:
-    """Random data of the work's shape: uint8 ``[n h w c]``, or a ring ``[n 2]``.
+    """Draws random data of the work's shape: uint8 ``[n h w c]``, or a ring ``[n 2]``.
 
-    What the images show changes no time; points must not be far from those of a run.
+    The content of images does not affect the time; points must be near those of a run.
     """
     random = np.random.default_rng(seed)
     if len(work.image_shape) == 3:

@@ -1,1 +1,1 @@
-"""What the experiments with captions share: an encoder, a judge, a sheet."""
+"""The common parts of the experiments with captions: an encoder and a sheet."""

@@ -17,7 +17,7 @@ _CHUNK = 50  # updates in one compiled call
 
 
 def text_encoder(data: Any, *, dim: int) -> nets.text.TextEncoder:
-    """The encoder of a set's captions, ``[b L] -> [b dim]``."""
+    """Returns the encoder of a set's captions, ``[b L] -> [b dim]``."""
     return nets.text.TextEncoder(data.vocabulary.size, dim)
 
 
@@ -26,15 +26,15 @@ def fitted(
 ) -> dict[str, Variables]:
     """Fits a text and an image encoder to each other; returns the variables of both.
 
-    Adam at 1e-3, whose rate falls to 0 along a cosine. On one device, whose whole batch
-    are the wrong answers; the same key gives the same encoders.
+    Trains with Adam at 1e-3, whose rate decays to 0 along a cosine, on one device, with
+    the rest of the batch as the wrong answers; the same key gives the same encoders.
 
     Args:
-        data: the set; its training examples are learnt from.
-        key: of the first weights, the batches and the wordings.
-        dim: numbers of an embedding.
+        data: the set; only its training examples are used.
+        key: for the initial weights, the batches and the wordings.
+        dim: the size of an embedding.
         steps: updates.
-        batch_size: pairs of an update, at most as many as there are.
+        batch_size: pairs per update; fewer if the set has fewer.
     """
     game = matching(
         text=text_encoder(data, dim=dim),
@@ -62,9 +62,9 @@ def _columns(data: CaptionedSet, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _played(game: Game, state: GameState, batches: Any, key: Key) -> GameState:
-    """The state after an update on each of the batches, ``[n b ...]``."""
+    """Returns the state after an update on each of the batches, ``[n b ...]``."""
     step = make_train_step(game, schedule=("match",))
-    # A round's batches have a dimension of their own, here of one.
+    # A round's batches have an axis of their own, here of size 1.
     draw = lambda i: jax.tree.map(lambda leaf: leaf[i][None], batches)
     steps = len(batches["image"])
     return scan.play(step, state, draw, key, steps=steps)[0]

@@ -16,7 +16,7 @@ from jaxgan.typing import Key
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_LEAST = 64  # pixels of an image's height
+_LEAST = 64  # pixels of an image's height, at least
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class Captions:
     """Shows samples of the first held-out captions; see `jaxgan.show`.
 
     Attributes:
-        rows: captions.
-        columns: samples of each.
+        rows: the number of captions.
+        columns: the number of samples of each.
     """
 
     rows: int = 8
@@ -41,13 +41,13 @@ class Captions:
 
 
 def sheet(images: Float[np.ndarray, "n m h w c"], texts: Sequence[str]) -> "Picture":
-    """Rows of images in [-1, 1] with their captions above.
+    """Draws rows of images in [-1, 1] with their captions above.
 
     Args:
         images: n rows of m images.
         texts: n captions.
     """
-    # So large that a caption fits above eight of them.
+    # Enlarged so that a caption fits above eight of them.
     times = -(-_LEAST // images.shape[2])
     images = images.repeat(times, axis=2).repeat(times, axis=3)
     parts = [

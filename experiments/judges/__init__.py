@@ -1,1 +1,1 @@
-"""Judges for what one data set alone can be asked."""
+"""Judges that are specific to one data set."""

@@ -1,7 +1,7 @@
 """A network that reads every factor of a picture, with a head for each.
 
-It is trained on real pictures only, which are bent, blurred and made noisy by chance,
-so that it reads the handwriting of people it has not seen.
+It is trained on real pictures only, which are randomly bent, blurred and made noisy, so
+that it reads the handwriting of people it has not seen.
 """
 
 import dataclasses
@@ -21,11 +21,11 @@ from jaxgan.images import as_float
 from jaxgan.nets.conv import Conv
 from jaxgan.typing import Key
 
-BEND = 1.5  # pixels of 32: the standard deviation of where a pixel comes from
-SLIGHT = 0.5  # the same of what looks as it did in training
+BEND = 1.5  # the standard deviation of a pixel's displacement, in pixels of 32
+SLIGHT = 0.5  # the same for pictures that look as in training
 MOST_BLUR = 0.7
 MOST_NOISE = 0.15  # of a range of 2
-_KNOTS = 6  # of the bends along an axis
+_KNOTS = 6  # of the displacement along an axis
 _CLIP = 1.0  # of the gradient's norm
 _SHARPNESS = 4.0  # of the smooth maximum
 
@@ -33,8 +33,8 @@ _SHARPNESS = 4.0  # of the smooth maximum
 class Network(nn.Module):
     """``image [b h w c] -> logits [b k]``, those of all heads side by side.
 
-    The heads see the largest value of each feature anywhere, which knows a shape
-    wherever it is, and a coarse map of the features, which knows where.
+    The heads see the largest value of each feature anywhere, which tells a shape
+    wherever it is, and a coarse map of the features, which tells where.
 
     Attributes:
         sizes: how many values each factor has; k is their sum.
@@ -61,10 +61,10 @@ class Network(nn.Module):
 
 
 def _largest(x: Float[Array, "b h w c"]) -> Float[Array, "b c"]:
-    """Nearly the largest value of each channel.
+    """Returns a smooth maximum of each channel, nearly its largest value.
 
-    Smooth: the gradient of the maximum itself is 0 / 0 where XLA computes x again in
-    the backward pass and rounds it otherwise, so that no value equals the maximum.
+    The gradient of the maximum itself is 0 / 0 where XLA computes x again in the
+    backward pass and rounds it differently, so that no value equals the maximum.
     """
     return jax.nn.logsumexp(_SHARPNESS * x, axis=(1, 2)) / _SHARPNESS
 
@@ -77,7 +77,7 @@ class Reader:
     params: Any
 
     def read(self, images: Any, *, batch: int = 500) -> Int32[np.ndarray, "n f"]:
-        """The factors of images ``[n h w c]``, uint8 or floats in [-1, 1]."""
+        """Returns the factors of images ``[n h w c]``, uint8 or floats in [-1, 1]."""
         parts = [images[i : i + batch] for i in range(0, len(images), batch)]
         read = partial(_read, self.network, self.params)
         return np.concatenate([np.asarray(read(part)) for part in parts])
@@ -96,18 +96,18 @@ def train(
     width: int = 32,
     hidden: int = 256,
 ) -> Reader:
-    """A reader of the factors of ``images [n h w c]``, uint8.
+    """Trains a reader of the factors of ``images [n h w c]``, uint8.
 
-    The loss is the sum of the heads' cross-entropies; Adam, whose rate falls to 0 by a
-    cosine; batches drawn with replacement and changed by `bent`.
+    The loss is the sum of the heads' cross-entropies; Adam's rate decays to 0 along a
+    cosine; batches are drawn with replacement and changed by `bent`.
 
     Args:
-        key: of the first weights, the batches and their changes.
-        images: what to learn from.
-        factors: their values.
+        key: for the initial weights, the batches and their changes.
+        images: the pictures to learn from.
+        factors: the values of their factors.
         sizes: how many values each factor has.
         steps: updates.
-        batch: images of an update.
+        batch: images per update.
         learning_rate: of the first update.
         bend: see `bent`.
         width: see `Network`.
@@ -128,7 +128,7 @@ def _read(network, params, images):
 
 
 def _heads(network: Network, logits):
-    """The logits of each factor."""
+    """Returns the logits of each factor."""
     return jnp.split(logits, np.cumsum(network.sizes)[:-1], axis=1)
 
 
@@ -157,11 +157,11 @@ def _descend(network, key, images, factors, steps: int, batch: int, rate: float,
 def bent(
     key: Key, images: Float[Array, "b h w c"], bend: float | Array = BEND
 ) -> Float[Array, "b h w c"]:
-    """Images in [-1, 1], each bent, blurred and made noisy by chance.
+    """Bends, blurs and adds noise to images in [-1, 1], each at random.
 
-    Where a pixel comes from is moved along both axes by smooth normal noise, which has
-    6x6 knots and at them a standard deviation of ``bend`` pixels of 32; beyond an edge
-    the edge goes on. The image is then mixed with its own blur by the taps (1, 2, 1),
+    The place that a pixel comes from is displaced along both axes by smooth normal
+    noise, with 6x6 knots at which its standard deviation is ``bend`` pixels of 32;
+    edges are extended. The image is then mixed with its own blur by the taps (1, 2, 1),
     and normal noise is added, of a standard deviation that is uniform up to 0.15.
     """
     count, height, width, _ = images.shape
@@ -180,9 +180,9 @@ def bent(
 def _moved(
     images: Float[Array, "b h w c"], moves: Float[Array, "b h w"]
 ) -> Float[Array, "b h w c"]:
-    """Takes each pixel from so far to its right, by linear interpolation.
+    """Takes each pixel from ``moves`` to its right, by linear interpolation.
 
-    As a product with matrices of hats, as gathers are slow on a CPU.
+    Computed as a product with matrices of hat functions, as gathers are slow on a CPU.
     """
     width = images.shape[2]
     source = jnp.clip(jnp.arange(width)[None, None] + moves, 0, width - 1)
@@ -191,7 +191,7 @@ def _moved(
 
 
 def _between(size: int) -> Float[np.ndarray, "size k"]:
-    """Weights of linear interpolation between knots at equal distances, in float32."""
+    """Returns float32 weights of linear interpolation between equally spaced knots."""
     place = np.linspace(0, _KNOTS - 1, size, dtype=np.float32)
     return np.maximum(1 - np.abs(place[:, None] - np.arange(_KNOTS)[None]), 0).astype(
         np.float32

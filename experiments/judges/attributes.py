@@ -1,9 +1,9 @@
-"""Do pictures show what their captions say?
+"""A judge of whether pictures show what their captions say.
 
-A reader of every factor, `experiments.judges.attribute_reader`, has learnt from real
-pictures of the writers that are trained on, with all pairs of shape and colour, those
-too that the game never sees. It looks at samples of held-out captions, and, to say how
-far it can be trusted, at the real pictures of the same captions, by unseen writers.
+A reader of every factor, `experiments.judges.attribute_reader`, is trained on real
+pictures by the training set's writers, with all pairs of shape and colour, including
+those that the game never sees. It reads samples of held-out captions and, to show how
+far it can be trusted, the real pictures of the same captions, by unseen writers.
 """
 
 import dataclasses
@@ -32,29 +32,29 @@ from jaxgan.typing import Key
 CAPTIONS = "captions"
 """The data's entry that a game draws from: [n k L] in the data, [n L] in a game."""
 
-_SEED = (2_024, 9)  # of the reader's pictures, which no set of a usual seed has
+_SEED = (2_024, 9)  # of the reader's pictures; no set of a usual seed has them
 
 Pixels = UInt8[np.ndarray, "n h w c"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attributes:
-    """Evaluator of pictures from captions, of sets whose factors are known.
+    """Evaluator of pictures from captions, for sets whose factors are known.
 
-    Returns "attributes", the share of samples that show all that a caption says, of
-    pairs that are trained on, and "attributes_held_out", of the others. Their details
+    Returns "attributes", the share of samples that show all that a caption says, for
+    pairs in the training set, and "attributes_held_out", for the others. Their details
     have the share of each factor and the mean of these, "by attribute"; the "ceiling",
-    that of real pictures of the same captions; and the "floor", that of the samples by
+    for real pictures of the same captions; and the "floor", for the samples judged by
     the captions of others. "diversity" is the mean distance of two samples of one
     caption; its details have that of two real pictures of equal factors, and the ratio.
-    Of other sets it says nothing.
+    Returns nothing for other sets.
 
     Attributes:
         samples: captions of each kind; fewer, where fewer are held out.
         prompts: captions that are drawn several times, for the diversity.
-        each: so many times.
-        pictures: that the reader learns from, if the set can be drawn.
-        steps: of its training.
+        each: how many times each of these is drawn.
+        pictures: how many the reader learns from, if the set can be drawn.
+        steps: of the reader's training.
     """
 
     samples: int = 1_000
@@ -86,7 +86,7 @@ class Attributes:
     def _diversity(
         self, sampler: Sampler, data: CaptionedSet, same: list[np.ndarray], key: Key
     ) -> Result:
-        """Of the captions of rows of equal factors, one caption for each group."""
+        """Judges the samples of one caption for each group of rows of equal factors."""
         rows = np.array([group[0] for group in same]).repeat(self.each)
         # One wording for all samples of a caption.
         words = _wordings(data.train, rows[:: self.each], key).repeat(self.each, axis=0)
@@ -108,14 +108,14 @@ class Attributes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """Whether each factor of each picture is right, of samples and of the bounds."""
+    """The correctness of each factor of each picture, of samples and of the bounds."""
 
     right: Bool[np.ndarray, "n f"]
     real: Bool[np.ndarray, "n f"]
     shuffled: Bool[np.ndarray, "n f"]
 
     def result(self, name: str, data: CaptionedSet, key: Key) -> Result:
-        """The share of pictures of which all is right, and its details."""
+        """Returns the share of pictures with all factors right, and its details."""
         names = [factor.name for factor in data.factors]
         shares = lambda right: zip(names, right.mean(axis=0).tolist(), strict=True)
         details = {"by attribute": float(self.right.mean()), **dict(shares(self.right))}
@@ -141,7 +141,7 @@ def _judged(
     words = _wordings(data.test, rows, key)
     read = reader.read(draw(sampler, data, data.test, rows, words, key))
     real = reader.read(data.test.columns["image"][rows])
-    # Rows are independent, so that each is judged by a caption of another.
+    # Rows are independent: each is judged by the caption of another.
     shuffled = read == np.roll(factors, 1, axis=0)
     return Judged(read == factors, real == factors, shuffled)
 
@@ -159,9 +159,9 @@ def draw(
     Args:
         sampler: of a game that is conditional on "captions", perhaps among others.
         data: the set.
-        table: the split that the rows are of.
-        rows: which examples' conditions the game gets.
-        words: the wording of each, in place of all of its wordings.
+        table: the split that the rows belong to.
+        rows: the examples whose conditions the game gets.
+        words: one wording of each, in place of all its wordings.
         key: of the samples.
 
     Raises:
@@ -185,7 +185,7 @@ def draw(
 
 
 def _wordings(table: Any, rows: np.ndarray, key: Key) -> Int32[np.ndarray, "n L"]:
-    """One of each row's captions, by chance."""
+    """Draws one of each row's captions."""
     captions = table.columns[CAPTIONS][rows]
     chosen = generator(key).integers(captions.shape[1], size=len(rows))
     return captions[np.arange(len(rows)), chosen]
@@ -193,17 +193,17 @@ def _wordings(table: Any, rows: np.ndarray, key: Key) -> Int32[np.ndarray, "n L"
 
 @functools.lru_cache(maxsize=2)
 def reader_of(data: CaptionedSet, pictures: int, steps: int) -> Reader:
-    """A reader of a set's factors, trained on real pictures.
+    """Trains a reader of a set's factors on real pictures.
 
     Args:
         data: the set.
-        pictures: to learn from, drawn anew by the hands that are trained on; of sets
-            that cannot be drawn, their own.
-        steps: of its training.
+        pictures: how many to learn from, drawn anew in the training set's handwriting;
+            sets that cannot be drawn use their own.
+        steps: of the reader's training.
     """
     sizes = [len(factor.phrases) for factor in data.factors]
     images, factors = _real(data, pictures)
-    # What is not written by hand is held out as it is trained on.
+    # Without handwriting, held-out pictures look like those trained on.
     by_hand = data.name.startswith("scenes")
     bend = attribute_reader.BEND if by_hand else attribute_reader.SLIGHT
     return attribute_reader.train(
@@ -226,7 +226,7 @@ def _real(data: CaptionedSet, pictures: int) -> tuple[Pixels, Int32[np.ndarray, 
 def alike(
     factors: Int32[np.ndarray, "n f"], most: int, each: int
 ) -> list[Int[np.ndarray, " m"]]:
-    """Groups of two rows or more of equal factors: so many groups, rows of each.
+    """Returns at most ``most`` groups of 2 to ``each`` rows of equal factors.
 
     Example:
         >>> [group.tolist() for group in alike(np.int32([[1], [2], [1]]), 5, 5)]
@@ -244,7 +244,7 @@ def alike(
 
 
 def spread(images: Pixels) -> float:
-    """The mean distance of two different images: the RMS of pixels in [0, 1].
+    """Returns the mean distance of two different images: the RMS of pixels in [0, 1].
 
     Example:
         >>> round(spread(np.uint8([0, 51, 0]).reshape(3, 1, 1, 1)), 4)

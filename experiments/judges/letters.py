@@ -1,14 +1,14 @@
-"""Can a letter be read, and is it in the style that was asked for?
+"""Judges of whether a letter can be read, and whether it has the style asked for.
 
-Two classifiers, trained here on real letters, look at translations of the set
+Two classifiers, trained here on real letters, judge translations of the set
 `jaxgan.data.glyphs`. They have never seen an output:
 
-- The reader names a letter. It has learnt the rendering of every letter in the target
-  style, held-out ones too, moved, scaled and blurred. Its accuracy on translations says
-  whether they are the letters they should be; that on real targets is the ceiling, that
-  on the inputs, copied, the floor.
-- The style's judge tells the input's style from the target's. It has learnt all letters
-  of both as they are.
+- The reader names a letter. It is trained on the rendering of every letter in the
+  target style, including held-out ones, moved, scaled and blurred. Its accuracy on
+  translations shows whether they are the letters they should be; that on real targets
+  is the ceiling, that on copied inputs the floor.
+- The style's judge tells the input's style from the target's. It is trained on all
+  letters of both, unchanged.
 """
 
 import dataclasses
@@ -37,10 +37,10 @@ MOST_SCALE = 0.1
 class Letters:
     """Evaluator of translated letters: "task" and "style", shares of them.
 
-    "task" are those that the reader names right, with the ceiling and the floor in its
-    details, and the ``score`` (task - floor) / (ceiling - floor). "style" are those
-    that are called of the target's style; its details have the judge's own accuracy. Of
-    sets that are no letters it says nothing.
+    "task" is the share that the reader names right, with the ceiling and the floor in
+    its details, and the ``score`` (task - floor) / (ceiling - floor). "style" is the
+    share classified as the target's style; its details have the judge's own accuracy.
+    Returns nothing for sets that are not letters.
 
     Attributes:
         source: the data's entry that is translated.
@@ -96,7 +96,7 @@ class Letters:
 
 
 def styles_of(name: str) -> list[str] | None:
-    """The styles of the inputs and the targets of a set; None of other sets.
+    """Returns the styles of a set's inputs and targets; None for other sets.
 
     Example:
         >>> styles_of("glyphs:sans:serif"), styles_of("pairs:photographs")
@@ -111,7 +111,7 @@ class Reader:
     """A classifier of letters by their rendering.
 
     Attributes:
-        classifier: of as many classes.
+        classifier: has a class for each letter.
         letters: the class of each rendering, by its bytes.
     """
 
@@ -119,14 +119,14 @@ class Reader:
     letters: dict[bytes, int]
 
     def right(self, images: Pixels, targets: Pixels) -> np.ndarray:
-        """Whether each image is read as the letter of its target, ``[n]``."""
+        """Returns whether each image is read as the letter of its target, ``[n]``."""
         classes = [self.letters[target.tobytes()] for target in targets]
         return (self.classifier.labels(images) == np.array(classes)).astype(float)
 
 
 @functools.lru_cache(maxsize=2)
 def read_all(style: str, size: int, epochs: float) -> Reader:
-    """A reader of all letters of a style."""
+    """Trains a reader of all letters of a style."""
     images = glyphs.letters(style, size=size).images
     trained = classifier.train(
         jax.random.key(0),
@@ -140,7 +140,7 @@ def read_all(style: str, size: int, epochs: float) -> Reader:
 
 
 def tell_styles(source: Pixels, target: Pixels, epochs: float):
-    """From images to whether each is of the target's style, ``[n]``; its accuracy."""
+    """Returns a judge of whether images are of the target's style, and its accuracy."""
     images = np.concatenate([source, target])
     labels = np.repeat(np.array([0, 1], np.int32), [len(source), len(target)])
     trained = classifier.train(
@@ -151,16 +151,16 @@ def tell_styles(source: Pixels, target: Pixels, epochs: float):
 
 
 def _whole(data: Any, name: str) -> Pixels:
-    """A column of all rows, those held out too."""
+    """Returns a column of all rows, including those held out."""
     parts = [part.batch(np.arange(len(part)))[name] for part in (data.train, data.test)]
     return np.concatenate(parts)
 
 
 def moved(key: Key, images: jax.Array) -> jax.Array:
-    """Images ``[b h w c]`` in [-1, 1], each moved, scaled and blurred by chance.
+    """Moves, scales and blurs images ``[b h w c]`` in [-1, 1], each at random.
 
-    Uniform: up to 2 pixels of 32 along each axis, by a factor in [0.9, 1.1], and mixed
-    with its own blur by the taps (1, 2, 1).
+    All uniformly: by up to 2 pixels of 32 along each axis, by a factor in [0.9, 1.1],
+    and mixed with its own blur by the taps (1, 2, 1).
     """
     size = jnp.array(images.shape[1:3], jnp.float32)
 

@@ -1,4 +1,4 @@
-"""Magnified photos as a network sees their patches, and as people do."""
+"""Judges of magnified photos: a network's features of patches, and pictures."""
 
 import dataclasses
 import warnings
@@ -28,18 +28,18 @@ Patch = UInt8[np.ndarray, "n s s 3"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Patches:
-    """Evaluator: how far are patches of magnified photos from the original ones?
+    """Evaluator of the distance of magnified photos' patches from the original ones.
 
-    "patch_distance" is the mean of 1 - cos of the angle between what EfficientNet-lite0
-    sees of a patch and of the same patch of the original: the mean over places of its
-    last map, 1,280 numbers. Patches of 64x64 pixels do not overlap. The details hold
-    the same of Pillow's bicubic enlargement.
+    "patch_distance" is the mean of 1 - cos of the angle between EfficientNet-lite0's
+    features of a patch and of the same patch of the original: the mean over positions
+    of its last map, 1,280 numbers. Patches of 64x64 pixels do not overlap. The details
+    hold the same for Pillow's bicubic enlargement.
 
-    Where EfficientNet is not installed there is no such result, and a warning; nor is
-    there of photos that are smaller than a patch.
+    Without EfficientNet there is a warning and no result; nor is there a result for
+    photos that are smaller than a patch.
 
     Attributes:
-        most: patches, evenly spaced over all held-out photos.
+        most: the most patches, evenly spaced over all held-out photos.
     """
 
     most: int = 64
@@ -82,7 +82,7 @@ class Patches:
 
 
 def patches(photos: Sequence[UInt8[np.ndarray, "_ _ 3"]], most: int) -> Patch:
-    """At most so many square patches, evenly spaced over all that fit into photos."""
+    """Returns at most ``most`` square patches, evenly spaced over all in the photos."""
     found = [
         photo[y : y + _SIDE, x : x + _SIDE]
         for photo in photos
@@ -95,7 +95,7 @@ def patches(photos: Sequence[UInt8[np.ndarray, "_ _ 3"]], most: int) -> Patch:
 def angles(
     one: Float[np.ndarray, "n d"], other: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, " n"]:
-    """1 - cos of the angle between vectors, in pairs.
+    """Returns 1 - cos of the angle between vectors, in pairs.
 
     Example:
         >>> angles(np.array([[2.0, 0.0]]), np.array([[0.0, 3.0]])).tolist()
@@ -112,12 +112,12 @@ class Strips:
 
     Columns are the shrunk patch as squares, bicubic, the network's output and the
     original, with the decibels of the patches shown, in Y. The patches are those with
-    most detail.
+    the most detail.
 
     Attributes:
-        rows: of patches.
-        side: of a patch in pixels, or less if a photo is smaller.
-        photos: of which patches are shown.
+        rows: the number of patches.
+        side: the side of a patch in pixels; less if a photo is smaller.
+        photos: how many photos the patches are from.
     """
 
     rows: int = 6
@@ -142,7 +142,7 @@ class Strips:
 
 
 def shown(found: Magnification, scale: int) -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
-    """The columns of `Strips`, all of the original's size."""
+    """Returns the columns of `Strips`, all of the original's size."""
     nearest = found.small.repeat(scale, axis=0).repeat(scale, axis=1)
     return {
         "nearest": nearest,
@@ -155,9 +155,9 @@ def shown(found: Magnification, scale: int) -> dict[str, UInt8[np.ndarray, "_ _ 
 def chosen(
     found: Sequence[Magnification], rows: int, side: int
 ) -> list[tuple[int, int, int]]:
-    """Which patches are shown: the photo's number, and the corner (y, x).
+    """Returns the patches to show: the photo's number, and the corner (y, x).
 
-    Of each photo those in which neighbouring pixels differ most, as many of each.
+    They are those in which neighbouring pixels differ most, as many of each photo.
     """
     share = -(-rows // len(found))
     places = [
@@ -169,7 +169,7 @@ def chosen(
 def _best(
     found: Sequence[Magnification], number: int, side: int, count: int
 ) -> list[tuple[int, int, int]]:
-    """The patches of a photo with most detail, in the order of reading."""
+    """Returns a photo's patches with the most detail, in reading order."""
     original = found[number].original
 
     def detail(place: tuple[int, int, int]) -> float:

@@ -1,9 +1,9 @@
-"""R-precision: does an image find its own caption among a hundred?
+"""R-precision: how often an image finds its own caption among a hundred.
 
 Xu et al. 2018 (AttnGAN, arXiv:1711.10485, section 4.1) rank captions by the cosine of
-their embedding with the image's. A generator that has been trained with the encoder
-that judges it can learn to please it, so ours is fitted here, from another seed than
-any that a generator draws from.
+their embedding with the image's. A generator that is trained with the encoder that
+judges it can learn to please it, so the judge is fitted here, from a seed that no
+generator's encoder has.
 """
 
 import dataclasses
@@ -32,14 +32,14 @@ _DIM = 64
 class Retrieval:
     """Evaluator of images from captions: "r_precision", with that of real images.
 
-    The share of samples whose own caption is nearer than all the others, which are
-    held-out captions drawn at random, none of them of the same image, nor, where the
-    factors are known, of the same factors. "real" in the details is that of the
-    held-out images.
+    It is the share of samples whose own caption is nearer than all the others, which
+    are held-out captions drawn at random, none of the same image nor, where the factors
+    are known, of the same factors. "real" in the details is the share for the held-out
+    images.
 
     Attributes:
         samples: held-out captions that are drawn.
-        among: captions that each image is shown.
+        among: captions that each image is compared with.
         steps: of the encoder's fit.
     """
 
@@ -75,7 +75,7 @@ class Retrieval:
 
 @functools.lru_cache(maxsize=2)
 def judge(data: CaptionedSet, steps: int) -> tuple[Any, Any]:
-    """The functions from captions and from images to embeddings ``[n d]``."""
+    """Returns the functions from captions and from images to embeddings ``[n d]``."""
     fitted = encoder.fitted(data, jax.random.key(_SEED), dim=_DIM, steps=steps)
     text = encoder.text_encoder(data, dim=_DIM)
     image = nets.text.ImageEncoder(_DIM)
@@ -95,7 +95,7 @@ def _in_parts(function: Any, size: int = 250) -> Any:
 
 
 def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.ndarray:
-    """For each row the rows of other captions, ``[n m]``, m at most ``count``."""
+    """Draws rows of other captions for each row, ``[n m]``, m at most ``count``."""
     table, random = data.test, generator(key)
     marks = np.arange(len(table))
     if data.factors:
@@ -112,7 +112,7 @@ def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.nd
 def _first(
     images: np.ndarray, texts: np.ndarray, rows: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
-    """Whether each image is nearest to its own caption, ``[n]``."""
+    """Returns whether each image is nearest to its own caption, ``[n]``."""
     own = (images * texts[rows]).sum(axis=1)
     rivals = np.einsum("nd,nmd->nm", images, texts[others])
     return (own > rivals.max(axis=1)).astype(float)

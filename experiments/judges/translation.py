@@ -14,17 +14,17 @@ PAIRED: tuple[Evaluator, ...] = (
     Translations(source="input"),
     Letters(source="input", output="target"),
 )
-"""L1 and SSIM; of letters, whether they can be read and whose style they have."""
+"""L1 and SSIM; for letters, whether they can be read and whose style they have."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Hidden:
-    """Evaluator: another one, of unpaired data whose held-out rows are pairs.
+    """Evaluator that applies another one to unpaired data with held-out pairs.
 
-    So are those of `jaxgan.data.glyphs`; of other sets it says nothing.
+    `jaxgan.data.glyphs` has such pairs; for other sets it returns nothing.
 
     Attributes:
-        evaluator: judges the pairs.
+        evaluator: the one that judges the pairs.
     """
 
     evaluator: Evaluator
@@ -49,4 +49,4 @@ UNPAIRED: tuple[Evaluator, ...] = (
     *_one_way("a", "b", ""),
     *_one_way("b", "a", "back_"),
 )
-"""From A to B and back: by hidden pairs, and by telling translations from originals."""
+"""Judges of both ways: by hidden pairs, and by telling translations from originals."""

@@ -21,8 +21,8 @@ from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
 
-# What libtpu would else look for in vain, and report at length; and the lock that it
-# takes because a real TPU serves one process only.
+# What libtpu would otherwise look for in vain, and report at length; and a way around
+# its lock, which it takes because a real TPU serves one process only.
 _NO_MACHINE = {
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     "TPU_SKIP_MDS_QUERY": "1",
@@ -38,11 +38,11 @@ _OVER = (
 
 
 class OutOfMemory(Exception):
-    """The compiler found no way to run the step in a chip's memory.
+    """Raised if the compiler finds no way to run the step in a chip's memory.
 
     Attributes:
         needed: bytes that the step would take.
-        available: bytes that there are.
+        available: bytes that are available.
     """
 
     def __init__(self, needed: float, available: float):
@@ -56,8 +56,8 @@ class Memory:
 
     Attributes:
         arguments: the state, the chip's share of the batch, and the key.
-        outputs: what the step returns and does not write over its arguments.
-        temporaries: all that lives in between.
+        outputs: the results that are not written over the arguments.
+        temporaries: all intermediate values.
         program: the machine code.
     """
 
@@ -68,7 +68,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all parts."""
         return self.arguments + self.outputs + self.temporaries + self.program
 
 
@@ -80,9 +80,9 @@ class Compiled:
         memory: of the whole train step, its discriminator steps in one loop.
         cost: of the whole train step, each discriminator step counted.
         all_reduces: the same step's, by their reasons.
-        chain: at least so many of them wait for one another.
-        loops: loops inside a player's step beyond that over its microbatches. What
-            their bodies cost is in ``cost`` once, however often they run.
+        chain: a lower bound on how many of them wait for one another.
+        loops: loops inside a player's step beyond that over its microbatches. The cost
+            of their bodies is in ``cost`` once, however often they run.
     """
 
     memory: Memory
@@ -93,7 +93,7 @@ class Compiled:
 
 
 def make_mesh(topology: Topology) -> jax.sharding.Mesh:
-    """The slice's chips, which need not exist, along one axis.
+    """Returns the slice's chips, which need not exist, along one axis.
 
     Raises:
         InputError: if libtpu is not installed, or knows no such slice.
@@ -195,7 +195,7 @@ class _Program:
 def _compile(
     gan, data: DataSet, mesh, batch_size: int, step, leading: tuple[int, ...]
 ) -> _Program:
-    """The step for batches ``[*leading b ...]``, its state donated as in training."""
+    """Compiles the step for batches ``[*leading b ...]``, its state donated."""
     one = data.train.batch(np.arange(1))
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(lambda key: jaxgan.init(gan, key, one), key)
@@ -225,7 +225,7 @@ def _placed(mesh, spec, shape, dtype) -> jax.ShapeDtypeStruct:
 
 
 def parse_out_of_memory(message: str) -> tuple[float, float] | None:
-    """(needed, available) bytes, from the TPU compiler's error; None for another.
+    """Returns (needed, available) bytes from the TPU compiler's error; None for others.
 
     Example:
         >>> parse_out_of_memory("Used 20.5G of 16.00G hbm. Exceeded by 4.5G.")

@@ -1,8 +1,8 @@
 """The all-reduces of a step that wait for one another, read from its jaxpr.
 
-XLA merges all-reduces of which none waits for another. Batch norm's cannot be merged
-so: a layer's statistics wait for those of the layer before, and its gradients for those
-of the layer after. No merging makes fewer calls than the longest chain has.
+XLA merges all-reduces that do not wait for one another. Batch norm's cannot be merged
+like this: a layer's statistics wait for those of the layer before, and its gradients
+for those of the layer after. No merging makes fewer calls than the longest chain has.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ _SUMS = ("psum", "psum_invariant")
 
 
 def longest_chain(jaxpr: ClosedJaxpr) -> int:
-    """The most sums over devices, each waiting for the one before, before an output.
+    """Returns the length of the longest chain of sums over devices before an output.
 
-    At least: of a loop it counts one round, of a branch or a while loop nothing.
+    A lower bound: it counts one round of a loop, and nothing of a branch or while loop.
 
     Example:
         >>> import jax
@@ -28,7 +28,7 @@ def longest_chain(jaxpr: ClosedJaxpr) -> int:
 
 
 def _depths(jaxpr: Jaxpr, inputs: list[int]) -> list[int]:
-    """The longest chain before each output, given that before each input."""
+    """Returns the longest chain before each output, given that before each input."""
     known = dict(zip(jaxpr.invars, inputs, strict=True))
     depth = lambda atom: known.get(atom, 0) if isinstance(atom, Var) else 0
     for eqn in jaxpr.eqns:

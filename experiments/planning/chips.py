@@ -30,7 +30,7 @@ class Chip:
         ici_bandwidth: bytes/s that the chip sends to its neighbours, over all links.
         dcn_bandwidth: the chip's share of the data-centre network, in bytes/s each
             way; None where its page says nothing.
-        axes: sides of the torus that its slices are.
+        axes: the number of sides of its slices, which are tori.
         slice_chips: chips of the largest slice.
         source: the page.
     """
@@ -102,7 +102,7 @@ class Topology:
     """A slice: a torus of ``sides`` chips, or several of them side by side.
 
     Attributes:
-        chip: what it is made of.
+        chip: the kind of chip that it is made of.
         sides: chips along each side of one slice.
         slices: how many slices, joined by the data-centre network.
     """
@@ -113,7 +113,7 @@ class Topology:
 
     @property
     def chips(self) -> int:
-        """Chips of all slices."""
+        """The number of chips in all slices."""
         return self.slices * math.prod(self.sides)
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Topology:
 
 
 def parse_topology(text: str) -> Topology:
-    """One slice from its name.
+    """Parses the name of one slice.
 
     Raises:
         InputError: if there is no such slice.
@@ -166,7 +166,7 @@ def _check(topology: Topology) -> None:
 
 
 def torus(chip: Chip, chips: int) -> Topology:
-    """The most compact topology of so many chips, a power of two.
+    """Returns the most compact topology of ``chips`` chips, a power of two.
 
     Example:
         >>> torus(CHIPS["v5e"], 1024)  # doctest: +ELLIPSIS

@@ -1,8 +1,8 @@
-"""The traffic between a program's chips and its reasons, read from XLA's text of it.
+"""The traffic between a program's chips and its reasons, read from the HLO text.
 
-XLA merges all-reduces that do not wait for one another, those of both players' updates
-too. Each part of a merged one keeps the name of the operation that asked for it, in
-which are the scopes of `jaxgan.update` and `jaxgan.means` and Flax's layers.
+XLA merges all-reduces that do not wait for one another, also across both players'
+updates. Each part of a merged one keeps the name of the operation that asked for it,
+which includes the scopes of `jaxgan.update` and `jaxgan.means` and Flax's layers.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ class AllReduces:
     """All-reduces that have the same reasons.
 
     Attributes:
-        reasons: why, each as from `reason`; several where XLA merged all-reduces.
+        reasons: each as from `reason`; several where XLA merged all-reduces.
         calls: how many.
         payload: bytes of all of them together.
     """
@@ -50,13 +50,13 @@ class AllReduces:
         return any(reason.startswith(update) for reason in self.reasons)
 
     def times(self, count: int) -> "AllReduces":
-        """Those of ``count`` such programs."""
+        """Returns those of ``count`` such programs."""
         calls, payload = count * self.calls, count * self.payload
         return AllReduces(reasons=self.reasons, calls=calls, payload=payload)
 
 
 def all_reduces(hlo: str, *, trips: int = 1) -> list[AllReduces]:
-    """The all-reduces in an HLO module's text, in its order, by their reasons.
+    """Returns the all-reduces in an HLO module's text, in order, by their reasons.
 
     Args:
         hlo: the optimised module.
@@ -99,7 +99,7 @@ def all_reduces(hlo: str, *, trips: int = 1) -> list[AllReduces]:
 
 
 def reason(op_name: str) -> str:
-    """Why an all-reduce was asked for, from the name of the operation that asked.
+    """Returns why an all-reduce was asked for, given the name of the operation.
 
     Example:
         >>> reason("jit(step)/d_step/transpose(jvp(Generator))/BatchNorm_0/psum")
@@ -120,12 +120,12 @@ def reason(op_name: str) -> str:
 
 
 def loops(hlo: str) -> int:
-    """The number of loops in an HLO module's text."""
+    """Returns the number of loops in an HLO module's text."""
     return len(_bodies(_computations(hlo)))
 
 
 def _computations(hlo: str) -> dict[str, list[str]]:
-    """The lines of each computation, by its name."""
+    """Returns the lines of each computation, by its name."""
     found: dict[str, list[str]] = {"": []}
     name = ""
     for line in _COMMENT.sub("", hlo).splitlines():
@@ -143,7 +143,7 @@ def _bodies(computations: dict[str, list[str]]) -> list[str]:
 
 
 def _in_loops(computations: dict[str, list[str]]) -> Iterator[str]:
-    """The computations that a loop's body is or calls."""
+    """Yields the computations that are a loop's body or called by one."""
     waiting, seen = _bodies(computations), set()
     while waiting:
         name = waiting.pop()
@@ -155,7 +155,7 @@ def _in_loops(computations: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _names_of_parts(lines: list[str]) -> dict[str, list[str]]:
-    """By an all-reduce's name, those of the operations that its parts stand for."""
+    """Returns the names of the operations in each all-reduce, by its own name."""
     starts = {match[1]: match[2] for line in lines if (match := _DONE.match(line))}
     found: dict[str, list[str]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The time of a train step: a roofline, and what it becomes on more chips.
+"""The time of a train step: a roofline model, on one chip and on many.
 
 A model, not a measurement. With each chip's floating-point operations F, bytes moved
 M, and all-reduced bytes S in c calls::
@@ -21,14 +21,14 @@ import math
 from experiments.planning.chips import Chip, Topology, torus
 
 HOP_SECONDS = 1e-6
-"""Assumed for one hop between neighbours; it is on no datasheet.
+"""The time assumed for one hop between neighbours; it is on no datasheet.
 
 "Typically around 1us" says How to Scale Your Model (jax-ml.github.io/scaling-book), in
 its note on ICI latency, which counts a torus's hops as here.
 """
 
 DCN_SECONDS = 1e-4
-"""Assumed for one all-reduce between slices; it is on no datasheet."""
+"""The time assumed for one all-reduce between slices; it is on no datasheet."""
 
 SCALE = (1, 4, 16, 64, 256, 1024, 4096)
 """The numbers of chips in the table of weak scaling."""
@@ -41,8 +41,8 @@ class Cost:
     Attributes:
         flops: floating-point operations.
         bytes_moved: what its operations read and write, in bytes.
-        all_reduces: calls.
-        all_reduce_bytes: their payload, together.
+        all_reduces: the number of calls.
+        all_reduce_bytes: their total payload.
     """
 
     flops: float
@@ -63,7 +63,7 @@ class StepTime:
 
     @property
     def total(self) -> float:
-        """The step: the roofline on the chip, then the network."""
+        """The time of the step: the roofline on the chip, then the network."""
         return max(self.compute, self.memory) + self.ici + self.dcn + self.latency
 
     @property
@@ -74,7 +74,7 @@ class StepTime:
 
 
 def step_time(cost: Cost, topology: Topology) -> StepTime:
-    """The time of one step, each of the topology's chips doing ``cost``.
+    """Returns the time of one step, with each of the topology's chips doing ``cost``.
 
     Raises:
         ValueError: for several slices of a chip whose share of the data-centre
@@ -99,6 +99,6 @@ def step_time(cost: Cost, topology: Topology) -> StepTime:
 def weak_scaling(
     cost: Cost, chip: Chip, scale: tuple[int, ...] = SCALE
 ) -> list[tuple[Topology, StepTime]]:
-    """The same work on each of more and more chips: powers of two."""
+    """Returns the step times of the same work on each of more and more chips."""
     topologies = [torus(chip, chips) for chips in scale]
     return [(topology, step_time(cost, topology)) for topology in topologies]

@@ -41,9 +41,9 @@ class Plan:
 
     Attributes:
         experiment: its name.
-        config: what it is configured to; its batch is that of all chips.
+        config: its settings; the batch is that of all chips.
         topology: the slice.
-        compiled: what the compiler says.
+        compiled: the compiler's figures.
         data: the set to train on.
     """
 
@@ -55,12 +55,12 @@ class Plan:
 
     @property
     def per_chip(self) -> int:
-        """Examples of one update on each chip."""
+        """The examples of one update on each chip."""
         return self.config.batch_size // self.topology.chips
 
     @property
     def data_bytes(self) -> int:
-        """The data set on each chip; 0 if it is streamed."""
+        """The bytes of the data set on each chip; 0 if it is streamed."""
         if self.data.nbytes > self.config.device_cache_mib * 2**20:
             return 0
         labels = self.data.labels
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def memory(self) -> int:
-        """Bytes that one chip needs."""
+        """The bytes that one chip needs."""
         return self.compiled.memory.total + self.data_bytes
 
     @property
@@ -78,20 +78,20 @@ class Plan:
 
     @property
     def scaling(self) -> list[tuple[Topology, StepTime]]:
-        """Weak scaling; of a single chip's program, which sends nothing, no further."""
+        """The weak scaling; only one chip for its own program, which sends nothing."""
         scale = SCALE if self.topology.chips > 1 else (1,)
         return weak_scaling(self.compiled.cost, self.topology.chip, scale)
 
 
 def as_text(plan: Plan) -> str:
-    """The plan as it is printed."""
+    """Returns the plan as it is printed."""
     sent = all_reduces(plan.compiled.all_reduces, plan.compiled.chain)
     before = (_heading(plan), _memory(plan), _step(plan))
     return "\n\n".join((*before, sent, _scaling(plan), _notes(plan)))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """The same numbers: bytes, seconds, FLOPs."""
+    """Returns the same as numbers: bytes, seconds, FLOPs."""
     chip = plan.topology.chip
     memory = plan.compiled.memory
     return {
@@ -124,7 +124,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def all_reduces(found: list[AllReduces], chain: int) -> str:
-    """The all-reduces of one train step, as they are printed.
+    """Returns the all-reduces of one train step, as they are printed.
 
     Args:
         found: from `collectives.all_reduces`.
@@ -262,7 +262,7 @@ def _notes(plan: Plan) -> str:
 
 
 def _table(title: str, rows: list[tuple[str, ...]]) -> str:
-    """Columns aligned to the right, the first to the left."""
+    """Formats a table with columns aligned to the right, the first to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [title]
     for first, *others in rows:
@@ -276,7 +276,7 @@ def _mib(size: float) -> str:
 
 
 def _si(value: float) -> str:
-    """Three digits and a prefix, such as ``"1.05 M"``."""
+    """Formats a value with three digits and a prefix, such as ``"1.05 M"``."""
     for prefix, factor in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= factor:
             return f"{value / factor:.3g} {prefix}"

@@ -26,7 +26,7 @@ _KNOWN = {
     "fashion_mnist": _Shape(60_000, 28, 28, 1),
     "cifar10": _Shape(50_000, 32, 32, 3),
 }
-# What the presets of experiments call the folders of the papers' sets.
+# The folders of the papers' sets, as the experiments' presets name them.
 _FOLDERS = {
     "stacked_mnist": _Shape(60_000, 32, 32, 3, 0),
     "ffhq64": _Shape(70_000, 64, 64, 3, 0),
@@ -47,9 +47,9 @@ def known_shape(dataset: str) -> _Shape | None:
 def data_set(config: TrainConfig) -> ImageDataSet:
     """Returns the config's data set, as far as a train step's shapes depend on it.
 
-    The named sets are known, and are here all zeros that take no memory, as are the
-    papers' sets of the experiments' presets where there is no such folder; others are
-    loaded.
+    The named sets have known shapes and are replaced by zeros that take no memory, as
+    are the papers' sets of the experiments' presets if there is no such folder; others
+    are loaded.
 
     Raises:
         InputError: if the set cannot be loaded, or resized as asked.
@@ -72,7 +72,7 @@ def data_set(config: TrainConfig) -> ImageDataSet:
 
 
 def _size(config: TrainConfig) -> tuple[int, int]:
-    """The height and width that were asked for, of images that are square."""
+    """Returns the height and width that were asked for, of images that are square."""
     size = config.resolution
     assert size is not None
     height, width = as_pair(parse_size(size) if isinstance(size, str) else size)

@@ -1,5 +1,5 @@
-"""Studies: each one command that ends in a table, a picture and a result.json."""
+"""Studies, each a command that makes a table, a picture and a result.json."""
 
 from jaxgan.report import figures
 
-figures.load()  # before the studies import it, whatever MPLBACKEND says
+figures.load()  # before the studies import matplotlib; copes with any MPLBACKEND

@@ -1,13 +1,13 @@
-"""What the game is compared with: an autoencoder, a VAE, a mixture, on MNIST.
+"""Baselines for the game: an autoencoder, a VAE and a mixture, on MNIST.
 
 The question of every first lecture: why a game? An autoencoder's decoder is fed random
 codes; a variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114) and a Gaussian
 mixture maximise a likelihood; two GANs play (2014's, and the relativistic one with R1
-and R2 of Huang et al. 2024, arXiv:2501.05441). All networks that make images are one
-and the same, updated equally often on equally many images; all samples meet the same
-judges, of pixels and of a classifier's features. Expected: no judge takes random codes
-through an autoencoder for digits; blur wins by Parzen windows, the game by features.
-About 25 minutes on one core::
+and R2 of Huang et al. 2024, arXiv:2501.05441). All networks that make images have the
+same architecture, and are updated equally often on equally many images; all samples
+face the same judges, on pixels and on a classifier's features. Expected: no judge takes
+an autoencoder's images of random codes for digits; blur wins by Parzen windows, the
+game by features. About 25 minutes on one core::
 
     python -m experiments.studies.baselines
 """
@@ -62,7 +62,7 @@ QUICK = {
 def measure(
     model: Model, config: Config, data: Split, eyes: Eyes, seed: int
 ) -> dict[str, Any]:
-    """One seed of one model: its scores, and some of its samples."""
+    """Runs one seed of one model; returns its scores, and some of its samples."""
     begin = time.monotonic()
     made = model(seed, study.seeds(config, config.seeds)[seed])
     seconds = time.monotonic() - begin

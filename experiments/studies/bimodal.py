@@ -1,7 +1,7 @@
-"""A bimodal density on a line, and what a Gaussian that learns it should become.
+"""A bimodal density on a line, and the Gaussians that are nearest to it.
 
 The data is p = 0.6 N(-1.5, 0.5^2) + 0.4 N(1.5, 0.5^2). A Gaussian cannot be p: the one
-next to it in an f-divergence spreads over both modes (covers) or sits on one (seeks).
+nearest in an f-divergence spreads over both modes (covers) or sits on one (seeks).
 """
 
 from typing import Any
@@ -17,24 +17,24 @@ DESCRIPTION = "0.6 N(-1.5, 0.5²) + 0.4 N(1.5, 0.5²)"
 # A generator covers if it puts at least this share of its mass on the lesser side of 0.
 COVERS = 0.1
 _NODES = quadrature.box([-16.0], [16.0], cells=640)
-# Made here, where nothing is traced: what a trace makes must not be kept.
+# Made here, outside any trace: values made in a trace must not be kept.
 _TARGET = densities.mixture([[m] for m in MEANS], std=STD, weights=WEIGHTS)
 _LOG_STD = (np.log(0.1), np.log(3.0))  # what the nodes resolve
 
 
 def target() -> densities.GaussianMixture:
-    """The data's density."""
+    """Returns the data's density."""
     return _TARGET
 
 
 def exact(f: Divergence, mean: float, std: float) -> float:
-    """D_f(p || N(mean, std^2)), by quadrature."""
+    """Computes D_f(p || N(mean, std^2)) by quadrature."""
     q = densities.gaussian([mean], std=std)
     return optimal.divergence(f, target(), q, nodes=_NODES)
 
 
 def minimisers(f: Divergence) -> np.ndarray:
-    """The local minimisers of D_f over (mean, std), best first, and their values.
+    """Finds the local minimisers of D_f over (mean, std), best first, and their values.
 
     Descents start from p's own mean and standard deviation, and from each mode's.
 
@@ -57,12 +57,12 @@ def minimisers(f: Divergence) -> np.ndarray:
 
 
 def lesser_side(mean: Any, std: Any) -> np.ndarray:
-    """The mass that N(mean, std^2) has on the lesser side of 0."""
+    """Returns the mass that N(mean, std^2) has on the lesser side of 0."""
     return stats.norm.cdf(-np.abs(mean) / np.maximum(std, 1e-9))
 
 
 def earth_mover(cloud: Any) -> float:
-    """The exact Earth Mover's distance of points ``[n]`` from p; inf if one is NaN."""
+    """Returns the exact Earth Mover's distance of points ``[n]`` to p; inf for NaN."""
     if not np.isfinite(cloud).all():
         return float("inf")
     p = np.exp(np.asarray(target().log_density(_NODES.points), np.float64))

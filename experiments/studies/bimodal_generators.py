@@ -1,7 +1,7 @@
 """Generators of points on a line, which start where `f_gan` can train them.
 
-A batch must be able to tell the divergence of what a generator makes from the data: it
-must be finite, and its samples must show what they miss.
+A batch must be enough to estimate the divergence between the data and a generator's
+samples: it must be finite, and the samples must show what they miss.
 """
 
 import flax.linen as nn
@@ -17,11 +17,11 @@ FINITE = 100.0  # a divergence above it is a divergent integral, cut off
 
 
 class Affine(nn.Module):
-    """x = mean + std z with z ~ N(0, 1): one Gaussian, whose parameters one can read.
+    """x = mean + std z with z ~ N(0, 1): one Gaussian, whose parameters can be read.
 
     Attributes:
-        mean: draws where the mean starts.
-        std: where the standard deviation starts.
+        mean: draws the initial mean.
+        std: the initial standard deviation.
     """
 
     mean: nn.initializers.Initializer
@@ -35,16 +35,16 @@ class Affine(nn.Module):
 
 
 def is_finite_when_wide(f: Divergence) -> bool:
-    """Whether the divergence of the data from a wide Gaussian is finite."""
+    """Returns whether the divergence of the data from a wide Gaussian is finite."""
     return bimodal.exact(f, 0.0, WIDE) < FINITE
 
 
 def affine(f: Divergence) -> Affine:
-    """One Gaussian, which starts where a batch can tell its divergence from the data.
+    """Returns a Gaussian that starts where a batch can estimate its divergence.
 
-    Wide, over both modes, where the divergence is finite there: from one mode alone the
-    samples would not show, to KL say, what they miss. Divergences that are infinite
-    there, as Neyman's where q's tails outweigh p's, start narrow and near a mode.
+    It starts wide, over both modes, if the divergence is finite there: samples from one
+    mode alone would not show, to KL say, what they miss. If the divergence is infinite
+    there, as Neyman's where q's tails outweigh p's, it starts narrow and near a mode.
     """
     if is_finite_when_wide(f):
         return Affine(nn.initializers.normal(0.5), WIDE)
@@ -59,12 +59,12 @@ def affine(f: Divergence) -> Affine:
 
 
 class Flexible(nn.Module):
-    """An affine map and a perceptron, which learn, and the modes ``apart * tanh(4 z)``.
+    """A learned affine map and perceptron, plus the fixed modes ``apart * tanh(4 z)``.
 
     Attributes:
-        width: of the perceptron's two hidden layers.
-        std: the affine map's at the start.
-        apart: from 0, of two modes that are there from the start.
+        width: the width of the perceptron's two hidden layers.
+        std: the initial standard deviation of the affine map.
+        apart: the distance from 0 of the two fixed modes; 0 for none.
     """
 
     width: int
@@ -79,6 +79,6 @@ class Flexible(nn.Module):
 
 
 def flexible(f: Divergence, width: int) -> Flexible:
-    """A generator that starts over both modes: wide, or with two and light tails."""
+    """Returns a generator that covers both modes at the start, wide or light-tailed."""
     std, apart = (1.5, 0.0) if is_finite_when_wide(f) else (0.45, 1.5)
     return Flexible(width, std, apart)

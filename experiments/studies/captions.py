@@ -1,19 +1,19 @@
-"""Images from captions: are all attributes right, of pairs never seen together?
+"""Images from captions: are all attributes right, even in pairs never seen together?
 
 Scenes of a digit have five attributes that a caption names: the digit, its colour, its
-size, its place, and the ground. GAN-CLS's networks are trained from captions, by the
+size, its place, and the ground. GAN-CLS's networks are trained on captions, with the
 preset "small" of `experiments.text_to_image`; 10 % of the pairs of digit and colour are
-never shown. A reader of every attribute, which learnt from real scenes, looks at
-samples of held-out captions.
+never shown. A reader of every attribute, trained on real scenes, reads samples of
+held-out captions.
 
-Its own accuracy on real scenes by unseen writers is the ceiling; samples held against
-the captions of others are the floor. R-precision asks an encoder that no generator
-drew from: is the sample's own caption the nearest of a hundred? Scenes of two digits
+Its own accuracy on real scenes by unseen writers is the ceiling; that of samples judged
+by the captions of others is the floor. R-precision asks an encoder that no generator
+used whether the sample's own caption is the nearest of a hundred. Scenes of two digits
 and a relation are reported beside them.
 
 Expected (our aims): 97 % right by attribute and 93 % all together on seen pairs, 80 %
-all together on held-out ones, the floor at chance. Some three hours of two cores, four
-with scenes of two, each run kept as it is done::
+all together on held-out ones, the floor at chance. About three hours on two cores, four
+with scenes of two digits; each run is kept once it is done::
 
     python -m experiments.studies.captions
 """
@@ -47,7 +47,7 @@ class Config(StudyConfig):
 
     study: ClassVar[str] = "captions"
 
-    # Seeds of scenes of one digit; those of two have one.
+    # Seeds for scenes of one digit; scenes of two digits have one.
     seeds: int = 3
     # Generator updates.
     steps: int = 20_000
@@ -62,7 +62,7 @@ class Config(StudyConfig):
 
 
 def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]:
-    """Plays one run, or goes on with it; judges it."""
+    """Plays one run, or continues it, and judges it."""
     small: dict[str, Any] = {}
     if config.quick:
         small = {"batch_size": 8, "g_width": 8, "d_width": 8, "text_steps": 5}
@@ -176,7 +176,7 @@ def _table(found: Found) -> Table:
 
 
 def _by_attribute(found: Found) -> Table:
-    """Each attribute of scenes of one digit, on seen and on held-out pairs."""
+    """Tabulates each attribute of one-digit scenes, on seen and on held-out pairs."""
     names = ("digit", "colour", "size", "place", "ground")
     rows = [
         [
@@ -212,7 +212,7 @@ def _at_least(text: str, aim: float, value: float) -> Claim:
 
 
 def _picture(found: Found) -> Figure:
-    """The first seed's samples of held-out captions."""
+    """Draws the first seed's samples of held-out captions."""
 
     def entry(row: str, dataset: str) -> tuple[str, str, str]:
         run = found[dataset][0]

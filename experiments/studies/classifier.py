@@ -1,7 +1,7 @@
 """A small convolutional classifier of digits, to name the modes of generated images.
 
-Two strided convolutions and a hidden layer; on MNIST it errs on fewer than one test
-image in a hundred after three epochs.
+Two strided convolutions and a hidden layer; on MNIST it misclassifies fewer than one
+test image in a hundred after three epochs.
 """
 
 import dataclasses
@@ -50,14 +50,14 @@ class Classifier:
     params: Any
 
     def labels(self, images: Any, *, batch: int = 1_000) -> Int[np.ndarray, " n"]:
-        """The class of each image ``[n h w c]``, uint8 or floats in [-1, 1]."""
+        """Returns the class of each image ``[n h w c]``, uint8 or floats in [-1, 1]."""
         parts = [images[i : i + batch] for i in range(0, len(images), batch)]
         return np.concatenate(
             [np.asarray(_label(self.network, self.params, part)) for part in parts]
         )
 
     def accuracy(self, images: Any, labels: Any) -> float:
-        """The share of images whose class is found."""
+        """Returns the share of images that are classified correctly."""
         return float((self.labels(images) == np.asarray(labels)).mean())
 
 
@@ -72,18 +72,18 @@ def train(
     learning_rate: float = 1e-3,
     augment: Augment | None = None,
 ) -> Classifier:
-    """A classifier of ``images [n h w c]``, uint8, by Adam and cross-entropy.
+    """Trains a classifier of ``images [n h w c]``, uint8, by Adam and cross-entropy.
 
     Args:
-        key: of the first weights and the batches.
-        images: what to learn from.
+        key: for the initial weights and the batches.
+        images: the images to learn from.
         labels: their classes, ``[n]``.
         classes: how many there are.
         epochs: passes over the images; batches are drawn with replacement.
-        batch: images of an update.
-        learning_rate: it falls to 0 by a cosine.
-        augment: what changes each batch by chance, ``(key, images in [-1, 1]) ->
-            images``; None: nothing.
+        batch: images per update.
+        learning_rate: the initial one; it decays to 0 along a cosine.
+        augment: changes each batch at random, ``(key, images in [-1, 1]) -> images``;
+            None for no change.
     """
     network = Network(classes)
     steps = max(1, int(epochs * len(images) / batch))

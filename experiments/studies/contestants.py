@@ -1,4 +1,4 @@
-"""The contestants of the study `baselines`: from a key to samples, one way for all."""
+"""The contestants of the study `baselines`, all functions from a key to samples."""
 
 import dataclasses
 from collections.abc import Callable
@@ -27,7 +27,7 @@ BEST = "GAN, relativistic, R1 and R2"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contest(PixelConfig):
-    """What all contestants are given."""
+    """The settings that all contestants share."""
 
     # Seeds of each model.
     seeds: int = 3
@@ -37,7 +37,7 @@ class Contest(PixelConfig):
     # Units of each of the two hidden layers of every network.
     width: int = 256
     latent_dim: int = 16
-    # Adam's first learning rate; it falls to 0 by a cosine. 2014's game has its own.
+    # Adam's initial learning rate, decaying along a cosine; 2014's game has its own.
     learning_rate: float = 1e-3
     plain_rate: float = 2e-4
     # Weight of R1 and of R2 in the relativistic game.
@@ -53,7 +53,7 @@ class Contest(PixelConfig):
 
 
 class Made(NamedTuple):
-    """Samples as rows in [0, 1], what made them, and how likely it finds the test."""
+    """Samples as rows in [0, 1], the parameter count, and the test log-likelihood."""
 
     rows: np.ndarray
     parameters: int
@@ -64,7 +64,7 @@ Model = Callable[[int, Key], Made]
 
 
 def zoo(config: Contest, data: Split) -> dict[str, Model]:
-    """Every model by name: from a seed and its key to samples."""
+    """Returns every model by name, a function from a seed and its key to samples."""
     coder = models.Coder(data.shape, config.latent_dim, config.width)
     decoder = _size(coder.init(jax.random.key(0))["decoder"])
     train, rows = {"image": jnp.asarray(data.train)}, data.rows
@@ -129,7 +129,7 @@ def zoo(config: Contest, data: Split) -> dict[str, Model]:
 
 
 def plain_game(config: Contest, data: Split) -> GAN:
-    """The non-saturating game of 2014, with Adam as the usual toy has it."""
+    """Returns the non-saturating game of 2014, with the usual toy's Adam."""
     adam = optax.adam(config.plain_rate, b1=0.5)
     return GAN(
         generator=nets.mlp.Generator(data.shape, width=config.width),
@@ -142,7 +142,7 @@ def plain_game(config: Contest, data: Split) -> GAN:
 
 
 def best_game(config: Contest, data: Split) -> GAN:
-    """The relativistic game with R1 and R2."""
+    """Returns the relativistic game with R1 and R2."""
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     adam = optax.adam(rate, b1=0.0, b2=0.99)
     return dataclasses.replace(

@@ -1,13 +1,13 @@
-"""What gradient descent does to a game: it converges, circles or diverges, as told.
+"""Gradient descent on games: it converges, circles or diverges, as theory predicts.
 
 Claim. On the bilinear game and on the Dirac-GAN, both with an equilibrium at the
-origin, updates do near it what the eigenvalues of their linearisation say: simultaneous
+origin, updates near it do as the eigenvalues of their linearisation say: simultaneous
 descent spirals away; alternating descent (Algorithm 1) circles for ever; optimistic and
 extragradient updates (Daskalakis et al. 2018, arXiv:1711.00141; Gidel et al. 2019,
 arXiv:1802.10551), consensus optimisation (Mescheder et al. 2017, arXiv:1705.10461) and
 R1 (Mescheder et al. 2018, arXiv:1801.04406) converge. Expected: per step the distance
 shrinks or grows by the spectral radius, within 1e-3, and jaxgan's own steps of every
-kind are the same, each within 1e-5. Under a minute on two cores::
+kind match the exact ones, each within 1e-5. Under a minute on two cores::
 
     python -m experiments.studies.dynamics
 """
@@ -36,13 +36,13 @@ from jaxgan.simultaneous import (
 from jaxgan.theory import games
 from jaxgan.update import Step
 
-# Starts so close feel the linear part of the field only, even where they end farther.
+# Starts this close feel only the linear part of the field, even if they end farther.
 _NEAR = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(StudyConfig):
-    """The updates and how they are watched."""
+    """The updates, and how they are measured."""
 
     study: ClassVar[str] = "dynamics"
 
@@ -60,7 +60,7 @@ class Config(StudyConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A game, and s, where the eigenvalues of its field at the origin are ±i s."""
+    """A game, and the s of its field's eigenvalues ±i s at the origin."""
 
     make: Callable[..., games.Game]
     slope: float
@@ -82,19 +82,19 @@ RULES = {
 
 
 def gamma_of(config: Config, update: str) -> float:
-    """R1's weight in an update: its own if it says so, else none."""
+    """Returns R1's weight in an update: the config's if its name has R1, else 0."""
     return config.gamma if update.startswith("R1") else 0.0
 
 
 def method(config: Config, setting: Setting, update: str) -> games.Method:
-    """An update rule on its game."""
+    """Returns an update rule on its game."""
     knobs = {"weight": config.weight} if update == "consensus" else {}
     game = setting.make(gamma_of(config, update))
     return RULES[update](game, rate=config.rate, **knobs)
 
 
 def radius(config: Config, slope: float, update: str) -> float:
-    """The spectral radius in closed form, for rate s <= 1/2 and gamma < 2 s.
+    """Computes the spectral radius in closed form, for rate s <= 1/2 and gamma < 2 s.
 
     Then all eigenvalues come in complex pairs; those of 2 x 2 matrices have the root of
     the determinant as their modulus.
@@ -113,13 +113,13 @@ def radius(config: Config, slope: float, update: str) -> float:
 
 
 def fate(factor: float, *, margin: float) -> str:
-    """What a factor per step amounts to."""
+    """Returns what a factor per step leads to."""
     moves = "converges" if factor < 1 else "diverges"
     return "circles" if abs(factor - 1) <= margin else moves
 
 
 def paths(rule: games.Method, starts: np.ndarray, steps: int) -> np.ndarray:
-    """The points from every start [n 2], in float64: shape [n steps + 1 2]."""
+    """Returns the points from every start [n 2], in float64: shape [n steps + 1 2]."""
 
     def one(start):
         point = (start[:1], start[1:])
@@ -130,7 +130,7 @@ def paths(rule: games.Method, starts: np.ndarray, steps: int) -> np.ndarray:
 
 
 def contraction(path: np.ndarray) -> np.ndarray:
-    """The factor per step over the second half of each path, by least squares, [n]."""
+    """Fits the factor per step to each path's second half, by least squares, [n]."""
     distance = np.linalg.norm(path, axis=-1)
     half = distance.shape[1] // 2
     t = np.arange(distance.shape[1])[half:]
@@ -138,7 +138,7 @@ def contraction(path: np.ndarray) -> np.ndarray:
 
 
 def spectrum(rule: games.Method) -> np.ndarray:
-    """The eigenvalues of an update's linearisation at the origin."""
+    """Returns the eigenvalues of an update's linearisation at the origin."""
     with jax.enable_x64(True):
         origin = (jnp.zeros(1, jnp.float64), jnp.zeros(1, jnp.float64))
         return games.eigenvalues(rule.step, rule.start(origin))
@@ -162,7 +162,7 @@ class Slope(nn.Module):
 
 
 def step_of(config: Config, update: str) -> Callable[..., Step]:
-    """An update as a step of jaxgan's: from a game to what plays it."""
+    """Returns jaxgan's maker of an update's step, a function of the game."""
     if update == "consensus":
         return functools.partial(make_consensus_step, weight=config.weight)
     steps = {
@@ -174,7 +174,7 @@ def step_of(config: Config, update: str) -> Callable[..., Step]:
 
 
 def paths_of_jaxgan(config: Config, update: str, keys: Any, steps: int) -> np.ndarray:
-    """The paths of jaxgan's own steps on the Dirac-GAN, from each key, [n t 2]."""
+    """Returns the paths of jaxgan's steps on the Dirac-GAN, from each key, [n t 2]."""
     optimistic = update == "optimistic"
     descent = optax.optimistic_gradient_descent if optimistic else optax.sgd
     gamma = gamma_of(config, update)
@@ -208,7 +208,7 @@ def paths_of_jaxgan(config: Config, update: str, keys: Any, steps: int) -> np.nd
 
 
 def run(config: Config, parts: Parts) -> Outcome:
-    """The study."""
+    """Runs the study."""
     steps, count = (200, 4) if config.quick else (config.steps, config.starts)
     keys = study.seeds(config, count)
     ours = {u: paths_of_jaxgan(config, u, keys, steps) for u in RULES}
@@ -241,7 +241,7 @@ def run(config: Config, parts: Parts) -> Outcome:
 def watch(
     config: Config, name: str, update: str, starts: np.ndarray, steps: int
 ) -> dict[str, Any]:
-    """Theory beside measurement for one update on one game."""
+    """Returns theory and measurement for one update on one game."""
     setting = SETTINGS[name]
     rule = method(config, setting, update)
     roots = spectrum(rule)
@@ -265,11 +265,11 @@ def watch(
 
 
 def apart(config: Config, ours: dict[str, np.ndarray]) -> float:
-    """How far any of jaxgan's steps, on paths [n t 2], is from the exact one.
+    """Returns the largest error of any of jaxgan's steps on paths [n t 2].
 
-    The distances are relative to the larger of 1 and the point's own from the origin:
+    Errors are relative to the larger of 1 and the point's distance from the origin, as
     simultaneous steps lead far away. Optimistic ones remember the field before, so that
-    they are compared over whole paths, as long as both stay in single precision.
+    they are compared over whole paths, as long as single precision lasts.
     """
     off = []
     for update, path in ours.items():
@@ -285,14 +285,14 @@ def apart(config: Config, ours: dict[str, np.ndarray]) -> float:
 
 
 def play(config: Config, row: dict[str, Any]) -> plots.Play:
-    """What the picture shows of one update on one game: 60 steps from (1, 0)."""
+    """Returns what the picture shows of one update on a game: 60 steps from (1, 0)."""
     field = streams(row["game"], gamma_of(config, row["update"]))
     return plots.Play(row["shown"], field, row["roots"])
 
 
 @functools.cache  # most updates play the same game
 def streams(name: str, gamma: float) -> np.ndarray:
-    """A game's field at the points that the picture asks for."""
+    """Computes a game's field at the points of the picture."""
     game = SETTINGS[name].make(gamma)
     grid = jnp.stack(jnp.meshgrid(plots.SIDE, plots.SIDE), axis=-1)
     at = lambda x: jnp.concatenate(games.field(game, (x[:1], x[1:])))

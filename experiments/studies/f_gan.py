@@ -1,11 +1,11 @@
-"""Which f-divergence covers two modes with one Gaussian, and which seeks one of them.
+"""f-divergences that cover two modes with one Gaussian, and those that seek one.
 
 Nowozin et al. 2016 (arXiv:1606.00709) fit a Gaussian to a mixture of Gaussians by the
 games of several divergences, and compare its mean and standard deviation with those
 of the exact minimiser. Here the data is 0.6 N(-1.5, 0.5^2) + 0.4 N(1.5, 0.5^2), and
 every divergence of `jaxgan.divergences` trains two generators: x = mean + std z, which
 cannot be bimodal, and the same with a multi-layer perceptron added, which can. The
-truth is quadrature: D_f(p || q) minimised over mean and standard deviation.
+truth is from quadrature: D_f(p || q) minimised over mean and standard deviation.
 
 Expected: the affine generator ends at a minimiser of its divergence, and so spreads
 over both modes (covers) or sits on one (seeks) as that does; the flexible one covers
@@ -43,7 +43,7 @@ class Config(StudyConfig):
     seeds: int = 32
     # Generator updates.
     steps: int = 3_000
-    # Discriminator updates for each.
+    # Discriminator updates for each generator update.
     d_steps: int = 5
     # Examples of one update.
     batch_size: int = 128
@@ -55,16 +55,16 @@ class Config(StudyConfig):
     d_rate: float = 3e-3
     affine_rate: float = 2e-3
     flexible_rate: float = 5e-4
-    # Weight of R1 and of R2: so small that the minimisers stay, and the best critic of
-    # total variation, a step, gets a slope.
+    # Weight of R1 and of R2: so small that the minimisers stay, but enough that the
+    # best critic of total variation, a step, gets a slope.
     penalty: float = 1e-3
 
 
 def make_gan(f: Divergence, generator: nn.Module, g_rate: float, config: Config) -> GAN:
-    """The zero-sum game of a divergence.
+    """Returns the zero-sum game of a divergence.
 
-    Adam's second average is short, as exp may explode: a step is bounded by about 1.6
-    rates, where 0.999 would allow 16.
+    Adam's beta2 is small, as exp may explode: a step is bounded by about 1.6 times the
+    rate, where 0.999 would allow 16.
     """
     g_rates = optax.warmup_cosine_decay_schedule(
         0.0, g_rate, config.steps // 6, config.steps
@@ -85,7 +85,7 @@ def make_gan(f: Divergence, generator: nn.Module, g_rate: float, config: Config)
 
 
 def play(config: Config, gan: GAN, measure: Any) -> Any:
-    """What all seeds of one game measure at the end."""
+    """Trains all seeds of one game; returns what they measure at the end."""
 
     def draw(key, step):
         n = config.d_steps * config.batch_size
@@ -105,7 +105,7 @@ def play(config: Config, gan: GAN, measure: Any) -> Any:
 
 
 def train_affine(config: Config, f: Divergence) -> dict[str, list[float]]:
-    """Where the affine generators of one divergence end."""
+    """Trains the affine generators of one divergence; returns where they end."""
 
     def measure(gan, state, key):
         return state.averages["generator"]["params"]
@@ -115,7 +115,7 @@ def train_affine(config: Config, f: Divergence) -> dict[str, list[float]]:
 
 
 def train_flexible(config: Config, f: Divergence) -> dict[str, list[float]]:
-    """Of one divergence's flexible generators: the mass on the lesser side, and EMD."""
+    """Trains a divergence's flexible generators; returns the lesser mass, and EMD."""
     generator = flexible(f, config.width)
 
     def measure(gan, state, key):
@@ -129,7 +129,7 @@ def train_flexible(config: Config, f: Divergence) -> dict[str, list[float]]:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One divergence: theory's minimisers, and where its seeds ended."""
+    """A divergence's result: theory's minimisers, and where its seeds ended."""
 
     name: str
     exact: np.ndarray
@@ -139,18 +139,18 @@ class Finding:
 
     @property
     def kinds(self) -> tuple[np.ndarray, np.ndarray]:
-        """What each minimiser does, and what each seed does."""
+        """The kind of each minimiser, and of each seed."""
         return kinds(self.exact[:, :2]), kinds(self.affine)
 
     @property
     def agreement(self) -> float:
-        """The share of seeds that do what a minimiser does."""
+        """The share of seeds of the same kind as a minimiser."""
         theory, seeds = self.kinds
         return float(np.isin(seeds, theory).mean())
 
     @property
     def distances(self) -> np.ndarray:
-        """From each seed's (mean, std) to the nearest minimiser's, shape [n]."""
+        """Each seed's distance in (mean, std) to the nearest minimiser, shape [n]."""
         apart = self.affine[:, None] - self.exact[None, :, :2]
         nearest = np.linalg.norm(apart, axis=-1).min(axis=1)
         return np.where(np.isnan(nearest), np.inf, nearest)
@@ -162,14 +162,14 @@ class Finding:
 
 
 def kinds(ends: np.ndarray) -> np.ndarray:
-    """Whether each Gaussian (mean, std) of ``[n 2]`` covers or seeks, or is NaN."""
+    """Returns whether each (mean, std) of ``[n 2]`` covers, seeks or diverges."""
     covers = bimodal.lesser_side(*ends.T) >= COVERS
     known = np.where(covers, "covers", "seeks")
     return np.where(np.isfinite(ends).all(axis=1), known, "diverges")
 
 
 def find(config: Config, parts: Parts, f: Divergence) -> Finding:
-    """One divergence's truth and its two populations."""
+    """Returns one divergence's truth and its two populations."""
     mark = f.name.replace("(", "_").replace(")", "")
     truth = parts.get(f"{mark}-exact", lambda: bimodal.minimisers(f).tolist())
     one = parts.get(f"{mark}-affine", lambda: train_affine(config, f))

@@ -1,19 +1,19 @@
-"""Few images: what DiffAugment, ADA and LeCam do for a discriminator that overfits.
+"""Few images: DiffAugment, ADA and LeCam for a discriminator that overfits.
 
-With few images a discriminator learns them by heart: it tells them from held-out ones,
-and what it tells the generator is no longer about the distribution. Against it,
-augment what it sees, always (DiffAugment, Zhao et al. 2020, arXiv:2006.10738) or as
-often as it overfits (ADA, Karras et al. 2020, arXiv:2006.06676), or hold its logits
-near moving averages (LeCam, Tseng et al. 2021, arXiv:2104.03310). Each is tried on 100,
-500 and 5,000 images of Fashion-MNIST, in one game: DCGAN's networks without batch norm
-in D, non-saturating loss, R1.
+With few images a discriminator memorises them: it tells them from held-out ones, and
+what it teaches the generator is no longer about the distribution. The remedies augment
+what it sees, always (DiffAugment, Zhao et al. 2020, arXiv:2006.10738) or as often as it
+overfits (ADA, Karras et al. 2020, arXiv:2006.06676), or keep its logits near moving
+averages (LeCam, Tseng et al. 2021, arXiv:2104.03310). Each is tried on 100, 500 and
+5,000 images of Fashion-MNIST, in one game: DCGAN's networks without batch norm in D,
+non-saturating loss, R1.
 
-Overfitting is read off D's own mean logits, of the images that it learns, of held-out
-ones, and of samples: how far held-out images are on the way from the former to the
-latter. 0 says that it takes them for what they are, 1 that it takes them for samples.
+Overfitting is measured by D's own mean logits of training images, of held-out ones, and
+of samples: how far held-out images are on the way from training images to samples. 0
+means that D takes them for training images, 1 that it takes them for samples.
 
 Expected: without help it overfits 100 images, and the kernel distance is larger than
-with an augmentation. Some two hours of two cores, each run kept as it is done::
+with an augmentation. About two hours on two cores; each run is kept once it is done::
 
     python -m experiments.studies.few_images
 """
@@ -63,7 +63,7 @@ class Config(StudyConfig):
     r1: float = 0.05
     # Adam's learning rate, for both players.
     learning_rate: float = 5e-4
-    # D's images that take ADA's p from 0 to 1; in the paper 500,000 of 25 million.
+    # D's images that take ADA's p from 0 to 1; 500,000 of 25 million in its paper.
     ada_images: int = 30_000
     # LeCam's weight.
     lecam: float = 0.3
@@ -76,7 +76,7 @@ class Config(StudyConfig):
 
 
 def make_game(config: Config, method: str, size: int) -> Game:
-    """The game on grey images of ``size`` pixels with one of the methods."""
+    """Returns the game on grey images of ``size`` pixels with one of the methods."""
     adam = optax.adam(config.learning_rate, b1=0.5, b2=0.99)
     augment = None
     if method == "DiffAugment":
@@ -95,7 +95,7 @@ def make_game(config: Config, method: str, size: int) -> Game:
 
 
 def read(config: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Images to train on and held-out ones, uint8 ``[n h w 1]``."""
+    """Loads images to train on and held-out ones, uint8 ``[n h w 1]``."""
     data = jaxgan.data.load(
         "digits" if config.quick else "fashion_mnist",
         data_dir=config.data_dir,
@@ -108,12 +108,12 @@ def read(config: Config) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def eyes() -> Any:
-    """The network that the judges look through."""
+    """Loads the judges' feature extractor."""
     return features.load("efficientnet")
 
 
 def play(config: Config, method: str, count: int, seed: int) -> dict[str, Any]:
-    """One run, judged at its end."""
+    """Plays one run, and judges it at its end."""
     train, held = read(config)
     random = np.random.default_rng(config.seed + seed)
     train = train[random.permutation(len(train))[:count]]
@@ -141,12 +141,12 @@ def play(config: Config, method: str, count: int, seed: int) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def held_features(config: Config) -> np.ndarray:
-    """The features of the held-out images."""
+    """Returns the features of the held-out images."""
     return eyes()(as_rgb(read(config)[1], "held-out images"))["features"]
 
 
 def judge(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """The kernel distance, and the recall, of samples by their features."""
+    """Computes the kernel distance and the recall of samples by their features."""
     few = {"features": "EfficientNet", "key": jax.random.key(0), "resamples": 0}
     size = min(1_000, len(real), len(fake))
     return {
@@ -158,7 +158,7 @@ def judge(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
 def overfitting(
     game: Game, state: Any, train: np.ndarray, held: np.ndarray, made: np.ndarray
 ) -> dict[str, Any]:
-    """How far D takes held-out images for samples, by its mean logits."""
+    """Measures how far D takes held-out images for samples, by its mean logits."""
     player = state.players["discriminator"]
     module = game.players["discriminator"].module
     play = jax.jit(lambda x: module.apply(player.variables, x, train=False))
@@ -267,7 +267,7 @@ def _claims(sizes: Any, methods: Any, found: Any) -> list[Claim]:
 
 
 def _picture(sizes: Any, methods: Any, found: Any) -> Figure:
-    """The first seed's samples: a row for each number of images."""
+    """Draws the first seed's samples: a row for each number of images."""
 
     def entry(count: int, method: str) -> tuple[str, str, str]:
         run = found[count, method][0]

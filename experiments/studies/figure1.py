@@ -2,16 +2,16 @@
 
 Claim (Goodfellow et al. 2014, arXiv:1406.2661, proposition 1 and theorem 1). For a
 fixed generator the best discriminator is D* = p / (p + p_g); where Algorithm 1 has
-converged, p_g = p and D = 1/2. Expected, as medians over seeds: a D that trains on
+converged, p_g = p and D = 1/2. Expected, as medians over seeds: a D that trains further
 while the generator waits comes within 0.02 of D*, on average over the data, at every
 chosen update; at the end the Jensen-Shannon divergence is below 0.01 nats and D within
-0.02 of 1/2. Minutes on two cores; also leaves ``figure1.gif``::
+0.02 of 1/2. Takes minutes on two cores; also writes ``figure1.gif``::
 
     python -m experiments.studies.figure1
 
 The data are a mixture of two Gaussians on a line, z is N(0, 1), both players are
-multi-layer perceptrons. What is exact: the generator is continuous on a line, so equal
-masses of a fine grid of z go through it, spread evenly between neighbours.
+multi-layer perceptrons. The generator's masses are exact: it is continuous on a line,
+so equal masses of a fine grid of z are mapped by it, spread evenly between neighbours.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ from jaxgan.theory import densities
 from jaxgan.update import with_params
 
 DATA = densities.mixture([[-0.5], [0.9]], std=[0.45, 0.35], weights=[3, 2])
-# Bins of 0.02; the two beyond the ends hold what an early generator throws there.
+# Bins of 0.02; the two beyond the ends hold what an early generator puts there.
 EDGES = np.concatenate([[-np.inf], np.linspace(-3, 3, 301), [np.inf]])
 MIDDLES = (EDGES[1:-2] + EDGES[2:-1]) / 2
 WIDTH = 0.02
@@ -59,28 +59,27 @@ class Config(StudyConfig):
 
     # Generator updates; 40 when quick.
     steps: int = 3000
-    # Discriminator updates for each, the paper's k.
+    # Discriminator updates for each generator update, the paper's k.
     d_steps: int = 4
-    # Updates of D alone, from where it stands, against a waiting generator; 40 when
-    # quick.
+    # Further updates of D alone, against a fixed generator; 40 when quick.
     d_alone: int = 4000
     # Examples of one update.
     batch_size: int = 256
     # Units of each of the two hidden layers.
     width: int = 32
-    # Adam's learning rate at the start; it falls to 0 by a cosine.
+    # Adam's initial learning rate; it decays to 0 along a cosine.
     learning_rate: float = 2e-3
     # Frames of the animation; 8 when quick.
     frames: int = 60
-    # How many seeds; 2 when quick.
+    # Number of seeds; 2 when quick.
     members: int = 16
 
 
 class Curve(nn.Module):
     """A smooth function on a line.
 
-    Its first units turn at random places. With biases of 0, as `nets.mlp` starts, they
-    would all turn at 0, and a line has no other direction to turn in.
+    Its first units bend at random places. With initial biases of 0, as in `nets.mlp`,
+    they would all bend at 0, and a line has no other direction to bend in.
     """
 
     shape: tuple[int, ...]
@@ -96,7 +95,7 @@ class Curve(nn.Module):
 
 
 def make_gan(config: Config, d_updates: int) -> jaxgan.GAN:
-    """The game; D's learning rate falls over ``d_updates``."""
+    """Returns the game; D's learning rate decays over ``d_updates``."""
 
     def adam(updates):
         rate = optax.cosine_decay_schedule(config.learning_rate, updates)
@@ -113,40 +112,40 @@ def make_gan(config: Config, d_updates: int) -> jaxgan.GAN:
 
 
 def masses(x: Float[Array, " z"], edges: Float[Array, " e"]) -> Float[Array, " e-1"]:
-    """The mass of each bin where neighbours in x have equal masses between them.
+    """Computes the mass of each bin if neighbours in x have equal masses between them.
 
     Args:
-        x: where G maps `LATENTS`; G is taken as linear between two of them.
+        x: where G maps `LATENTS`; G is taken as linear between neighbours.
         edges: of the bins.
     """
     low, high = jnp.minimum(x[:-1], x[1:]), jnp.maximum(x[:-1], x[1:])
     length = jnp.maximum(high - low, 1e-9)
     below = (edges[:, None] - low[None]) / length[None]
-    # By rounding a mean may fall where it should stay.
+    # Rounding may make a mean fall where it should stay.
     return jnp.maximum(jnp.diff(jnp.clip(below, 0, 1).mean(axis=1)), 0)
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """JSD of masses in bins, in nats, over the last axis; what is finer is not seen."""
+    """Computes binned masses' JSD in nats, over the last axis; finer is not seen."""
     middle = (p + q) / 2
     return (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(-1) / 2
 
 
 def data_masses() -> np.ndarray:
-    """The data's mass in each bin."""
+    """Returns the data's mass in each bin."""
     weights, means = np.exp(DATA.log_weights), np.asarray(DATA.means)[:, 0]
     cdf = stats.norm.cdf(EDGES[:, None], means, np.asarray(DATA.scales)[:, 0, 0])
     return np.maximum(np.diff(cdf @ weights), 0)  # or -1e-17 by rounding
 
 
 def draw(config: Config, count: int, key: Any, step: Any) -> dict[str, Array]:
-    """The batches of one step, ``count`` of them."""
+    """Draws the batches of one step, ``count`` of them."""
     points = DATA.sample(keys.stream(key, "data", step), count * config.batch_size)
     return {"image": points.reshape(count, config.batch_size, 1)}
 
 
 def look(gan: jaxgan.GAN, state: jaxgan.GameState, key: Any) -> dict[str, Any]:
-    """What is known of a game at one moment; its parameters, to train D on later."""
+    """Measures a game at one moment; keeps its parameters, to train D further later."""
     generate = lambda z: sampling.generate(
         gan, state.players["generator"].variables, jnp.asarray(z, jnp.float32)[:, None]
     )
@@ -166,9 +165,9 @@ def _judge(gan: jaxgan.GAN, state: jaxgan.GameState) -> Array:
 
 
 def train_alone(config: Config, updates: int, params: Any, key: Any) -> Array:
-    """D at the bins after it trained on, the generator waiting."""
+    """Returns D at the bins after further training against a fixed generator."""
     gan = make_gan(config, updates)
-    # Twice the batch: what is left of its error is the noise of its gradients.
+    # Twice the batch: what is left of D's error is the noise of its gradients.
     data = lambda step: {"image": draw(config, 2, key, step)["image"].reshape(-1, 1)}
     state = jaxgan.init(gan, key, data(0))
     state = with_params(state, params)
@@ -177,7 +176,7 @@ def train_alone(config: Config, updates: int, params: Any, key: Any) -> Array:
 
 
 def play(config: Config) -> dict[str, Any]:
-    """All seeds; the curves of the one whose final JSD is the (lower) median."""
+    """Plays all seeds; keeps the curves of the one with (lower) median final JSD."""
     members = seeds(config, config.members)
     chosen = np.unique(np.geomspace(1, config.frames, 5).round().astype(int)) - 1
     trained = population.train(
@@ -219,7 +218,7 @@ def play(config: Config) -> dict[str, Any]:
 
 
 def run(config: Config, parts: Parts) -> Outcome:
-    """The study."""
+    """Runs the study."""
     if config.quick:
         config = dataclasses.replace(config, steps=40, d_alone=40, frames=8, members=2)
     found = parts.get("game", lambda: play(config))
@@ -271,7 +270,7 @@ def _claims(error: np.ndarray, jsd: np.ndarray, undecided: np.ndarray) -> list[C
 
 
 def _moments(found: dict[str, Any]) -> tuple[plots.Stage, list[plots.Moment]]:
-    """What the picture shows of the median seed."""
+    """Returns what the picture shows of the median seed."""
     best = dict(zip(found["chosen"], found["best"], strict=True))
     curves = {name: np.array(values) for name, values in found["curves"].items()}
     moments = [

@@ -1,15 +1,15 @@
-"""What the generator is told: saturating losses, disjoint supports, instance noise.
+"""The generator's gradients: saturating losses, disjoint supports, instance noise.
 
-Claim. (a) Where fakes are recognised, the gradient of the minimax loss by the logit,
+Claim. (a) Where fakes are recognised, the gradient of the minimax loss in the logit,
 -D, vanishes; that of the non-saturating one, D - 1, does not (Goodfellow et al. 2014,
 arXiv:1406.2661, section 3). (b) Between two parallel lines the Jensen-Shannon
 divergence is log 2 at any distance and the Wasserstein distance is the distance
 (Arjovsky et al. 2017, arXiv:1701.07875, example 1): a trained D is perfect and its
 gradient vanishes (Arjovsky & Bottou 2017, arXiv:1701.04862), a trained critic's value
-is linear, but for the WGAN-GP penalty's own theta^2 / (2 weight). (c) Gaussian noise on
+is linear, up to the WGAN-GP penalty's own theta^2 / (2 weight). (c) Gaussian noise on
 all that D sees makes the divergence smooth (Sønderby et al. 2017, arXiv:1610.04490),
 and a line that was stuck moves; noise that fades leaves it where it should be.
-Expected: measured points on the closed-form curves. Minutes on two cores::
+Expected: measured points on the closed-form curves. Takes minutes on two cores::
 
     python -m experiments.studies.gradients
 """
@@ -42,7 +42,7 @@ THETAS = np.array([0.0, 0.125, 0.25, 0.5, 1.0])
 SIGMAS = np.array([0.0, 0.125, 0.25, 0.5])
 
 Found: TypeAlias = dict[str, np.ndarray]
-"""Measurements by name; `lines.waiting` says which, the last axes are [seed time]."""
+"""Measurements by name, as of `lines.waiting`; the last axes are [seed time]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,16 +57,16 @@ class Config(StudyConfig):
     hundreds: int = 20
     # Generator updates of a line that moves; 20 when quick.
     steps: int = 2000
-    # Discriminator updates for each.
+    # Discriminator updates for each generator update.
     d_steps: int = 5
     # The moving line's SGD rate.
     g_rate: float = 0.02
-    # The standard deviation of its instance noise, at the start.
+    # Initial standard deviation of the moving line's instance noise.
     sigma: float = 0.5
 
 
 def derivatives() -> dict[str, dict[str, np.ndarray]]:
-    """abs(dL/dlogit) of both losses at LOGITS: closed form, `jax.grad`, and g_step."""
+    """Computes both losses' abs(dL/dlogit) at LOGITS: exact, `jax.grad`, and g_step."""
     sigmoid = 1 / (1 + np.exp(-LOGITS))
     closed = {"minimax": sigmoid, "non-saturating": 1 - sigmoid}
     found = {}
@@ -88,7 +88,7 @@ def derivatives() -> dict[str, dict[str, np.ndarray]]:
 
 
 def run(config: Config, parts: Parts) -> Outcome:
-    """The study."""
+    """Runs the study."""
     if config.quick:
         config = dataclasses.replace(config, members=2, hundreds=1, steps=20)
     told, (gan, critic), moved = derivatives(), _waiting(config, parts), {}
@@ -173,7 +173,7 @@ def _of_moves(moved: Found) -> Table:
 
 
 def _claims(told: Any, gan: Found, critic: Found, moved: Found) -> list[Claim]:
-    """Each median over seeds, at the worst setting."""
+    """Returns the claims, each on the median over seeds at the worst setting."""
     apart = THETAS[1:]
     exact = [theory.distances(theta) for theta in apart]
     at = lambda function: np.array([[function(t, s) for t in THETAS] for s in SIGMAS])
@@ -203,7 +203,7 @@ def _claims(told: Any, gan: Found, critic: Found, moved: Found) -> list[Claim]:
 
 
 def _final(values: np.ndarray) -> np.ndarray:
-    """Medians over seeds at the end, of [... seed time]."""
+    """Returns the medians over seeds at the end, of [... seed time]."""
     return np.median(values[..., -1], axis=-1)
 
 

@@ -1,7 +1,7 @@
-"""One bench of judges for samples of any model: of pixels, and of what a network sees.
+"""One set of judges for samples of any model, on pixels and on a network's features.
 
-A distance is as good as the features: here the last hidden layer of a perceptron that
-was trained to tell the classes of the training images apart.
+A distance is only as good as its features: here the last hidden layer of a perceptron
+that was trained to classify the training images.
 """
 
 from typing import Any
@@ -45,12 +45,12 @@ class Eyes:
         )
 
     def features(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in [0, 1] as features ``[n k]``."""
+        """Returns the features ``[n k]`` of rows in [0, 1]."""
         pixels = jnp.asarray(rows, jnp.float32)
         return np.asarray(self._net.apply(self._params, pixels, method="hidden"))
 
     def accuracy(self, rows: np.ndarray, labels: np.ndarray) -> float:
-        """The share of rows whose class is found."""
+        """Returns the share of rows that are classified correctly."""
         logits: Any = self._net.apply(self._params, jnp.asarray(rows))
         return float((np.asarray(logits).argmax(axis=1) == labels).mean())
 
@@ -60,12 +60,12 @@ class Eyes:
 
 
 def judge(rows: np.ndarray, eyes: Eyes, data: Split, *, pairs: int) -> dict[str, float]:
-    """All judges' numbers of samples, against test images.
+    """Returns all judges' scores of samples, against test images.
 
     Args:
         rows: samples, in [0, 1]; Parzen windows take all of them.
-        eyes: whose features most judges look at.
-        data: its validation and test images.
+        eyes: the classifier whose features most judges use.
+        data: the set with the validation and test images.
         pairs: how many samples and test images the other judges compare.
     """
     key, count = jax.random.key(0), min(pairs, len(data.test))

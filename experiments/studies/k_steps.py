@@ -3,13 +3,13 @@
 Goodfellow et al. 2014 (arXiv:1406.2661) let the discriminator take k steps for each of
 the generator's, so that it stays near its optimum as long as the generator changes
 slowly. Here a perceptron learns a bimodal density on a line, by the saturating loss of
-Algorithm 1, against discriminators of 2, 16 and 64 units a layer that learn at a
-tenth of the generator's rate, at its own, and at ten times it. The Earth Mover's
+Algorithm 1, against discriminators of 2, 16 and 64 units per layer that learn at a
+tenth of the generator's rate, at the same rate, and at ten times it. The Earth Mover's
 distance to the data is exact.
 
 Expected: k repairs a discriminator that is too slow, but not one that is too small; one
-that is too strong starves the saturating generator. About 15 minutes on one CPU core,
-each pair of k and width kept as it is done::
+that is too strong starves the saturating generator. About 15 minutes on one CPU core;
+each pair of k and width is kept once it is done::
 
     python -m experiments.studies.k_steps
 """
@@ -42,7 +42,7 @@ class Config(StudyConfig):
 
     # Seeds of each k, width and ratio.
     seeds: int = 32
-    # Generator updates, whatever k.
+    # Generator updates, whatever k is.
     steps: int = 1_500
     batch_size: int = 64
     # The paper's k.
@@ -56,7 +56,7 @@ class Config(StudyConfig):
 
 
 def game(config: Config, width: int) -> Any:
-    """From a discriminator's rate to the game; nothing is averaged or decays."""
+    """Returns a maker of the game, given D's rate; nothing is averaged or decays."""
 
     def make_gan(d_rate):
         return GAN(
@@ -73,7 +73,7 @@ def game(config: Config, width: int) -> Any:
 
 
 def distances(config: Config, width: int, k: int) -> dict[str, list[float]]:
-    """Each seed's EMD to the data at the end, for every ratio of the rates."""
+    """Returns each seed's final EMD to the data, for every ratio of the rates."""
 
     def draw(key, step):
         data_key = streams.stream(key, "data", step)
@@ -100,7 +100,7 @@ def distances(config: Config, width: int, k: int) -> dict[str, list[float]]:
 
 
 def floor(config: Config) -> float:
-    """The median EMD of a perfect generator's samples, over the same seeds."""
+    """Returns the median EMD of a perfect generator's samples, over the same seeds."""
     keys = study.seeds(config, config.seeds)
     clouds = [np.asarray(bimodal.target().sample(key, SAMPLES))[:, 0] for key in keys]
     return float(np.median([bimodal.earth_mover(cloud) for cloud in clouds]))

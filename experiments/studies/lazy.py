@@ -1,18 +1,18 @@
-"""Lazy R1 and R2: what relativistic pairing bears when penalties are paid seldom.
+"""Lazy R1 and R2: relativistic pairing with penalties only every few rounds.
 
-StyleGAN2 (Karras et al. 2020, arXiv:1912.04958) pays its penalty every 16 updates, with
-16 times the weight. Huang et al. 2024 (R3GAN, arXiv:2501.05441) report that their game,
-relativistic pairing with R1 and R2, fails completely on toy data when both penalties
-come every 8 updates. This study pays them every 1, 2, 4, 8 and 16 rounds on three
-targets in the plane: the line, the ring of 8 and the grid of 25 Gaussians. All else is
-equal: networks, seeds, data, and an Adam that moves as far in the k + 1 updates of k
-rounds as it does in k.
+StyleGAN2 (Karras et al. 2020, arXiv:1912.04958) applies its penalty every 16 updates,
+with 16 times the weight. Huang et al. 2024 (R3GAN, arXiv:2501.05441) report that their
+game, relativistic pairing with R1 and R2, fails completely on toy data when both
+penalties come every 8 updates. This study applies them every 1, 2, 4, 8 and 16 rounds
+on three targets in the plane: the line, the ring of 8 and the grid of 25 Gaussians. All
+else is equal: networks, seeds, data, and an Adam that moves as far in the k + 1 updates
+of k rounds as it does in k.
 
-A game has failed if its samples are farther from the data than halfway to one point in
-the data's middle, by the sliced Wasserstein distance: nothing is asked of their modes.
+A game has failed if its samples are farther from the data than half the distance of one
+point in the data's middle, by the sliced Wasserstein distance: modes do not count.
 
-Expected, if the report holds: with k = 8 most seeds fail, with k = 1 none. Some 20
-minutes on one CPU core, each target and period kept as it is done::
+Expected, if the report holds: with k = 8 most seeds fail, with k = 1 none. About 20
+minutes on one CPU core; each target and period is kept once it is done::
 
     python -m experiments.studies.lazy
 """
@@ -54,12 +54,12 @@ class Config(StudyConfig):
     width: int = 64
     # Weight of R1 and of R2, gamma / 2 in the paper.
     penalty: float = 0.1
-    # Adam's learning rate, for both players; it falls to zero by a cosine.
+    # Adam's learning rate, for both players; it decays to zero along a cosine.
     learning_rate: float = 2e-3
 
 
 def line(points_on_it: int = 200) -> Target:
-    """A line from (-2, -2) to (2, 2), of close Gaussians."""
+    """Returns a line from (-2, -2) to (2, 2), of close Gaussians."""
     along = np.linspace(-2, 2, points_on_it)
     means = np.stack([along, along], axis=1)
     return Target("line", densities.mixture(means, std=_STD), _STD)
@@ -67,7 +67,7 @@ def line(points_on_it: int = 200) -> Target:
 
 @dataclasses.dataclass(frozen=True)
 class Falling:
-    """A learning rate that falls to zero by a cosine of the images seen."""
+    """A learning rate that decays to zero along a cosine of the images seen."""
 
     rate: float
     images: int
@@ -78,7 +78,7 @@ class Falling:
 
 
 def make_game(config: Config, period: int, recipe: Recipe) -> Game:
-    """The game whose penalties come every ``period`` rounds."""
+    """Returns the game whose penalties come every ``period`` rounds."""
     images = config.steps * config.batch_size
 
     def adam(updates_a_round: float):
@@ -95,7 +95,7 @@ def make_game(config: Config, period: int, recipe: Recipe) -> Game:
 
 
 def clouds(config: Config, period: int, target: Target) -> np.ndarray:
-    """Samples of all seeds' generators, ``[n 2500 2]``."""
+    """Returns samples of all seeds' generators, ``[n 2500 2]``."""
     recipe = Recipe(
         loss=losses.relativistic,
         penalties=((config.penalty, penalties.r1), (config.penalty, penalties.r2)),
@@ -120,7 +120,7 @@ def clouds(config: Config, period: int, target: Target) -> np.ndarray:
 
 
 def judge(clouds: np.ndarray, target: Target) -> dict[str, list[float]]:
-    """Each seed's distance to the data, over that of one point in their middle."""
+    """Returns each seed's distance to the data, relative to one point in the middle."""
     data = np.asarray(target.density.sample(jax.random.key(1), points.SAMPLES))
     middle = np.broadcast_to(data.mean(axis=0), data.shape)
     apart = lambda x: (
@@ -136,7 +136,7 @@ def judge(clouds: np.ndarray, target: Target) -> dict[str, list[float]]:
 
 
 def play(config: Config, period: int, target: Target) -> dict[str, Any]:
-    """The scores of all seeds, and samples of the first."""
+    """Plays all seeds; returns their scores, and samples of the first."""
     found = clouds(config, period, target)
     shown = found[0, :_SHOWN]
     shown = shown[np.isfinite(shown).all(axis=1)].reshape(-1, 2)
@@ -170,7 +170,7 @@ def run(config: Config, parts: Parts) -> Outcome:
 
 
 def failures(scores: dict[str, Any]) -> float:
-    """The share of seeds that failed."""
+    """Returns the share of seeds that failed."""
     return float(np.mean(np.asarray(scores["distance"]) > 0.5))
 
 
@@ -233,7 +233,7 @@ def _claims(targets: list[Target], found: Any) -> list[Claim]:
 
 
 def _picture(targets: list[Target], periods: tuple[int, ...], found: Any) -> Figure:
-    """The first seed's samples: a row for each target, a column for each period."""
+    """Draws first seeds' samples: a row for each target, a column for each period."""
     size = (2.9 * len(periods), 3.1 * len(targets) + 0.4)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(targets), len(periods), squeeze=False)

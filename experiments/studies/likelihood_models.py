@@ -1,4 +1,4 @@
-"""What images are modelled by without a game: autoencoders, and a Gaussian mixture.
+"""Models of images without a game: autoencoders, and a Gaussian mixture.
 
 All log-densities are in nats, of rows of pixels in [0, 1]; so they can be compared with
 each other, and with a Parzen window's.
@@ -39,7 +39,7 @@ class Perceptron(nn.Module):
         self.last = nn.Dense(self.outputs)
 
     def hidden(self, x: Float[Array, "b d"]) -> Float[Array, "b width"]:
-        """The last hidden layer."""
+        """Returns the last hidden layer."""
         for layer in self.layers:
             x = nn.relu(layer(x))
         return x
@@ -63,7 +63,7 @@ class Coder:
     width: int
 
     def init(self, key: Key) -> Any:
-        """Parameters; "log_std" is that of the Gaussian around a decoded image."""
+        """Returns parameters; "log_std" is of the Gaussian around a decoded image."""
         encoder_key, decoder_key = jax.random.split(key)
         rows = jnp.zeros((1, math.prod(self.shape)))
         codes = jnp.zeros((1, self.latent_dim))
@@ -74,22 +74,22 @@ class Coder:
         }
 
     def encode(self, params: Any, rows: Array) -> tuple[Array, Array]:
-        """Means and logarithms of the standard deviations of codes, ``[b z]``."""
+        """Returns means and logarithms of standard deviations of codes, ``[b z]``."""
         both: Any = self._encoder.apply(params["encoder"], rows)
         return both[:, : self.latent_dim], both[:, self.latent_dim :]
 
     def decode(self, params: Any, codes: Array) -> Array:
-        """Codes ``[b z]`` as rows of pixels in [0, 1]."""
+        """Decodes codes ``[b z]`` into rows of pixels in [0, 1]."""
         image: Any = self._decoder.apply(params["decoder"], codes, train=True)
         return (image.reshape(len(codes), -1) + 1) / 2
 
     def squared_error(self, params: Any, batch: dict[str, Array], key: Key) -> Array:
-        """An autoencoder's loss, ||x - decode(encode(x))||^2."""
+        """Computes an autoencoder's loss, ||x - decode(encode(x))||^2."""
         rows = as_rows(batch["image"])
         return ((rows - self.decode(params, self.encode(params, rows)[0])) ** 2).sum(1)
 
     def minus_elbo(self, params: Any, batch: dict[str, Array], key: Key) -> Array:
-        """A variational autoencoder's loss, an upper bound on -log p(x).
+        """Computes a variational autoencoder's loss, an upper bound on -log p(x).
 
         E_q[-log N(x; decode(z), s^2 I)] + KL(q || N(0, I)) with one z of q(z | x), and
         s learned, one for all pixels.
@@ -116,7 +116,7 @@ class Coder:
 
 
 def as_rows(images: Array) -> Float[Array, "b d"]:
-    """uint8 images as rows in [0, 1]."""
+    """Converts uint8 images to rows in [0, 1]."""
     return images.reshape(len(images), -1).astype(jnp.float32) / 255
 
 
@@ -130,16 +130,16 @@ def descend(
     batch: int,
     learning_rate: float,
 ) -> Any:
-    """Parameters after so many updates of Adam, whose rate falls to 0 by a cosine.
+    """Minimises an objective by Adam, whose rate decays to 0 along a cosine.
 
     Args:
         objective: its mean over a batch is minimised.
-        params: where to start.
+        params: the initial parameters.
         data: arrays of equally many examples.
-        key: of the batches, drawn with replacement, and of the objective's noise.
+        key: for the batches, drawn with replacement, and for the objective's noise.
         steps: updates.
         batch: examples in each.
-        learning_rate: the first.
+        learning_rate: the initial one.
     """
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
     count = len(jax.tree.leaves(data)[0])
@@ -155,7 +155,7 @@ def descend(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SubspaceMixture:
-    """Gaussians in the data's first principal components, white noise across them.
+    """Gaussians in the data's first principal components, white noise in the others.
 
     p(x) = sum_k w_k N(B (x - m); mu_k, S_k) N(the rest of x - m; 0, s^2 I): a density
     of all pixels, whose parameters are those of maximum likelihood given B.
@@ -168,12 +168,12 @@ class SubspaceMixture:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were fitted."""
+        """The number of fitted parameters."""
         n, k = self.mixture.means_.shape
         return n * (1 + k + k * (k + 1) // 2) + self.basis.size + self.mean.size
 
     def log_density(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Nats, exactly."""
+        """Computes the exact log-density in nats."""
         apart = np.asarray(rows, np.float64) - self.mean
         inside = apart @ self.basis.T
         rest = (apart**2).sum(axis=1) - (inside**2).sum(axis=1)
@@ -182,7 +182,7 @@ class SubspaceMixture:
         return self.mixture.score_samples(inside) - noise / 2
 
     def sample(self, count: int) -> Float[np.ndarray, "n d"]:
-        """Rows; some of their pixels lie outside [0, 1]."""
+        """Draws rows; some of their pixels lie outside [0, 1]."""
         random = np.random.default_rng(self.mixture.random_state)
         inside, _ = self.mixture.sample(count)
         random.shuffle(inside)  # they come component by component
@@ -194,7 +194,7 @@ class SubspaceMixture:
 def fit_mixture(
     rows: Float[np.ndarray, "n d"], *, components: int, dimensions: int, seed: int
 ) -> SubspaceMixture:
-    """By expectation maximisation, begun at k-means; scikit-learn's."""
+    """Fits a mixture by scikit-learn's expectation maximisation, started at k-means."""
     from sklearn.mixture import GaussianMixture  # a second to import
 
     rows = np.asarray(rows, np.float64)

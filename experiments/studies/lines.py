@@ -1,4 +1,4 @@
-"""Two parallel lines, one of which a generator moves: what `gradients` plays.
+"""Two parallel lines, one of which a generator moves: the games of `gradients`.
 
 The data are uniform on the segment {0} x [0, 1], the generator makes {theta} x [0, 1]
 (Arjovsky et al. 2017, arXiv:1701.07875, example 1). Its one parameter moves the line.
@@ -20,7 +20,7 @@ from jaxgan import keys, losses, nets, penalties, population
 from jaxgan.typing import Key, Schedule
 
 WEIGHT = 10.0
-"""WGAN-GP's, the paper's."""
+"""The weight of WGAN-GP's penalty, as in its paper."""
 NOISES = ("no noise", "constant noise", "fading noise")
 _BATCH = 128
 _JUDGED = 2048
@@ -49,12 +49,12 @@ class First(nn.Module):
 
 
 def line_at(theta: Any) -> Callable[[Key, int], Array]:
-    """The prior of a line at theta: uniform on {theta} x [0, 1]."""
+    """Returns the prior of a line at theta: uniform on {theta} x [0, 1]."""
     return lambda key, latent_dim: jnp.stack([theta, jax.random.uniform(key)])
 
 
 def reals(key: Key, step: Any, count: int) -> dict[str, Array]:
-    """The ``count`` batches of one step, from the data's line."""
+    """Draws the ``count`` batches of one step, from the data's line."""
     u = jax.random.uniform(keys.stream(key, "data", step), (count, _BATCH))
     return {"image": jnp.stack([jnp.zeros_like(u), u], axis=-1)}
 
@@ -68,7 +68,7 @@ def game(
     terms: tuple = (),
     noise: Schedule | None = None,
 ) -> jaxgan.GAN:
-    """A line at theta. It descends by plain SGD: Adam would hide a small gradient."""
+    """Returns the game of a line at theta, on SGD: Adam would hide a small gradient."""
     return jaxgan.GAN(
         generator=Line(),
         discriminator=nets.mlp.Discriminator(width=32),
@@ -83,7 +83,7 @@ def game(
 
 
 def told_by_identity(loss: losses.AdversarialLoss, logit: Any) -> Any:
-    """The g_step's own g_grad_norm where D(x, y) = x and the line is at the logit."""
+    """Returns g_step's own g_grad_norm for D(x, y) = x and a line at the logit."""
     gan = game(loss, logit, g_rate=0.0, d_rate=0.0)
     gan = dataclasses.replace(gan, discriminator=First())
     key, batch = jax.random.key(0), {"image": jnp.zeros((4, 2))}
@@ -92,11 +92,11 @@ def told_by_identity(loss: losses.AdversarialLoss, logit: Any) -> Any:
 
 
 def judge(gan: jaxgan.GAN, state: jaxgan.GameState, key: Key) -> dict[str, Array]:
-    """A discriminator's estimates, and what it would tell each generator.
+    """Computes a discriminator's estimates, and each generator's gradient from it.
 
     Returns:
         "jsd", the bound on the Jensen-Shannon divergence that its value gives; "w", the
-        difference of its mean scores; and for each loss the derivative by theta.
+        difference of its mean scores; and for each loss the derivative in theta.
     """
     real_key, fake_key, noise_key = jax.random.split(key, 3)
     u = jax.random.uniform(real_key, (_JUDGED,))
@@ -134,7 +134,7 @@ def _train(
     d_steps: int,
     every: int,
 ) -> Any:
-    """Every seed with every row of the hyper-parameters: measures [row seed time]."""
+    """Trains each seed with each row of hyper-parameters; measures [row seed time]."""
     rows = len(next(iter(hypers.values())))
     trained = population.train(
         make_gan,
@@ -153,17 +153,17 @@ def _train(
 def waiting(
     name: str, members: Array, thetas: np.ndarray, sigmas: np.ndarray, *, hundreds: int
 ) -> dict[str, Any]:
-    """Discriminators trained against lines that wait, by `judge`.
+    """Trains discriminators against fixed lines, and judges them by `judge`.
 
     Args:
         name: "GAN" or "WGAN-GP"; the critic sees no noise.
         members: the keys.
         thetas: where the lines are.
-        sigmas: of the instance noise.
+        sigmas: the standard deviations of the instance noise.
         hundreds: discriminator updates; every hundredth is judged.
 
     Returns:
-        Each of `judge`'s, [sigma theta seed time], as lists.
+        Each of `judge`'s values, [sigma theta seed time], as lists.
     """
     rate = optax.cosine_decay_schedule(5e-3, 100 * hundreds)
 
@@ -192,13 +192,13 @@ def waiting(
 def moving(
     name: str, members: Array, sigma: float, *, g_rate: float, steps: int, d_steps: int
 ) -> list[Any]:
-    """abs(theta) of lines that start at 1, over time.
+    """Returns abs(theta) of lines that start at 1, over time.
 
     Args:
-        name: of the loss.
+        name: the name of the loss.
         members: the keys.
-        sigma: the noise at the start; where it fades, after three quarters it is gone.
-        g_rate: SGD's.
+        sigma: the initial noise; fading noise is gone after three quarters.
+        g_rate: SGD's learning rate.
         steps: generator updates; measured at 20 times.
         d_steps: discriminator updates for each.
 

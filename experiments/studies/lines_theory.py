@@ -1,4 +1,4 @@
-"""What lies between two parallel lines: closed forms and quadrature."""
+"""Distances of two parallel lines, by closed forms and quadrature."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxgan.theory import densities, optimal, transport
 
 
 def distances(theta: float) -> dict[str, float]:
-    """JSD and KL of the lines, for which thin strips stand, and W1 of their points."""
+    """Computes JSD and KL of the lines, as thin strips, and W1 of their points."""
     z = np.linspace(0, 1, 64)
     line, other = (np.stack([np.full(64, x), z], axis=1) for x in (0.0, theta))
     half = theta / 16
@@ -23,7 +23,7 @@ def distances(theta: float) -> dict[str, float]:
 
 
 def noisy_jsd(theta: float, sigma: float) -> float:
-    """JSD of the lines after noise: that of N(0, sigma^2) and N(theta, sigma^2)."""
+    """Computes the lines' JSD after noise: of N(0, sigma^2) and N(theta, sigma^2)."""
     if sigma == 0 or theta == 0:
         return float(np.log(2) * (theta != 0))
     p, q = (densities.gaussian([x], std=sigma) for x in (0.0, theta))
@@ -31,10 +31,10 @@ def noisy_jsd(theta: float, sigma: float) -> float:
 
 
 def noisy_gradient(theta: float, sigma: float, *, step: float = 1e-3) -> float:
-    """What D* tells the minimax generator: its loss by theta, D* staying.
+    """Computes the gradient in theta of the minimax generator's loss, for a fixed D*.
 
-    The best discriminator's own change has no part in it, so that it is the derivative
-    of 2 JSD, here by central differences.
+    The change of the best discriminator does not contribute, so that it is the
+    derivative of 2 JSD, here by central differences.
     """
     if theta == 0:
         return 0.0
@@ -43,8 +43,8 @@ def noisy_gradient(theta: float, sigma: float, *, step: float = 1e-3) -> float:
 
 
 def critic_value(theta: Any) -> Any:
-    """The best value of WGAN-GP's critic: slope 1 + theta/(2 weight), not 1.
+    """Returns the value of WGAN-GP's best critic: slope 1 + theta/(2 weight), not 1.
 
-    A slope a earns a theta and costs weight (a - 1)^2.
+    A slope a gains a theta and costs weight (a - 1)^2.
     """
     return theta * (1 + theta / (2 * WEIGHT))

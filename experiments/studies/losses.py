@@ -1,15 +1,15 @@
 """Every adversarial loss, with and without gradient penalties, on ring-8 and grid-25.
 
-The games differ in nothing but the loss and the penalty: the same networks, optimizer,
-steps and seeds, and weights that were not tuned for any of them. The f-GANs are those
+The games differ only in the loss and the penalty: they have the same networks,
+optimizer, steps and seeds, and weights that are tuned for none. The f-GANs are those
 of Nowozin et al. 2016 (arXiv:1606.00709), in their zero-sum form. R1 and R2 are those
 of Mescheder et al. 2018 (arXiv:1801.04406), the third penalty that of WGAN-GP
 (Gulrajani et al. 2017, arXiv:1704.00028). Each cell is judged over seeds by the modes
 it covers and by the share of its samples that lie near one.
 
-Expected: that R1 and R2 together, which Huang et al. 2024 (R3GAN) give to relativistic
-pairing, cost no loss any modes, and that this pair covers nearly all. About 20 minutes
-on one CPU core, each penalty and target kept as it is done::
+Expected: R1 and R2 together, which Huang et al. 2024 (R3GAN) add to relativistic
+pairing, cost no loss any modes, and this combination covers nearly all. About 20
+minutes on one CPU core; each penalty and target is kept once it is done::
 
     python -m experiments.studies.losses
 """
@@ -65,7 +65,7 @@ class Config(StudyConfig):
     batch_size: int = 64
     # Units of both networks' hidden layers.
     width: int = 32
-    # Adam's learning rate, for both players; it falls to zero.
+    # Adam's learning rate, for both players; it decays to zero.
     learning_rate: float = 2e-3
     # Weight of R1 and of R2.
     r_weight: float = 0.02
@@ -74,7 +74,7 @@ class Config(StudyConfig):
 
 
 def regularisers(config: Config) -> dict[str, tuple[Any, ...]]:
-    """The penalties compared, by name."""
+    """Returns the penalties compared, by name."""
     r1, r2 = (config.r_weight, penalties.r1), (config.r_weight, penalties.r2)
     return {
         "none": (),
@@ -85,11 +85,11 @@ def regularisers(config: Config) -> dict[str, tuple[Any, ...]]:
 
 
 def one_of(choices: Sequence[AdversarialLoss], which: Any) -> AdversarialLoss:
-    """The loss of a number that may be traced: a population may differ in its loss."""
+    """Returns the loss chosen by a number that may be traced, so members may differ."""
     which = jnp.asarray(which, jnp.int32)
     discriminators = [loss.discriminator for loss in choices]
     generators = [loss.generator for loss in choices]
-    # Of a switch the gradient is switched, too: what is not chosen may be infinite.
+    # A switch's gradient is switched too: losses that are not chosen may be infinite.
     return AdversarialLoss(
         discriminator=lambda r, f: lax.switch(which, discriminators, r, f),
         generator=lambda r, f: lax.switch(which, generators, r, f),
@@ -100,10 +100,10 @@ def one_of(choices: Sequence[AdversarialLoss], which: Any) -> AdversarialLoss:
 def play(
     config: Config, names: Sequence[str], regulariser: str, target: Target
 ) -> dict[str, dict[str, list[Any]]]:
-    """The scores of all seeds of each loss under one penalty.
+    """Plays all seeds of each loss under one penalty, and scores them.
 
-    All losses are members of one population: they share one compilation, and each seed
-    its first weights and its data.
+    All losses are members of one population: they share one compilation, and for each
+    seed its initial weights and its data.
     """
     recipe = Recipe(
         penalties=regularisers(config)[regulariser],

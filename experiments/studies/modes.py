@@ -5,15 +5,15 @@ published tables of VEEGAN (Srivastava et al. 2017, arXiv:1705.07761) and PacGAN
 al. 2018, arXiv:1712.04086) beside ours. The recipe is relativistic pairing with R1 and
 R2 (Huang et al. 2024, R3GAN), the learning rate falling to zero, an averaged generator;
 a discriminator whose first layer is of sines, long ones that see the modes' places and
-short ones that see how wide a mode is; and a latent of two Gaussians and a random code:
+short ones that see a mode's width; and a latent of two Gaussians and a random code:
 the modes are separate, so the latents should be as well. The baselines have neither
 sines nor codes, as in the papers: pairing with R1 and R2, and the plain non-saturating
 GAN; sizes, steps and optimizer are the same.
 
-A heap of points in the middle of each mode is all of high quality, so a recipe counts
-only if its samples have at least 80 % of the modes' true standard deviation, in the
-median over seeds. A few heaps in each mode, one for each code, have that too. So the
-samples of the first seed must also lie at least half as far from their nearest
+A heap of points in the middle of each mode would all be of high quality, so a recipe
+counts only if its samples have at least 80 % of the modes' true standard deviation, in
+the median over seeds. A few heaps in each mode, one for each code, would have that too,
+so the samples of the first seed must also lie at least half as far from their nearest
 neighbours as samples of the target do.
 
 Expected: all 8 and all 25 modes in 95 % of 100 seeds, with at least 95 % of the samples
@@ -70,8 +70,7 @@ class Config(StudyConfig):
 
     # Seeds of the recipe on each target.
     seeds: int = 100
-    # Seeds trained at once, and of each baseline; a block is what a resumed study
-    # keeps.
+    # Seeds trained and kept at once, as a block; also the seeds of each baseline.
     block: int = 50
     # Generator updates on the ring, and on the grid.
     ring_steps: int = 6_000
@@ -94,7 +93,7 @@ class Config(StudyConfig):
 
 
 def recipes(config: Config, target: Target) -> dict[str, Recipe]:
-    """The recipe, and the baselines beside it, by name."""
+    """Returns the recipe, and the baselines beside it, by name."""
     is_ring = target.modes == 8
     weight = config.ring_penalty if is_ring else config.grid_penalty
     plain = Recipe(
@@ -120,7 +119,7 @@ def recipes(config: Config, target: Target) -> dict[str, Recipe]:
 
 
 def block(config: Config, recipe: Recipe, target: Target, first: int) -> dict[str, Any]:
-    """The scores of one block of seeds, and samples of the first seed of all."""
+    """Returns the scores of a block of seeds, and samples of the first seed of all."""
     size = min(config.block, config.seeds - first)
     keys = study.seeds(config, config.seeds)[first : first + size]
     clouds = points.clouds(recipe, target, keys)
@@ -135,7 +134,7 @@ def block(config: Config, recipe: Recipe, target: Target, first: int) -> dict[st
 def measure(
     config: Config, parts: Parts, name: str, recipe: Recipe, target: Target
 ) -> dict[str, np.ndarray]:
-    """All seeds' scores, block by block; of a baseline one block."""
+    """Returns all seeds' scores, block by block; one block for a baseline."""
     mark = f"{target.name}-{_FILES[name]}"
     seeds = config.seeds if name == BEST else config.block
     blocks = [
@@ -221,9 +220,9 @@ def _ours(found: dict[str, dict[str, dict[str, np.ndarray]]]) -> Table:
 
 
 def spacing(samples: np.ndarray, target: Target) -> float:
-    """The median distance to the nearest other sample, relative to the target's.
+    """Computes the median distance to the nearest other sample, over the target's.
 
-    0 of heaps of points, 1 of the target's own samples, as many of them.
+    0 for heaps of points, 1 for as many of the target's own samples.
     """
     if len(samples) < 2:
         return 0.0
@@ -236,7 +235,7 @@ def spacing(samples: np.ndarray, target: Target) -> float:
 
 
 def counts(scores: dict[str, np.ndarray]) -> bool:
-    """Whether a recipe has all modes, sharp, wide, and no heaps, in the median."""
+    """Returns whether a recipe has all modes, sharp, wide and without heaps."""
     return bool(
         scores["complete"].mean() >= 0.95
         and np.median(scores["quality"]) >= SHARP
@@ -283,7 +282,7 @@ def _claims(target: Target, found: dict[str, Any]) -> list[Claim]:
 
 
 def _picture(targets: list[Target], found: dict[str, Any]) -> Figure:
-    """For each target: all recipes' first seeds, then all seeds' counts of modes."""
+    """Draws, for each target, all recipes' first seeds, then all seeds' mode counts."""
     size = (14, 3.7 * len(targets) + 0.4)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(targets), 4, squeeze=False)

@@ -16,9 +16,9 @@ class Comparison:
 
     Attributes:
         title: what is compared.
-        space: in which the examples lie.
+        space: the space in which the examples lie.
         draw: ``(random, n) -> (x [n d], y [n d])``.
-        null: whether both are one.
+        null: whether both are the same.
     """
 
     title: str
@@ -28,34 +28,34 @@ class Comparison:
 
 
 def gaussian(random: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """N(0, I)."""
+    """Draws from N(0, I)."""
     return random.normal(size=(n, d))
 
 
 def shifted(random: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """N(m, I), where m has length 1/2."""
+    """Draws from N(m, I), where m has length 1/2."""
     return gaussian(random, n, d) + 0.5 / np.sqrt(d)
 
 
 def wide(random: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """N(0, 1.3² I)."""
+    """Draws from N(0, 1.3² I)."""
     return 1.3 * gaussian(random, n, d)
 
 
 def heavy(random: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """Student's t with 3 degrees of freedom in every coordinate, of variance 1."""
+    """Draws Student's t with 3 degrees of freedom per coordinate, of variance 1."""
     return random.standard_t(3, size=(n, d)) / np.sqrt(3)
 
 
 def correlated(random: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """N(0, C): the first two coordinates have correlation 0.8, and all variance 1."""
+    """Draws from N(0, C): correlation 0.8 of the first two coordinates, variances 1."""
     x = gaussian(random, n, d)
     x[:, 1] = 0.8 * x[:, 0] + 0.6 * x[:, 1]
     return x
 
 
 def modes(random: np.random.Generator, n: int, d: int, *, of: int = 5) -> np.ndarray:
-    """The first ``of`` of five Gaussians N(m, I), m on a circle of radius 4."""
+    """Draws the first ``of`` of five Gaussians N(m, I), m on a circle of radius 4."""
     angle = 2 * np.pi / 5 * random.integers(of, size=n)
     x = gaussian(random, n, d)
     x[:, :2] += 4 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -73,7 +73,7 @@ LADDER: dict[str, tuple[Points, Points]] = {
 
 
 def simulated(dimensions: tuple[int, ...]) -> list[Comparison]:
-    """The ladder in every number of dimensions."""
+    """Returns the ladder in every number of dimensions."""
 
     def draw(p: Points, q: Points, d: int) -> Draw:
         return lambda random, n: (p(random, n, d), q(random, n, d))
@@ -86,12 +86,12 @@ def simulated(dimensions: tuple[int, ...]) -> list[Comparison]:
 
 
 def real(train: np.ndarray, test: np.ndarray, made: np.ndarray) -> list[Comparison]:
-    """The comparisons of images, all drawn without replacement.
+    """Returns the comparisons of images, all drawn without replacement.
 
     Args:
         train: digits of some writers, ``[n d]``.
         test: digits of others, ``[m d]``.
-        made: what GANs made, ``[members s d]``.
+        made: samples of GANs, ``[members s d]``.
     """
 
     def split(random, n):

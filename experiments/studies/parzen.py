@@ -3,12 +3,12 @@
 Claim (Goodfellow et al. 2014, arXiv:1406.2661, table 1): 10,000 samples of a GAN of two
 multi-layer perceptrons, widened by Gaussians, give 10,000 test images 225 nats each; a
 DBN's 138, a stacked CAE's 121, a deep GSN's 214. Expected: above 225, as the median
-over seeds, by perceptrons that play in the images' first principal components, where
+over seeds, with perceptrons that play in the images' first principal components, where
 there is no speckle for the windows to punish; the same game on pixels stays below.
 
-How little the number means (Theis et al. 2016, arXiv:1511.01844) show samplers that are
-no models: k-means centres, and training images that lost their detail, score more than
-the training images do. About 25 minutes on one core::
+Samplers that are no models show how little the number means (Theis et al. 2016,
+arXiv:1511.01844): k-means centres, and training images without their detail, score more
+than the training images do. About 25 minutes on one core::
 
     python -m experiments.studies.parzen
 """
@@ -63,7 +63,7 @@ class Config(PixelConfig):
     g_width: int = 256
     d_width: int = 512
     latent_dim: int = 32
-    # Adam's learning rate, for both players; it falls to 0 by a cosine.
+    # Adam's learning rate, for both players; it decays to 0 along a cosine.
     learning_rate: float = 1e-3
     # Weight of R1.
     penalty: float = 3.0
@@ -71,7 +71,7 @@ class Config(PixelConfig):
     half_life: int = 200_000
     # Samples of each sampler that is judged.
     samples: int = 10_000
-    # Iterations of k-means; its centres are as many as the samples.
+    # Iterations of k-means, which has as many centres as there are samples.
     iterations: int = 5
 
 
@@ -88,7 +88,7 @@ QUICK = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Game:
-    """A game, the examples that it is played for, and how fakes become rows."""
+    """A game, its examples, and the function from fakes to rows."""
 
     gan: GAN
     examples: np.ndarray
@@ -96,7 +96,7 @@ class Game:
 
 
 def games(config: Config, data: Split) -> dict[str, Game]:
-    """The same game in principal components and on pixels; tanh bounds pixels only."""
+    """Returns the game in principal components, and on pixels, which tanh bounds."""
     space = pixels.components(data.rows, config.components)
     points = space.coordinates(data.rows)
     return {
@@ -112,7 +112,7 @@ def games(config: Config, data: Split) -> dict[str, Game]:
 
 
 def make_gan(config: Config, shape: tuple[int, ...], *, bounded: bool) -> GAN:
-    """Perceptrons and the non-saturating loss, as in 2014; R1 and an average beside."""
+    """Returns 2014's perceptrons and non-saturating loss, plus R1 and an average."""
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     adam = optax.adam(rate, b1=0.5, b2=0.99)
     return GAN(
@@ -128,7 +128,7 @@ def make_gan(config: Config, shape: tuple[int, ...], *, bounded: bool) -> GAN:
 
 
 def judge(rows: np.ndarray, data: Split) -> dict[str, Any]:
-    """The 2014 protocol: sigma by validation, mean and standard error on the test."""
+    """Judges by the 2014 protocol: sigma by validation, mean and error on the test."""
     result = parzen.log_likelihood(rows, data.validation, data.test)
     return {
         "nats": result.value,
@@ -139,7 +139,7 @@ def judge(rows: np.ndarray, data: Split) -> dict[str, Any]:
 
 
 def play(config: Config, game: Game, data: Split, seed: int) -> dict[str, Any]:
-    """One seed's score, some of its samples, and the training images next to them."""
+    """Plays one seed; returns its score, samples, and their nearest training images."""
     key, count = study.seeds(config, config.seeds)[seed], config.samples
     how = (config.steps, config.batch_size)
     state = pixels.trained(game.gan, jnp.asarray(game.examples), key, *how)

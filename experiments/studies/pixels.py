@@ -1,7 +1,7 @@
-"""Images to study: split in three, played for, and seen as rows of pixels in [0, 1].
+"""Images for studies: split in three, played for, and as rows of pixels in [0, 1].
 
-What is chosen (a bandwidth) is chosen on images that are neither trained on nor tested
-on: the last ones of the published training set.
+Choices (of a bandwidth) are made on images that are neither trained on nor tested on:
+the last ones of the published training set.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ VALIDATION = {"mnist": 10_000, "digits": 300}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PixelConfig(StudyConfig):
-    """A study of MNIST, which in its quick form is one of the 8x8 digits."""
+    """The settings of a study of MNIST, or of the 8x8 digits in its quick form."""
 
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand.
+    # Folder of files downloaded by hand.
     manual_dir: Path | None = None
 
 
@@ -55,7 +55,7 @@ class Split:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """[h w c] of one image."""
+        """The shape [h w c] of one image."""
         return self.train.shape[1:]
 
     @property
@@ -65,7 +65,7 @@ class Split:
 
 
 def split(config: PixelConfig) -> Split:
-    """MNIST, or the digits, in three parts."""
+    """Loads MNIST, or the digits, in three parts."""
     name = "digits" if config.quick else "mnist"
     data = load(name, data_dir=config.data_dir, manual_dir=config.manual_dir)
     assert data.train.labels is not None
@@ -81,12 +81,12 @@ def split(config: PixelConfig) -> Split:
 
 
 def as_rows(images: Any) -> Float[np.ndarray, "n d"]:
-    """uint8 images as rows of float32 in [0, 1]."""
+    """Converts uint8 images to rows of float32 in [0, 1]."""
     return np.asarray(images, np.float32).reshape(len(images), -1) / 255
 
 
 def as_images(rows: np.ndarray, shape: tuple[int, ...]) -> UInt8[np.ndarray, "n h w c"]:
-    """Rows in [0, 1] as uint8 images; what lies outside is clipped."""
+    """Converts rows in [0, 1] to uint8 images; values outside are clipped."""
     levels = np.rint(np.clip(rows, 0, 1) * 255)
     return levels.astype(np.uint8).reshape(-1, *shape)
 
@@ -97,23 +97,23 @@ class Components:
 
     Attributes:
         mean: the mean image, ``[d]``.
-        basis: orthonormal rows, by falling variance.
+        basis: orthonormal rows, by decreasing variance.
     """
 
     mean: Float[np.ndarray, " d"]
     basis: Float[np.ndarray, "k d"]
 
     def coordinates(self, rows: Float[Any, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Rows in [0, 1] as points, on the scale of pixels in [-1, 1]."""
+        """Maps rows in [0, 1] to points, on the scale of pixels in [-1, 1]."""
         return 2 * (np.asarray(rows) - self.mean) @ self.basis.T
 
     def rows(self, points: Float[Any, "n k"]) -> Float[np.ndarray, "n d"]:
-        """Points as rows; what lies outside [0, 1] is clipped."""
+        """Maps points to rows; values outside [0, 1] are clipped."""
         return np.clip(self.mean + np.asarray(points) / 2 @ self.basis, 0, 1)
 
 
 def components(rows: Float[np.ndarray, "n d"], count: int) -> Components:
-    """The first ``count`` principal components."""
+    """Returns the first ``count`` principal components."""
     _, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
     basis = vectors[:, ::-1][:, :count].T
     return Components(rows.mean(axis=0), basis.astype(np.float32))
@@ -123,7 +123,7 @@ def components(rows: Float[np.ndarray, "n d"], count: int) -> Components:
 def trained(
     gan: GAN, images: Shaped[Array, "n ..."], key: Key, steps: int, batch: int
 ) -> GameState:
-    """The game after ``steps`` updates on batches drawn with replacement."""
+    """Returns the game after ``steps`` updates on batches drawn with replacement."""
     rows = lambda i: scan.rows(key, i, (1, batch), len(images))
     draw = lambda i: {"image": images[rows(i)]}
     state = init(gan, key, {"image": images[:1]})
@@ -131,7 +131,7 @@ def trained(
 
 
 def part_name(title: str) -> str:
-    """What a title is called as a file.
+    """Returns a title in a form for file names.
 
     Example:
         >>> part_name("training images, 40 components")

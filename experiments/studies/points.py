@@ -2,7 +2,8 @@
 
 The ring is eight Gaussians (Metz et al. 2016, arXiv:1611.02163), the grid twenty-five
 (Lin et al. 2018, arXiv:1712.04086); the modes of both are so narrow that a generator
-must be sharp within a hundredth of its range. A generator is judged by 2,500 samples.
+must be sharp to within a hundredth of its range. A generator is judged by 2,500
+samples.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ from jaxgan.theory import densities
 from jaxgan.typing import Key
 from jaxgan.update import Step
 
-SAMPLES = 2_500  # as the papers take
+SAMPLES = 2_500  # as in the papers
 CODE_SCALE = 16.0  # a code's first layer learns this much faster than a Gaussian's
 
 JUDGE = (
@@ -45,30 +46,29 @@ class Target:
 
     @property
     def modes(self) -> int:
-        """How many there are."""
+        """The number of modes."""
         return len(self.density.means)
 
 
 @functools.cache
 def ring() -> Target:
-    """Eight modes of standard deviation 0.02 on a circle of radius 2."""
+    """Returns eight modes of standard deviation 0.02 on a circle of radius 2."""
     return Target("ring-8", densities.ring(std=0.02), 0.02)
 
 
 @functools.cache
 def grid() -> Target:
-    """Twenty-five modes of standard deviation 0.05, spaced by 2."""
+    """Returns twenty-five modes of standard deviation 0.05, spaced by 2."""
     return Target("grid-25", densities.grid(std=0.05), 0.05)
 
 
 def coded_prior(key: Key, latent_dim: int) -> jax.Array:
-    """One latent ``[z]``: two coordinates of N(0, 1), the others a one-hot code.
+    """Draws one latent ``[z]``: two coordinates of N(0, 1), the others a one-hot code.
 
-    A continuous map of a connected space is connected: from a Gaussian alone, the
-    samples of a generator cannot but bridge the gaps between the modes. The z - 2
-    codes, all alike likely, are as many separate pieces; they need not be as many as
-    the modes. Categorical latents are those of InfoGAN (Chen et al. 2016,
-    arXiv:1606.03657).
+    A continuous image of a connected space is connected: from a Gaussian alone, a
+    generator's samples must bridge the gaps between the modes. The z - 2 codes, all
+    equally likely, give as many separate pieces; they need not be as many as the modes.
+    Categorical latents are those of InfoGAN (Chen et al. 2016, arXiv:1606.03657).
     """
     gaussian_key, code_key = jax.random.split(key)
     gaussians = jax.random.normal(gaussian_key, (2,))
@@ -82,8 +82,8 @@ class Waves(nn.Module):
 
     The modes are far narrower than they are apart. A rectifier sees a mode's edge only
     where its kink happens to lie, and kinks start at the origin; waves of random
-    directions and phases start everywhere, and the shortest of them see how wide a mode
-    is. Sines as units are those of Sitzmann et al. 2020 (arXiv:2006.09661); these learn
+    directions and phases start everywhere, and the shortest of them see a mode's width.
+    Sines as units are those of Sitzmann et al. 2020 (arXiv:2006.09661); these learn
     like any other layer.
 
     Attributes:
@@ -129,7 +129,7 @@ class Recipe:
     prior: Prior = gaussian_prior
     steps: int = 3_000
     batch_size: int = 64
-    # Adam's, for both players; it falls to zero by a cosine over the whole run.
+    # Adam's, for both players; it decays to zero along a cosine over the whole run.
     learning_rate: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.99
@@ -138,7 +138,7 @@ class Recipe:
 
 
 def make_gan(recipe: Recipe) -> GAN:
-    """The recipe's game on points ``[b 2]``."""
+    """Returns the recipe's game on points ``[b 2]``."""
     rate = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
     adam = optax.adam(rate, b1=recipe.beta1, b2=recipe.beta2)
     judge: Callable[..., nn.Module] = nets.mlp.Discriminator
@@ -169,16 +169,16 @@ def clouds(
     batches: int = 1,
     hypers: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
-    """What the generators of all seeds make at the end.
+    """Trains the generators of all seeds; returns what they make at the end.
 
     Args:
         recipe: the game.
         target: its data, drawn anew for every step.
         keys: one for each seed, ``[n]``.
-        make: from the recipe, and a seed's hyper-parameters by name, to its game.
-        make_step: from the game to its round; by default Algorithm 1.
-        batches: how many a round takes.
-        hypers: in what the seeds differ, ``[n]`` each; see `jaxgan.population`.
+        make: builds the game from the recipe and a seed's hyper-parameters by name.
+        make_step: builds the game's round; by default Algorithm 1.
+        batches: how many batches a round takes.
+        hypers: hyper-parameters that differ, ``[n]`` each; see `jaxgan.population`.
 
     Returns:
         Samples of the averaged generators, shape [n 2500 2].
@@ -207,10 +207,10 @@ def clouds(
 
 
 def scores(clouds: np.ndarray, target: Target) -> dict[str, list[Any]]:
-    """By the pinned judge: each seed's modes, share of high quality, KL, all modes?
+    """Scores each seed by `JUDGE`: modes, share of high quality, KL, completeness.
 
-    Beside them the modes' standard deviation relative to the truth, ``width``. A
-    generator that diverged to NaN has no sample near a mode, and scores zero.
+    ``width`` is the modes' standard deviation relative to the truth. A generator that
+    diverged to NaN has no sample near a mode, and scores zero.
     """
     centres = np.asarray(target.density.means)
     results = [

@@ -1,4 +1,4 @@
-"""What the tips of `experiments.studies.tricks` are tried on: digits, and a ring."""
+"""The problems for the tips of `experiments.studies.tricks`: digits, and a ring."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Scores = dict[str, list[float]]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """What to learn, ``[d]`` numbers an example, and the judge of samples."""
+    """Data to learn, of ``[d]`` numbers per example, and the judge of samples."""
 
     name: str
     size: int
@@ -39,7 +39,7 @@ class Problem:
 
 
 def digits(data_dir: Path, steps: int, width: int) -> Problem:
-    """The bundled digits, judged against those of other writers."""
+    """Returns the bundled digits, judged against those of other writers."""
     data = jaxgan.data.load("digits", data_dir=data_dir)
     flat = lambda part: as_float(part.images).reshape(len(part), -1)
     train, test = flat(data.train), flat(data.test)
@@ -68,7 +68,7 @@ def digits(data_dir: Path, steps: int, width: int) -> Problem:
 
 
 def ring(steps: int, width: int) -> Problem:
-    """Eight narrow modes, judged as everywhere (`points.scores`)."""
+    """Returns eight narrow modes, judged as everywhere (`points.scores`)."""
     target = points.ring()
 
     def judge(made: np.ndarray) -> Scores:

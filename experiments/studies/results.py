@@ -23,11 +23,11 @@ _INTRODUCTION = (
 
 
 def page(results: Path, root: Path) -> str:
-    """The text of RESULTS.md.
+    """Returns the text of RESULTS.md.
 
     Args:
         results: holds a folder with a result.json for each study.
-        root: where RESULTS.md lies, for its links.
+        root: the folder of RESULTS.md, for its links.
     """
     sections = [
         section(json.loads(path.read_text()), path.parent.relative_to(root))
@@ -37,7 +37,7 @@ def page(results: Path, root: Path) -> str:
 
 
 def section(record: dict[str, Any], folder: Path) -> str:
-    """One study's part of the page."""
+    """Returns one study's part of the page."""
     name = record["study"]
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
     lines = [f"## {name}\n", record["protocol"], ""]

@@ -1,7 +1,7 @@
-"""Samplers that are no models: each from the training images to rows of pixels.
+"""Samplers that are no models: functions from the training images to rows of pixels.
 
-They tell what a judge of samples is worth. Each draws from a generator of its own, so
-that none depends on which others were asked before it.
+They show what a judge of samples is worth. Each has a random generator of its own, so
+that none depends on which others were called before it.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Rows = Float[np.ndarray, "n d"]
 def everyone(
     count: int, *, components: int, iterations: int, seed: int = 0
 ) -> dict[str, Callable[[Split], Rows]]:
-    """All of them by name.
+    """Returns all of them by name.
 
     Args:
         count: rows that each returns.
@@ -51,13 +51,13 @@ def everyone(
 
 
 def independent(rows: Rows, count: int, seed: int) -> Rows:
-    """Every pixel by itself, with its mean and variance."""
+    """Draws every pixel independently, with its mean and variance."""
     noise = np.random.default_rng(seed).standard_normal((count, rows.shape[1]))
     return np.clip(rows.mean(axis=0) + rows.std(axis=0) * noise, 0, 1)
 
 
 def gaussian(rows: Rows, count: int, seed: int) -> Rows:
-    """One Gaussian with the mean and covariance of the images, clipped."""
+    """Draws from one Gaussian with the mean and covariance of the images, clipped."""
     values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
     noise = np.random.default_rng(seed).standard_normal((count, len(values)))
     root = vectors * np.sqrt(np.maximum(values, 0))
@@ -65,14 +65,14 @@ def gaussian(rows: Rows, count: int, seed: int) -> Rows:
 
 
 def blurred(rows: Rows, shape: tuple[int, ...], *, std: float = 0.5) -> Rows:
-    """Images smoothed by a Gaussian, its standard deviation in pixels."""
+    """Smooths images by a Gaussian, its standard deviation in pixels."""
     images = rows.reshape(-1, *shape)
     smooth = ndimage.gaussian_filter(images, (0, std, std, 0))
     return np.clip(smooth, 0, 1).reshape(len(rows), -1)
 
 
 def centres(rows: Rows, count: int, iterations: int, seed: int) -> Rows:
-    """The centres of k-means, begun at examples drawn at random."""
+    """Returns the centres of k-means, started at examples drawn at random."""
     from sklearn.cluster import KMeans  # a second to import
 
     how: dict[str, Any] = {"init": "random", "n_init": 1, "random_state": seed}

@@ -3,11 +3,11 @@
 The recipe of `stacked_mnist` is relativistic pairing, R1 and R2. Huang et al. 2024
 (R3GAN, arXiv:2501.05441) report that with the non-saturating loss in place of the
 relativistic one it finds 693 modes of 1,000, and that training fails without R2. This
-study trains all eight combinations of the three parts, for a time after which the full
-recipe has found most modes, and so before any has found all.
+study trains all eight combinations of the three parts, until the full recipe has found
+most modes, and so before any has found all.
 
-Expected: the published order. Some 100 minutes on one CPU core; each run keeps
-checkpoints, and the same command goes on where it was stopped::
+Expected: the published order. About 100 minutes on one CPU core; each run keeps
+checkpoints, and the same command continues where it was stopped::
 
     python -m experiments.studies.stacked_ablation
 """
@@ -29,13 +29,13 @@ NAMES = tuple(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(stacked_mnist.Config):
-    """Which parts find the modes."""
+    """The settings of the ablation."""
 
     study: ClassVar[str] = "stacked_ablation"
 
     # Generator updates.
     steps: int = 1_000
-    # Updates between two judgements, each of which is kept.
+    # Updates between two judgements, at each of which a checkpoint is saved.
     every: int = 500
 
 

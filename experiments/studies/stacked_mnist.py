@@ -4,10 +4,10 @@ Three random digits are the channels of one image, so there are 1,000 classes, w
 classifier trained here tells apart (Metz et al. 2016, arXiv:1611.02163). Huang et al.
 2024 (R3GAN, arXiv:2501.05441) report 1,000 modes and a KL of 0.078 for relativistic
 pairing with R1 and R2: this study trains that recipe, with small networks and a small
-budget. What each of its parts does, `stacked_ablation` asks.
+budget. `stacked_ablation` studies what each of its parts does.
 
-Expected: at least 990 modes and a KL of 0.3 or less, in some 40 minutes a seed on one
-CPU core. Each run keeps checkpoints, and the same command goes on where it was
+Expected: at least 990 modes and a KL of 0.3 or less, in about 40 minutes per seed on
+one CPU core. Each run keeps checkpoints, and the same command continues where it was
 stopped::
 
     python -m experiments.studies.stacked_mnist
@@ -60,13 +60,13 @@ class Config(StudyConfig):
     seeds: int = 3
     # Generator updates.
     steps: int = 8_000
-    # Updates between two judgements, each of which is kept.
+    # Updates between two judgements, at each of which a checkpoint is saved.
     every: int = 1_000
     batch_size: int = 64
     # Channels of the finest hidden maps of both networks.
     width: int = 32
     latent_dim: int = 100
-    # Adam's learning rate, for both players; it falls to 0 by a cosine.
+    # Adam's learning rate, for both players; it decays to 0 along a cosine.
     learning_rate: float = 5e-4
     # Weight of R1 and of R2, gamma / 2 in the paper.
     penalty: float = 0.5
@@ -76,7 +76,7 @@ class Config(StudyConfig):
     samples: int = 26_000
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand.
+    # Folder of files downloaded by hand.
     manual_dir: Path | None = None
 
 
@@ -91,7 +91,7 @@ QUICK: dict[str, Any] = {
 
 
 class Digits(NamedTuple):
-    """Digits to stack, black borders added up to a size that can be halved often."""
+    """Digits to stack, padded with black borders to a size that can be halved often."""
 
     train: np.ndarray
     train_labels: np.ndarray
@@ -100,7 +100,7 @@ class Digits(NamedTuple):
 
 
 def read(config: Config) -> Digits:
-    """MNIST of 32x32 pixels; in the quick form the 8x8 digits."""
+    """Loads MNIST of 32x32 pixels; in the quick form the 8x8 digits."""
     name = "digits" if config.quick else "mnist"
     data = load(name, data_dir=config.data_dir, manual_dir=config.manual_dir)
     size = data.image_shape[0]
@@ -115,18 +115,18 @@ def read(config: Config) -> Digits:
 
 
 def stack(digits: Any, rows: Any) -> Any:
-    """Images ``[b h w 3]`` of digits ``[n h w 1]`` and rows ``[b 3]``."""
+    """Returns images ``[b h w 3]`` of digits ``[n h w 1]`` and rows ``[b 3]``."""
     return jnp.moveaxis(digits[rows][..., 0], 1, -1)
 
 
 def name_of(paired: bool, r1: bool, r2: bool) -> str:
-    """A recipe's name, such as "relativistic, R1, R2"."""
+    """Returns a recipe's name, such as "relativistic, R1, R2"."""
     parts = ["relativistic" if paired else "non-saturating"]
     return ", ".join(parts + ["R1"] * r1 + ["R2"] * r2)
 
 
 def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
-    """The game on stacked digits, which ends after ``steps``."""
+    """Returns the game on stacked digits, which ends after ``steps``."""
     rate = optax.cosine_decay_schedule(config.learning_rate, steps)
     adam = optax.adam(rate, b1=0.0, b2=0.99)
     terms = {"R1": penalties.r1, "R2": penalties.r2}
@@ -144,7 +144,7 @@ def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
 
 
 def draw(digits: Any, key: Key, step: Any, batch: int) -> Batch:
-    """One step's batch: each channel any digit."""
+    """Draws one step's batch: each channel any digit."""
     return {"image": stack(digits, scan.rows(key, step, (batch, 3), len(digits)))}
 
 
@@ -152,7 +152,7 @@ def draw(digits: Any, key: Key, step: Any, batch: int) -> Batch:
 def advance(
     gan: GAN, state, digits, key: Key, steps: int, batch: int, rounds: Schedule
 ):
-    """The game ``steps`` rounds later."""
+    """Returns the game ``steps`` rounds later."""
     train_step, fresh = make_train_step(gan, schedule=rounds), fresh_batches(rounds)
     apart = lambda image: image.reshape(fresh, batch, *image.shape[1:])
     more = lambda i: jax.tree.map(apart, draw(digits, key, i, fresh * batch))
@@ -160,7 +160,7 @@ def advance(
 
 
 def judge(images: Any, eyes: classifier.Classifier) -> dict[str, float]:
-    """Modes and KL of stacked images ``[n h w 3]``."""
+    """Computes modes and KL of stacked images ``[n h w 3]``."""
     channels = [eyes.labels(images[..., i : i + 1]) for i in range(3)]
     labels = metrics.modes.stacked(np.stack(channels, axis=1))
     found = metrics.modes.of_labels(
@@ -184,16 +184,16 @@ def play(
     make: Callable[..., GAN] = make_gan,
     rounds: Schedule = ROUNDS,
 ) -> dict[str, Any]:
-    """One run, judged at every period; goes on from its last checkpoint.
+    """Plays one run, judged at every period; continues from its last checkpoint.
 
     Args:
         config: the study's.
-        recipe: a name of `name_of`.
+        recipe: a name from `name_of`.
         steps: generator updates.
         seed: of the run.
         data: its digits.
         eyes: the classifier.
-        at: where its checkpoints lie.
+        at: the folder of its checkpoints.
         make: as `make_gan`.
         rounds: of the game.
     """
@@ -221,7 +221,7 @@ def play(
 
 
 def reference(data: Digits, eyes: classifier.Classifier, samples: int) -> Any:
-    """The classifier's accuracy, and what it says of stacks of real test digits."""
+    """Returns the classifier's accuracy, and its scores of stacked real test digits."""
     rows = np.random.default_rng(0).integers(0, len(data.test), (samples, 3))
     images = np.asarray(stack(data.test, rows))
     return {
@@ -231,7 +231,7 @@ def reference(data: Digits, eyes: classifier.Classifier, samples: int) -> Any:
 
 
 def prepare(config: Config, parts: Parts) -> tuple[Digits, Any, dict[str, float]]:
-    """The digits, the classifier, and what it says of real ones."""
+    """Returns the digits, the classifier, and its scores of real ones."""
     data = read(config)
     eyes = classifier.train(jax.random.key(0), data.train, data.train_labels)
     real = parts.get("real", lambda: reference(data, eyes, config.samples))
@@ -241,7 +241,7 @@ def prepare(config: Config, parts: Parts) -> tuple[Digits, Any, dict[str, float]
 def runs(
     config: Config, recipe: str, data: Digits, eyes: Any, parts: Parts, **how: Any
 ) -> list[dict[str, Any]]:
-    """A recipe's runs, one a seed; ``how`` is for `play`."""
+    """Returns a recipe's runs, one per seed; ``how`` is for `play`."""
     return [
         parts.get(
             mark := f"{recipe.replace(', ', '-')}-{seed}",
@@ -276,7 +276,7 @@ def run(config: Config, parts: Parts) -> Outcome:
 
 
 def protocol(config: Config, real: dict[str, float]) -> str:
-    """What is trained on what, and how it is judged."""
+    """Describes what is trained on what, and how it is judged."""
     return (
         "Three random MNIST digits as the channels of a 32x32 image. DCGAN networks of "
         f"width {config.width} (no batch norm in D), batch {config.batch_size}, Adam "

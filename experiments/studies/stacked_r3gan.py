@@ -1,13 +1,13 @@
-"""StackedMNIST with a slim R3GAN: how near to the truth in 45 minutes of two cores?
+"""StackedMNIST with a slim R3GAN, as near the truth as 45 minutes on two cores allow.
 
 The networks and the schedules of R3GAN (Huang et al. 2024, arXiv:2501.05441), a
 hundredth as large: a generator of 110 thousand parameters where the paper's has 21
-million. The paper's ends at 1,000 modes and a KL of 0.029 after 10 million images; what
-the classifier here says of real digits has a KL of 0.025, so little more can be asked
-for. `stacked_mnist` trains DCGAN's networks on the same data.
+million. The paper's ends at 1,000 modes and a KL of 0.029 after 10 million images; real
+digits have a KL of 0.025 by the classifier here, so little more can be expected.
+`stacked_mnist` trains DCGAN's networks on the same data.
 
 Expected: a KL of at most 0.05 in the median of 3 seeds, 0.03 if all goes well. Each run
-keeps checkpoints, and the same command goes on where it was stopped::
+keeps checkpoints, and the same command continues where it was stopped::
 
     python -m experiments.studies.stacked_r3gan
 """
@@ -42,9 +42,9 @@ class Config(stacked_mnist.Config):
     blocks: int = 1
     batch_size: int = 32
     latent_dim: int = 64
-    # Adam's learning rate at first; it falls to 0 by a cosine.
+    # Adam's initial learning rate; it decays to 0 along a cosine.
     learning_rate: float = 1e-3
-    # gamma, twice the weight of R1 and of R2, at first; it falls to a tenth.
+    # Initial gamma, twice the weight of R1 and of R2; it decays to a tenth.
     gamma: float = 1.0
 
 
@@ -52,8 +52,8 @@ QUICK: dict[str, Any] = {**stacked_mnist.QUICK, "widths": "16,8"}
 
 
 def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
-    """The game on stacked digits, whose schedules end after ``steps`` rounds."""
-    del recipe  # there is one
+    """Returns the game on stacked digits; its schedules end after ``steps`` rounds."""
+    del recipe  # there is only one
     images = steps * config.batch_size
     half = images / 2
     adam = by_images(

@@ -22,19 +22,19 @@ PUBLISHED = (
 
 
 def last(run: dict[str, Any]) -> dict[str, float]:
-    """Where a run ended; one that diverged at once covers nothing."""
+    """Returns a run's last scores; one that diverged covers nothing."""
     if run["diverged"] is not None or not run["curve"]:
         return {"modes": 0.0, "kl": float(np.log(MODES))}
     return run["curve"][-1]
 
 
 def summary(runs: list[dict[str, Any]], of: str) -> dict[str, float]:
-    """Median and interval over seeds of ``modes`` or ``kl`` at the end."""
+    """Returns median and interval over seeds of ``modes`` or ``kl`` at the end."""
     return spread([last(run)[of] for run in runs])
 
 
 def of_full(steps: int, full: list[Any], real: dict[str, float]) -> Table:
-    """Where the full recipe ended, beside real digits."""
+    """Tabulates where the full recipe ended, beside real digits."""
     rows = [
         ["real test digits", int(real["modes"]), real["kl"]],
         [
@@ -47,7 +47,7 @@ def of_full(steps: int, full: list[Any], real: dict[str, float]) -> Table:
 
 
 def of_ablation(ablation: dict[str, list[Any]]) -> Table:
-    """Where each combination ended."""
+    """Tabulates where each combination ended."""
     rows = [
         [
             name,
@@ -61,7 +61,7 @@ def of_ablation(ablation: dict[str, list[Any]]) -> Table:
 
 
 def of_published() -> Table:
-    """The paper's numbers."""
+    """Tabulates the paper's numbers."""
     rows = [
         [name, *("failed" if value is None else value for value in values)]
         for name, *values in PUBLISHED
@@ -70,7 +70,7 @@ def of_published() -> Table:
 
 
 def claims(full: list[Any]) -> list[Claim]:
-    """What must hold of the full recipe."""
+    """Returns what must hold for the full recipe."""
     modes, kl = summary(full, "modes")["median"], summary(full, "kl")["median"]
     return [
         Claim("full recipe: median modes, at least 990", modes, modes >= 990),
@@ -79,7 +79,7 @@ def claims(full: list[Any]) -> list[Claim]:
 
 
 def claims_of_ablation(ablation: dict[str, list[Any]]) -> list[Claim]:
-    """The published order, by median KL: the full recipe, no pairing, then no R2."""
+    """Returns claims of the published order by median KL: full, unpaired, no R2."""
     kl = {name: summary(runs, "kl")["median"] for name, runs in ablation.items()}
     rank = sorted(kl, key=lambda name: kl[name]).index(FULL) + 1
     unpaired = kl["non-saturating, R1, R2"] / kl[FULL]

@@ -1,15 +1,15 @@
 """Super-resolution x4: what SRGAN gives up in PSNR, and what it gains.
 
 SRResNet is trained on the mean absolute difference, SRGAN begins with it and plays the
-game (Ledig et al. 2017, arXiv:1609.04802), both by the preset "small" of
+game (Ledig et al. 2017, arXiv:1609.04802), both with the preset "small" of
 `experiments.srgan`: two photos to train on, and one, scikit-learn's flower, held out.
 It is judged whole, beside Pillow's bicubic enlargement: PSNR and SSIM of Y, and the
-distance of what EfficientNet sees of patches. Between both networks weights are blended
-(Wang et al. 2018, arXiv:1809.00219).
+distance of patches by EfficientNet's features. The weights of both networks are also
+blended (Wang et al. 2018, arXiv:1809.00219).
 
 Expected: SRResNet is 1.0 dB or more above bicubic with every seed; SRGAN has a lower
 PSNR and a smaller distance of patches; blending leads from one to the other
-monotonically. Half an hour of two cores for each seed, each kept as it is done::
+monotonically. Half an hour on two cores per seed; each is kept once it is done::
 
     python -m experiments.studies.super_resolution
 """
@@ -53,7 +53,7 @@ class Config(StudyConfig):
 
 
 def play(config: Config, seed: int, place: Path) -> dict[str, Any]:
-    """Plays both stages, or goes on with them; judges them and what lies between."""
+    """Plays or continues both stages; judges them and the blends in between."""
     small: dict[str, Any] = {}
     if config.quick:
         small = {"width": 8, "blocks": 1, "batch_size": 8}
@@ -84,7 +84,7 @@ def play(config: Config, seed: int, place: Path) -> dict[str, Any]:
 
 
 def judge(sampler: Sampler, data: Any) -> dict[str, Any]:
-    """The scores of one network, and bicubic's beside them."""
+    """Returns the scores of one network, and bicubic's beside them."""
     key = jax.random.key(0)
     results = {**Magnified()(sampler, data, key), **Patches()(sampler, data, key)}
     names = {"psnr": "psnr", "ssim": "ssim", "patches": "patch_distance"}
@@ -119,7 +119,7 @@ Found = list[dict[str, Any]]
 
 
 def _of(found: Found, score: str) -> np.ndarray:
-    """Of each seed the scores by weight, ``[s w]``."""
+    """Returns each seed's scores by weight, ``[s w]``."""
     return np.array([[each[score] for each in run["judged"]] for run in found])
 
 
@@ -162,7 +162,7 @@ def _claims(found: Found) -> list[Claim]:
 
 
 def _picture(found: Found) -> Figure:
-    """The first seed's patches, of both networks."""
+    """Draws the first seed's patches, of both networks."""
     columns = {"SRResNet": found[0]["judged"][0], "SRGAN": found[0]["judged"][-1]}
 
     def entry(row: str, name: str) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""The pieces of `experiments.studies.tricks` that jaxgan does not bring.
+"""The pieces of `experiments.studies.tricks` that jaxgan does not have.
 
 Two networks, a prior, the interval of a paired difference, and two games whose
 discriminator has another loss: one mixes real and fake in a batch, one remembers old
@@ -59,17 +59,17 @@ class Normalised(nn.Module):
 
 
 def uniform_prior(key: Key, latent_dim: int) -> Float[Array, " z"]:
-    """One latent of the cube [-1, 1]^z."""
+    """Draws one latent from the cube [-1, 1]^z."""
     return jax.random.uniform(key, (latent_dim,), minval=-1.0)
 
 
 def mixed(gan: GAN) -> Game:
-    """Real and fake in one batch, so that batch norm takes its statistics over both."""
+    """Puts real and fake in one batch, so that batch norm's statistics are of both."""
     return _with_d_loss(gan, mixed_loss)
 
 
 def mixed_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
-    """``loss.discriminator`` of logits that come from one batch, ``[b]``."""
+    """Computes ``loss.discriminator`` of logits that come from one batch, ``[b]``."""
     real = batch["image"]
     fake = nets("generator", latents(gan, turn))
     logits = nets("discriminator", jnp.concatenate([real, fake]))
@@ -77,7 +77,7 @@ def mixed_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
 
 
 def replaying(gan: GAN, size: int) -> Game:
-    """Half of the fakes are old ones, whose places in the memory new ones take.
+    """Replaces half of the fakes by old ones, which leave the memory for new ones.
 
     Shrivastava et al. 2017, arXiv:1612.07828, section 2.3; the memory fills up first.
 
@@ -97,7 +97,7 @@ def replaying(gan: GAN, size: int) -> Game:
 
 
 def replaying_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
-    """``loss.discriminator`` of new fakes and old, ``[b]``; the new are an output."""
+    """Computes ``loss.discriminator`` ``[b]`` of new and old fakes; outputs the new."""
     fake = nets("generator", latents(gan, turn))
     pool = turn.memory["fakes"]
     shown = pool.shown(fake, *every_second(pool, turn))
@@ -107,7 +107,7 @@ def replaying_loss(gan: GAN, nets: Nets, batch: Batch, turn: Turn):
 
 
 def every_second(pool: Pool, turn: Turn) -> tuple[Array, Array]:
-    """Where the new fakes belong in the pool, ``[b]``, and which of them stay there."""
+    """Returns new fakes' places in the pool, ``[b]``, and which of them stay there."""
     order = jax.random.permutation(turn.draws.stream("memory"), len(pool.images))
     index = turn.draws.index
     return places_by(pool.size, index, index % 2 == 0, order)
@@ -125,7 +125,7 @@ def _with_d_loss(gan: GAN, loss: Any, memory: dict[str, Memory] | None = None) -
 
 
 def samples(game: Game, state: GameState, key: Key) -> Array:
-    """What the generator makes, ``[s ...]``; dropout stays on, as the tip asks."""
+    """Draws the generator's samples, ``[s ...]``; dropout stays on, as the tip asks."""
     turn = Turn.first("sample", key, state.memory, SAMPLES)
     variables = {name: player.variables for name, player in state.players.items()}
     example_keys = keys.per_example(keys.stream(key, "sample", 0), turn.draws.index)
@@ -134,7 +134,7 @@ def samples(game: Game, state: GameState, key: Key) -> Array:
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:
-    """The interval of the median by order statistics, at 95 % or more.
+    """Returns the interval of the median by order statistics, at 95 % or more.
 
     Exact for any distribution: the count of values below the median is
     Binomial(n, 1/2). Fewer than 6 values have no such interval.

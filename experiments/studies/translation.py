@@ -1,18 +1,18 @@
 """Translation: letters of one style into another, with pairs and without.
 
 pix2pix learns DejaVu Sans to Serif from pairs, CycleGAN from the same letters without
-saying which is which; held-out letters, of which no rendering was seen, judge both.
-With pairs the losses are taken apart as in the paper's ablation (Isola et al. 2017,
+their pairing; both are judged on held-out letters, of which no rendering was seen. With
+pairs the losses are taken apart as in the paper's ablation (Isola et al. 2017,
 arXiv:1611.07004, section 4.2): L1 alone, the GAN alone, and both.
 
-Three judges. L1, divided by that of the copied input: are the pixels right? The task:
-can a classifier of all letters, which never saw an output, read the translations? 0 of
-its score is what it reads of copied inputs, 1 of real targets. And the style: does a
-classifier call them Serif?
+There are three judges. L1, divided by that of the copied input, tells whether the
+pixels are right. The task score tells whether a classifier of all letters, which never
+saw an output, can read the translations: 0 stands for its accuracy on copied inputs, 1
+for that on real targets. The style is the share that a classifier calls Serif.
 
-Expected: L1 alone has the least L1, and by the task score the mixture is sharper.
-About three hours of two cores, each run kept as it is done, a run that was stopped
-continued::
+Expected: L1 alone has the least L1, and by the task score the mixture is sharper. About
+three hours on two cores; each run is kept once it is done, and a run that was stopped
+is continued::
 
     python -m experiments.studies.translation
 """
@@ -40,12 +40,12 @@ _ROWS = 8  # letters of the picture
 
 
 class Method(NamedTuple):
-    """What is trained, and what of it is judged.
+    """A method: what is trained, and what of it is judged.
 
     Attributes:
         command: the module of its command.
-        settings: other values than the preset's.
-        way: the names of inputs, of truths, and of what the samples call the result.
+        settings: the values that differ from the preset's.
+        way: the names of inputs, of truths, and of the result among the samples.
     """
 
     command: Any
@@ -81,7 +81,7 @@ class Config(StudyConfig):
 
 
 def play(config: Config, name: str, seed: int, place: Path) -> dict[str, Any]:
-    """Plays one run, or goes on with it; judges it."""
+    """Plays one run, or continues it, and judges it."""
     method = METHODS[name]
     steps = config.unpaired_steps if name == UNPAIRED else config.steps
     small = {"batch_size": 8, "g_width": 8, "d_width": 8} if config.quick else {}
@@ -102,7 +102,7 @@ def play(config: Config, name: str, seed: int, place: Path) -> dict[str, Any]:
 
 
 def judge(config: Config, run: Any, way: tuple[str, str, str | None]) -> dict[str, Any]:
-    """The scores of a run's translations of held-out letters, and some of them."""
+    """Scores a run's translations of held-out letters, and shows some of them."""
     source, truth, made = way
     sampler = Sampler(game=run.game, state=run.state)
     if made is not None:
@@ -210,7 +210,7 @@ def _at_least(text: str, limit: float, value: float) -> Claim:
 
 
 def _picture(found: Found) -> Figure:
-    """The first seed's first held-out letters: input, output, target."""
+    """Draws the first seed's first held-out letters: input, output, target."""
 
     def entry(row: str, name: str) -> tuple[str, str, str]:
         run = found[name][0]

@@ -1,12 +1,12 @@
-"""The practical tips, one at a time: which of them help a small GAN?
+"""The practical tips, one at a time, and which of them help a small GAN.
 
 The tips are those of "How to train a GAN?" (Chintala et al. 2016, the list known as
 ganhacks), a talk without measurements: normalised inputs, spherical latents, real and
 fake in separate batches, soft and noisy labels, Adam for G and SGD for D, noise on the
 inputs, dropout in G, replay of old fakes. Each is played with and without, on equal
-seeds, and judged by the interval of the paired difference. No result is expected but
-one: a control, which changes nothing but the seeds, must show no difference. On one
-core, each cell kept as it is done, in about a quarter of an hour::
+seeds, and judged by the interval of the paired difference. Only one result is expected:
+a control, which changes nothing but the seeds, must show no difference. About a quarter
+of an hour on one core; each cell is kept once it is done::
 
     python -m experiments.studies.tricks
 """
@@ -56,7 +56,7 @@ TRICKS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(StudyConfig):
-    """The base recipe, and how strong each tip is."""
+    """The base recipe, and the strength of each tip."""
 
     study: ClassVar[str] = "tricks"
 
@@ -69,16 +69,16 @@ class Config(StudyConfig):
     digit_width: int = 64
     ring_width: int = 32
     batch_size: int = 64
-    # Adam's, for both players.
+    # Adam's learning rate and beta1, for both players.
     learning_rate: float = 1e-3
     beta1: float = 0.5
-    # SGD's, for D.
+    # SGD's learning rate, for D.
     sgd_rate: float = 0.1
     # A real's label is 1 - soft.
     soft: float = 0.1
     # The share of labels that is wrong.
     flipped: float = 0.05
-    # The noise's standard deviation at the start; it falls to 0 at the end.
+    # Initial standard deviation of the noise, which decays to 0 at the end.
     noise: float = 0.2
     # Where prepared data sets are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
@@ -86,14 +86,14 @@ class Config(StudyConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A game, and how it sees pixels: black and white."""
+    """A game, and the values of black and white pixels in it."""
 
     game: Game
     pixels: tuple[float, float] = (-1.0, 1.0)
 
 
 def base(config: Config, problem: Problem) -> GAN:
-    """The game to which one thing at a time is done."""
+    """Returns the game in which one thing at a time is changed."""
     adam = optax.adam(config.learning_rate, b1=config.beta1)
     return GAN(
         generator=nets.mlp.Generator(
@@ -109,7 +109,7 @@ def base(config: Config, problem: Problem) -> GAN:
 
 
 def recipes(config: Config, problem: Problem) -> dict[str, Recipe]:
-    """All recipes of a problem, by name."""
+    """Returns all recipes of a problem, by name."""
     gan, size, width = base(config, problem), problem.size, problem.width
     last = problem.steps * config.batch_size
     fading = lambda images: config.noise * (1 - jnp.minimum(images / last, 1))
@@ -140,7 +140,7 @@ def recipes(config: Config, problem: Problem) -> dict[str, Recipe]:
 
 
 def play(config: Config, problem: Problem, name: str) -> Scores:
-    """The scores of all seeds of one recipe."""
+    """Plays all seeds of one recipe; returns their scores."""
     recipe = recipes(config, problem)[name]
     black, white = recipe.pixels
     first = config.seed + (config.seeds if name == OTHER else 0)
@@ -192,7 +192,7 @@ def run(config: Config, parts: Parts) -> Outcome:
 def compare(
     tricks: dict[str, tuple[str, str]], found: dict[str, Scores]
 ) -> dict[str, dict[str, plots.Gain]]:
-    """What each trick gains, by measure; positive is better."""
+    """Returns each trick's gain, by measure; positive is better."""
     gains: dict[str, dict[str, plots.Gain]] = {}
     for trick, (with_it, without) in tricks.items():
         for measure, more_is_better in _MEASURES.items():

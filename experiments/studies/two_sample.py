@@ -1,15 +1,15 @@
 """Three two-sample tests: how often they reject, under the null and otherwise.
 
 Claim (after Lopez-Paz & Oquab 2017, arXiv:1610.06545). The classifier test, the 1-NN
-test and MMD reject what they should not in at most one of twenty tests, on points and
-on images. The alternatives are a ladder in R^2 and R^10; two are real: the digits of
-other writers, and the samples of a GAN that was trained briefly. Each should be found
-by one of the three with a power of 0.8 at 320 examples; which one, the curves of power
-over the number of examples tell. Ten minutes on one core, kept part by part::
+test and MMD reject a true null in at most one of twenty tests, on points and on images.
+The alternatives are a ladder in R^2 and R^10; two are real: the digits of other
+writers, and the samples of a GAN that was trained briefly. Each should be found by one
+of the three with a power of 0.8 at 320 examples; the curves of power over the number of
+examples tell which one. Ten minutes on one core, kept part by part::
 
     python -m experiments.studies.two_sample
 
-The tests are those of `jaxgan.metrics`, as anyone would call them.
+The tests are those of `jaxgan.metrics`, called as any user would.
 """
 
 import dataclasses
@@ -44,13 +44,13 @@ from jaxgan.metrics import c2st, leave_one_out, mmd
 from jaxgan.metrics.result import Result
 
 LEVEL = 0.05
-DOUBT = 0.01  # the level at which a false-positive rate is held to exceed `LEVEL`
-POWER = 0.8  # what trials are planned for
+DOUBT = 0.01  # the level at which a false-positive rate is taken to exceed `LEVEL`
+POWER = 0.8  # the power that trials are planned for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(StudyConfig):
-    """The tests, and how often they are made."""
+    """The tests, and how often they are run."""
 
     study: ClassVar[str] = "two_sample"
 
@@ -60,8 +60,7 @@ class Config(StudyConfig):
     repetitions: int = 200
     # Random relabellings of one test, for 1-NN and MMD.
     permutations: int = 199
-    # The classifier: rectifiers of its hidden layer, as many as in the paper, and
-    # steps of Adam.
+    # The classifier's hidden rectifiers, as many as in the paper, and steps of Adam.
     hidden: int = 20
     classifier_steps: int = 300
     # GANs whose samples are judged in turn, and their generator updates; 40 when quick.
@@ -72,7 +71,7 @@ class Config(StudyConfig):
 
 
 def make_samples(config: Config, train: np.ndarray) -> np.ndarray:
-    """What small GANs make of the training digits, ``[members 1000 64]``."""
+    """Trains small GANs on the training digits; draws samples ``[members 1000 64]``."""
     images = jnp.asarray(train, jnp.float32)
     adam = optax.adam(1e-3, b1=0.5)
     gan = GAN(
@@ -99,7 +98,7 @@ def make_samples(config: Config, train: np.ndarray) -> np.ndarray:
 
 
 def make_tests(config: Config) -> dict[str, Callable[..., Result]]:
-    """The tests, by name, with their settings."""
+    """Returns the tests, by name, with their settings."""
     classifier = c2st.MLP(
         width=config.hidden,
         steps=config.classifier_steps,
@@ -110,13 +109,13 @@ def make_tests(config: Config) -> dict[str, Callable[..., Result]]:
     return {
         "C2ST": partial(c2st.two_sample, classifier=classifier),
         "1-NN": partial(leave_one_out.two_sample, permutations=count),
-        # Its interval is not used, so it need not be good.
+        # Its interval is not used, so it need not be accurate.
         "MMD": partial(mmd.two_sample, permutations=count, resamples=2),
     }
 
 
 def rejections(config: Config, comparison: Comparison) -> dict[str, list[int]]:
-    """How many of the repetitions each test rejects, at each size."""
+    """Counts how many of the repetitions each test rejects, at each size."""
     tests = make_tests(config)
     counts = {name: [0] * len(config.sizes) for name in tests}
     mark = zlib.crc32(f"{comparison.title}, {comparison.space}".encode())
@@ -133,7 +132,7 @@ def rejections(config: Config, comparison: Comparison) -> dict[str, list[int]]:
 
 
 def run(config: Config, parts: Parts) -> Outcome:
-    """Makes all tests."""
+    """Runs all tests."""
     if config.quick:
         small = {"repetitions": 12, "gan_steps": 40, "members": 2}
         config = dataclasses.replace(config, sizes=(40,), **small)
@@ -218,7 +217,7 @@ def _claims(
 def _calibrated(
     config: Config, where: str, name: str, nulls: list[plots.Curve]
 ) -> Claim:
-    """A test's false positives, over all sizes."""
+    """Returns the claim on a test's false positives, over all sizes."""
     hits = sum(sum(curve.counts[name]) for curve in nulls)
     of = len(nulls) * len(config.sizes) * config.repetitions
     doubt = stats.binomtest(hits, of, LEVEL, alternative="greater").pvalue
@@ -230,7 +229,7 @@ def _calibrated(
 
 
 def _powerful(config: Config, where: str, others: list[plots.Curve]) -> Claim:
-    """The best test's power against what is hardest to see, with the most examples."""
+    """Returns the claim on power for the hardest pair: the best test, most examples."""
     best = [max(counts[-1] for counts in c.counts.values()) for c in others]
     least = min(best) / config.repetitions
     text = (

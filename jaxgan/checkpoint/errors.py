@@ -15,11 +15,11 @@ class CheckpointError(RuntimeError):
 
 
 class CheckpointWarning(UserWarning):
-    """A damaged checkpoint was skipped, or other versions than those here saved it."""
+    """A damaged checkpoint was skipped, or other versions than here saved one."""
 
 
 class Damaged(Exception):
-    """A checkpoint cannot be read, or has changed since it was written; says why."""
+    """A checkpoint cannot be read, or has changed since its save; states the reason."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -25,7 +25,7 @@ def _is_finite(leaves):
 
 
 def check_finite(state: GameState) -> None:
-    """Raises FloatingPointError unless every number is finite, naming a leaf."""
+    """Raises FloatingPointError, naming a leaf, unless every number is finite."""
     if not is_finite(state):
         bad = [
             path for path, leaf in by_path(state).items() if not np.isfinite(leaf).all()
@@ -37,7 +37,7 @@ def check_finite(state: GameState) -> None:
 
 
 def digest(state: GameState) -> str:
-    """SHA-256 of the state's leaves, in tree order: equal for equal bits."""
+    """Computes the SHA-256 of the leaves, in tree order: equal for equal bits."""
     sha = hashlib.sha256()
     for leaf in jax.tree.leaves(state):
         sha.update(_bytes(leaf))
@@ -45,17 +45,17 @@ def digest(state: GameState) -> str:
 
 
 def sha256(leaf: Any) -> str:
-    """SHA-256 of one array's bytes, in row-major order."""
+    """Computes the SHA-256 of one array's bytes, in row-major order."""
     return hashlib.sha256(_bytes(leaf)).hexdigest()
 
 
 def _bytes(leaf: Any) -> memoryview:
-    # A view: the bytes of a large array are not copied to be read.
+    # A view, so that the bytes of a large array are not copied.
     return np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data
 
 
 def by_path(tree: Any) -> dict[str, Any]:
-    """The leaves by their paths."""
+    """Returns the leaves by their paths."""
     return {
         jax.tree_util.keystr(path): leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
@@ -63,24 +63,24 @@ def by_path(tree: Any) -> dict[str, Any]:
 
 
 def shape_of(leaf: Any) -> str:
-    """An array's dtype and shape, as ``float32[3,4]``."""
+    """Returns an array's dtype and shape, such as ``float32[3,4]``."""
     return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
 
 
 def on_host(state: GameState) -> Any:
-    """The state with NumPy arrays; on a CPU they may share the state's memory."""
+    """Returns the state as NumPy arrays; on a CPU they may share the state's memory."""
     return jax.tree.map(np.asarray, state)
 
 
 def unread(like: GameState) -> Any:
-    """NumPy arrays of the shapes of ``like``, which take no memory."""
+    """Returns NumPy arrays of the shapes of ``like``, which take no memory."""
     return jax.tree.map(
         lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), like
     )
 
 
 def put_like(state: Any, like: GameState) -> GameState:
-    """Copies the arrays to the devices where those of ``like`` are.
+    """Copies the arrays to the devices of the arrays of ``like``.
 
     Every process holds all arrays and copies its own devices' part of them.
     """

@@ -27,17 +27,17 @@ class Checkpoints:
     """The checkpoints of one run, by its finished steps.
 
     A context manager; leaving it waits until all is on disk. With several processes
-    all call the same methods, and ``directory`` is one that all of them see.
+    all call the same methods, and ``directory`` is visible to all of them.
 
     Args:
-        directory: made if missing.
-        keep: number of the newest ones to keep.
+        directory: the directory, created if missing.
+        keep: number of the newest checkpoints to keep.
         shards: the run's exact shards, see `jaxgan.shards`, or None.
 
     Raises:
         CheckpointError: if the directory cannot be used, and on leaving the context, if
-            the last checkpoint could not be written. Another exception that leaves the
-            context goes on, with that as a note.
+            the last checkpoint could not be written. If another exception leaves the
+            context, this error is added to it as a note.
     """
 
     def __init__(self, directory: Path, *, keep: int = 3, shards: int | None = None):
@@ -74,11 +74,11 @@ class Checkpoints:
 
     @property
     def latest(self) -> int | None:
-        """The newest checkpoint's step, of those that are all on disk."""
+        """The step of the newest checkpoint that is completely on disk."""
         return max(self._steps(), default=None)
 
     def _steps(self) -> list[int]:
-        # Orbax counts one that is being written as well; a rename finishes it.
+        # Orbax also counts one that is still being written; a rename finishes it.
         names = [path.name for path in self.directory.glob("*") if path.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal())
 
@@ -89,15 +89,15 @@ class Checkpoints:
         *,
         step: int | None = None,
     ) -> None:
-        """Starts writing; the state may be donated at once, it has been copied.
+        """Starts writing a copy of the state, which may then be donated.
 
         A step that is already on disk is not written again.
 
         Args:
             state: the state.
-            notes: JSON values by name, kept in the same checkpoint. They come back as
-                JSON has them: a tuple as a list.
-            step: names the checkpoint; by default the state's step.
+            notes: JSON values by name, kept in the same checkpoint. They are restored
+                as JSON values: a tuple as a list.
+            step: the checkpoint's name; by default the state's step.
 
         Raises:
             FloatingPointError: if the state is not finite. Nothing is written then,
@@ -122,7 +122,7 @@ class Checkpoints:
             self._manager.save(step, args=items, force=True)
 
     def wait(self) -> None:
-        """Returns when all is on disk.
+        """Waits until all is on disk.
 
         Raises:
             CheckpointError: if the last checkpoint could not be written.
@@ -135,16 +135,16 @@ class Checkpoints:
 
         Newer ones that are damaged are moved to ``damaged`` beside the directory, so
         that the run can save those steps again, and a `CheckpointWarning` names them.
-        Other versions or devices than those that saved it are a warning as well; of
-        exact shards the number of devices does not count.
+        It also warns of versions or devices other than those that saved the checkpoint;
+        with exact shards the number of devices does not matter.
 
         Args:
             like: a state of the same game, such as the initial one. The restored
                 arrays go to the devices of its arrays.
 
         Raises:
-            InputError: if there is none; if none is good, in which case all stay where
-                they are; if it is of another network, or of a newer jaxgan.
+            InputError: if there is no checkpoint; if none is good, in which case all
+                stay where they are; if it is of another network, or of a newer jaxgan.
         """
         self.wait()
         damaged: dict[int, str] = {}
@@ -201,9 +201,9 @@ class Checkpoints:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Raises the writer's errors as a CheckpointError.
+        """Returns a context that raises the writer's errors as a CheckpointError.
 
-        If a process is lost, for which the others' writers wait, it is a PeerLostError.
+        If a process is lost that the others' writers wait for, it is a PeerLostError.
         """
         try:
             with processes.losing_peers():
@@ -211,7 +211,7 @@ class Checkpoints:
         except processes.PeerLostError:
             raise
         except Exception as error:
-            # Orbax has already dropped those to be replaced from its list.
+            # Orbax has already dropped the checkpoints to be replaced from its list.
             self._manager.reload()
             good = self.latest
             kept = (

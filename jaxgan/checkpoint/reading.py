@@ -15,7 +15,7 @@ from jaxgan.checks import InputError
 from jaxgan.game import GameState
 
 T = TypeVar("T")
-_TRIES = 3  # of reading while the run writes and removes checkpoints
+_TRIES = 3  # to read while the run writes and removes checkpoints
 
 
 class Restored(NamedTuple):
@@ -30,8 +30,8 @@ def read(
 ) -> tuple[Restored, list[str]]:
     """Returns the checkpoint in ``path``, and the versions that differ from those here.
 
-    It does not use Orbax's own manager, whose processes wait for each other: one that
-    cannot read would leave the others waiting.
+    It does not use Orbax's own manager, in which processes wait for each other: one
+    that cannot read would leave the others waiting.
 
     Raises:
         Damaged: if it cannot be read, or has changed since it was written.
@@ -88,9 +88,9 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
     Nothing there is changed: a damaged checkpoint stays where it is.
 
     Args:
-        directory: of the checkpoints.
+        directory: the directory of the checkpoints.
         like: a state of the same game, or its shapes.
-        step: of the checkpoint; by default the newest good one.
+        step: the checkpoint's step; by default that of the newest good one.
 
     Raises:
         InputError: if there is none; if it is of another network or of a newer jaxgan.
@@ -101,7 +101,7 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
         for number in reversed(steps):
             path = directory / str(number)
             if not path.is_dir():
-                continue  # the run has replaced it by a newer one meanwhile
+                continue  # meanwhile the run has replaced it by a newer one
             try:
                 return read(path, like)[0]
             except Damaged as error:

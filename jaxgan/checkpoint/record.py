@@ -27,7 +27,7 @@ _NAMED_AT_MOST = 3
 def make(
     state: Any, notes: dict[str, Any], shards: int | None = None
 ) -> dict[str, Any]:
-    """The record of a state.
+    """Makes the record of a state.
 
     Args:
         state: the state, on the host.
@@ -54,7 +54,7 @@ def _describe(leaf: Any) -> dict[str, str]:
 
 def _as_json(notes: dict[str, Any]) -> dict[str, Any]:
     try:
-        # As they will be read back: a numeric key becomes a string, for example, which
+        # As they will be restored: a numeric key becomes a string, for example, which
         # would change the order of the canonical JSON.
         return json.loads(json.dumps(notes))
     except TypeError as error:
@@ -65,30 +65,30 @@ def _as_json(notes: dict[str, Any]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages that a state's bits may depend on."""
+    """Returns the versions of the packages that a state's bits may depend on."""
     others = {name: metadata.version(name) for name in _PACKAGES}
     return {"jaxgan": __version__, **others}
 
 
 def devices(shards: int | None) -> str:
-    """What the last bits depend on: number and kind of the devices of all processes.
+    """Describes the devices that the last bits depend on, of all processes.
 
-    In exact shards they depend on the shards' number instead.
+    These are their number, or with exact shards the number of shards, and their kind.
     """
     number = jax.device_count() if shards is None else f"{shards} exact shards"
     return f"{number} x {jax.devices()[0].device_kind}"
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:
-    """The envelope that is written."""
+    """Makes the envelope in which a record is written."""
     return {"record": record, "sha256": _hash(record)}
 
 
 def unseal(envelope: Any) -> dict[str, Any]:
-    """The record in an envelope.
+    """Returns the record in an envelope.
 
     Raises:
-        Damaged: if it is not what `seal` made.
+        Damaged: if it has changed since `seal` made it.
     """
     try:
         intact = envelope["sha256"] == _hash(envelope["record"])
@@ -109,7 +109,7 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
 
     Args:
         record: an intact record.
-        like: a state of the game that is played here.
+        like: a state of the game that is trained here.
         where: the checkpoint's name in the message.
     """
     if record["format"] > FORMAT:
@@ -143,7 +143,7 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
 
 
 def check_same(record: dict[str, Any], state: Any) -> None:
-    """Raises Damaged unless the arrays are, to the bit, those of the record."""
+    """Raises Damaged unless the arrays equal those of the record to the bit."""
     for path, leaf in leaves.by_path(state).items():
         saved = record["leaves"][path]
         if saved != _describe(leaf):
@@ -151,7 +151,7 @@ def check_same(record: dict[str, Any], state: Any) -> None:
 
 
 def differences(record: dict[str, Any], shards: int | None) -> list[str]:
-    """The versions and devices that differ here, as "name: there -> here"."""
+    """Returns the versions and devices that differ, as "name: there -> here"."""
     there = {**record["versions"], "devices": record["devices"]}
     here = {**versions(), "devices": devices(shards)}
     return [

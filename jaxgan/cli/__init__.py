@@ -1,6 +1,6 @@
 """The command line: settings, the run's directory, and the one `main` of all commands.
 
-Only what is here reads a config object.
+Only this package reads a config object.
 """
 
 import importlib
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jaxgan.cli.experiment import EVALUATORS, main, run
     from jaxgan.cli.load import LoadedRun, load_run
 
-# Imported when used: `command` alone serves where tyro and Pillow are not installed.
+# Imported when used: `command` also works without tyro and Pillow installed.
 _LAZY_NAMES = {
     "EVALUATORS": "experiment",
     "LoadedRun": "load",
@@ -25,14 +25,14 @@ _LAZY_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is only imported when it is used."""
+    """Imports a name that is imported lazily."""
     if name in _LAZY_NAMES:
         return getattr(importlib.import_module(f"jaxgan.cli.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'jaxgan.cli' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """Returns the public names, those that are imported when used among them."""
+    """Returns the public names, including those that are imported lazily."""
     return sorted({*globals(), *__all__})
 
 

@@ -24,9 +24,9 @@ class AugmentConfig:
 
 
 def augmented(config: AugmentConfig, channels: int) -> Augment | None:
-    """The augmentation that ``--augment`` names, for images of some channels.
+    """Makes the augmentation that ``--augment`` names, for images of some channels.
 
-    Grey images have one: what changes hue or saturation leaves them as they are.
+    Grey images have one channel: changes of hue or saturation leave them as they are.
 
     Raises:
         InputError: for an unknown name, and for images that are neither grey nor RGB.
@@ -48,5 +48,5 @@ def augmented(config: AugmentConfig, channels: int) -> Augment | None:
 
 
 def with_lecam(config: AugmentConfig, game: Game) -> Game:
-    """The game, with LeCam's regulariser if ``--lecam`` asks for it."""
+    """Returns the game, with LeCam's regulariser if ``--lecam`` asks for it."""
     return lecam(game, config.lecam) if config.lecam else game

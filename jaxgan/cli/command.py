@@ -20,7 +20,7 @@ EXIT_NOT_WRITTEN = 4
 EXIT_PEER_LOST = 5
 EXIT_SIGNAL = 128  # plus the signal's number, as shells do: 130 SIGINT, 143 SIGTERM
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_CANNOT_WRITE = {*_FULL, errno.EROFS, errno.EIO}  # also of an unnamed file
+_CANNOT_WRITE = {*_FULL, errno.EROFS, errno.EIO}  # also for an unnamed file
 
 C = TypeVar("C")
 
@@ -42,7 +42,7 @@ def main(
 
     Args:
         config_class: a frozen dataclass, whose comments are the help.
-        run: what to do with the config.
+        run: the function to call with the config.
         prog: the command's name in its help, such as "python -m experiments.mlp".
         description: the help's first part.
         arguments: the command line; by default this process's.
@@ -50,7 +50,7 @@ def main(
             defaults of the other flags. The class then has a field ``preset``.
 
     Returns:
-        What ``run`` returned.
+        The result of ``run``.
     """
     import tyro
 
@@ -64,7 +64,7 @@ def main(
 
 
 def preset_of(arguments: Sequence[str], presets: Mapping[str, C]) -> C:
-    """Returns the config that a command line's ``--preset`` names, else the first.
+    """Returns the preset that a command line's ``--preset`` names, else the first.
 
     Raises:
         InputError: there is no such preset.
@@ -82,7 +82,7 @@ def preset_of(arguments: Sequence[str], presets: Mapping[str, C]) -> C:
 
 
 def guarded(action: Callable[[], Any]) -> Any:
-    """Returns what ``action`` returns; ends the process where it raises, see `main`."""
+    """Returns the result of ``action``; ends the process if it raises, see `main`."""
     warnings.showwarning = _show_warning
     streams.make_safe()
     try:
@@ -126,5 +126,5 @@ def _of_file(error: OSError) -> str:
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """Without the place in the code, which says nothing to who runs a command."""
+    """Prints a warning without its place in the code, which means nothing to a user."""
     print(f"warning: {message}", file=file or sys.stderr)

@@ -1,4 +1,4 @@
-"""The setting of experiments that may draw the class they are asked for."""
+"""The setting of experiments that may be conditional on the class."""
 
 import dataclasses
 from typing import Any
@@ -8,9 +8,9 @@ from jaxgan.checks import InputError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConditionalConfig:
-    """Whether a game is conditional on the label, for an experiment's config."""
+    """The setting of a game that may be conditional on the label."""
 
-    # Draw the class that is asked for; the set needs labels.
+    # Condition the networks on the class; the set needs labels.
     conditional: bool = False
 
 
@@ -18,7 +18,7 @@ def num_classes(config: ConditionalConfig, data: Any) -> int:
     """Returns the number of classes that the networks are conditional on; 0 for none.
 
     Args:
-        config: the experiment's.
+        config: the experiment's config.
         data: its `jaxgan.data.DataSet`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The settings that every experiment shares. Their comments are the command's help."""
+"""The settings that all experiments share. Their comments are the command's help."""
 
 import dataclasses
 from collections.abc import Callable
@@ -27,16 +27,16 @@ class TrainConfig:
     load: ClassVar[Callable[..., DataSet]] = staticmethod(jaxgan.data.load)
     """Finds the set that ``dataset`` names, as `jaxgan.data.load` does."""
 
-    # The run's seed: of the networks, of all noise, and of the data's order.
+    # The run's seed, for the networks, all noise, and the data's order.
     seed: int = 0
     # Generator updates.
     steps: int = 10_000
     # Examples of one update, over all devices.
     batch_size: int = 64
-    # Parts of a batch that are played one after another, to need less memory.
+    # Parts of a batch that are processed one after another, to need less memory.
     microbatches: int = 1
     # Equal shards of a batch, added up in order, so that the run is the same to the bit
-    # on any number of devices that divides it; slower. By default one shard a device.
+    # on any number of devices that divides it; slower. By default one per device.
     exact_shards: int | None = None
     # Discriminator updates for each generator update (the paper's k).
     d_steps: int = 1
@@ -44,62 +44,62 @@ class TrainConfig:
     dataset: str = "digits"
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand; for sets that need a download.
+    # Folder of files downloaded by hand, for the sets that need them.
     manual_dir: Path | None = None
     # Resize the images to N or HEIGHTxWIDTH pixels; by default they keep their size.
     resolution: int | str | None = None
     # Crop images of another shape to their centre, instead of refusing them.
     crop: bool = False
-    # 1 makes the images grayscale, 3 RGB; by default they are what the files are.
+    # 1 makes the images grayscale, 3 RGB; by default they are as in the files.
     channels: int | None = None
     # Leave out images that cannot be read, instead of refusing the folder.
     skip_damaged: bool = False
-    # Significant bits of 16-bit grayscale files, such as 12; by default all, or what a
-    # file says.
+    # Significant bits of 16-bit grayscale files, such as 12; by default all, or as
+    # stated in a file.
     bits: int | None = None
     # Where the run's files go, and where the same command resumes it; by default
     # runs/EXPERIMENT-DATASET-SEED.
     workdir: Path | None = None
     # Begin a new run from the state of another: RUN, or RUN:STEP of a checkpoint. Its
-    # steps count.
+    # steps count towards --steps.
     from_run: Annotated[str | None, tyro.conf.arg(name="from")] = None
-    # Write metrics every so many steps.
+    # Write metrics every N steps.
     log_every: int = 100
-    # Write a picture of samples every so many steps.
+    # Write a picture of samples every N steps.
     sample_every: int = 1_000
-    # Save a checkpoint every so many steps.
+    # Save a checkpoint every N steps.
     checkpoint_every: int = 1_000
-    # Judge the samples every so many steps and keep the best checkpoint; by default
-    # they are judged at the end only.
+    # Judge the samples every N steps and keep the best checkpoint; by default they are
+    # judged at the end only.
     evaluate_every: int | None = None
-    # Judge the samples by FID or the like, of what a network sees: efficientnet, or
-    # inception:PATH with its weights; the best checkpoint is by it. By default colour
-    # images are judged by what efficientnet sees of some of them, if it is installed;
-    # "pixels" judges them by their pixels, as grey ones are.
+    # Judge the samples, and choose the best checkpoint, by FID or the like on a
+    # network's features: efficientnet, or inception:PATH with its weights. By default
+    # colour images are judged by efficientnet's features of some of them, if it is
+    # installed; "pixels" judges them by their pixels, like grey images.
     evaluate_with: str | None = None
-    # Samples that the network of --evaluate-with sees at each judgement.
+    # Samples that the network of --evaluate-with judges each time.
     evaluate_samples: int = 10_000
     # Sets larger than this many MiB are streamed instead of kept on the device.
     device_cache_mib: int = 2_048
     # One of several processes of a cluster that JAX detects: Slurm, GKE, Cloud TPU.
     distributed: bool = False
-    # Else the first process's HOST:PORT, given to all of them,
+    # Without such a cluster: HOST:PORT of the first process, the same for all.
     coordinator: str | None = None
-    # with how many there are,
+    # With --coordinator: number of processes.
     processes: int | None = None
-    # and which one this is, from 0.
+    # With --coordinator: index of this process, from 0.
     process: int | None = None
     # Print the config, the parameters, and one step's FLOPs and bytes; then exit.
     dry_run: bool = False
 
     def with_defaults(self) -> "TrainConfig":
-        """Returns the config with what depends on other fields filled in."""
+        """Returns the config with fields that depend on others filled in."""
         return self
 
 
 _MAY_BE_ZERO = ("seed", "device_cache_mib", "process")
 _FEWEST = 8
-# Where things lie and who runs it is no part of what is run.
+# The places of files, and the processes, are not part of a run's identity.
 PLACES = ("data_dir", "manual_dir", "workdir")
 _WHO = ("distributed", "coordinator", "processes", "process", "dry_run")
 MAY_CHANGE = (
@@ -107,11 +107,11 @@ MAY_CHANGE = (
     *("evaluate_with", "evaluate_samples"),
     *("device_cache_mib", "microbatches", "skip_damaged"),
 )
-"""What may differ between the sessions of one run."""
+"""The settings that may differ between the sessions of one run."""
 
 
 def identity(config: TrainConfig) -> dict:
-    """Returns what makes a run the run it is, as JSON values."""
+    """Returns the settings that identify a run, as JSON values."""
     fields = dataclasses.asdict(config)
     return {k: _jsonable(v) for k, v in fields.items() if k not in PLACES + _WHO}
 
@@ -129,7 +129,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """Returns the config with its paths made explicit.
 
     Raises:
-        InputError: for a value that no run can have.
+        InputError: for an invalid value.
     """
     check_types(config)
     for field in dataclasses.fields(config):
@@ -148,7 +148,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
 
 def _check_shares(config: TrainConfig, devices: int) -> None:
-    """Raises InputError unless devices, shards and microbatches are all equal."""
+    """Raises InputError unless devices, shards and microbatches get equal parts."""
     parallel.check_divisible(config.batch_size, devices)
     shares, whose = devices, "device"
     if config.exact_shards is not None:
@@ -163,7 +163,7 @@ def _check_shares(config: TrainConfig, devices: int) -> None:
 
 
 def default_workdir(config: TrainConfig) -> Path:
-    """Returns runs/EXPERIMENT-DATASET-SEED; a folder of images gives its last name."""
+    """Returns runs/EXPERIMENT-DATASET-SEED, with the last name of an image folder."""
     dataset = Path(config.dataset.removeprefix("folder:")).name or "folder"
     return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
 
@@ -184,9 +184,9 @@ def check_data(config: TrainConfig, data: DataSet) -> None:
 
 
 def check_types(config: TrainConfig) -> None:
-    """Raises InputError for a field that is not of the type that it is declared with.
+    """Raises InputError for a field that does not have its declared type.
 
-    A command line has the right types; a config from a file or a program may not.
+    A command line gives the right types; a config from a file or a program may not.
     """
     hints = get_type_hints(type(config))
     for name in (field.name for field in dataclasses.fields(config)):
@@ -208,7 +208,7 @@ def _flag(name: str) -> str:
 
 
 def _check_number(name: str, value) -> None:
-    """Counts are at least 1, weights and rates at least 0, a seed has 32 bits."""
+    """Raises InputError for counts below 1, others below 0, or a seed over 32 bits."""
     flag = _flag(name)
     if name == "seed" and not 0 <= value < 2**32:
         raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")

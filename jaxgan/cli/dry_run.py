@@ -22,7 +22,7 @@ def first_batch(data: DataSet, count: int) -> Any:
 def text(
     game: Game, state: GameState, data: DataSet, config: TrainConfig, rounds: Schedule
 ) -> str:
-    """Returns the parameters, the data, and the cost of a step, in lines."""
+    """Returns lines on the parameters, the data, and the cost of a step."""
     batch = first_batch(data, config.batch_size)
     key = jax.random.key(config.seed)
     times: Counter[str] = Counter()

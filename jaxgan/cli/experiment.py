@@ -40,7 +40,7 @@ from jaxgan.typing import Key
 
 MakeGame = Callable[[Any, DataSet], Game]
 Begin = Callable[[GameState], GameState]
-"""From a game's first state to that with which a run begins."""
+"""A function from a game's first state to the state with which a run begins."""
 
 
 def main(
@@ -52,17 +52,18 @@ def main(
     presets: Mapping[str, TrainConfig] | None = None,
     play: Callable[..., Any] | None = None,
 ) -> None:
-    """Runs an experiment as its command line says; see `command.main`.
+    """Runs an experiment from its command line; see `command.main`.
 
     Args:
         config_class: the experiment's settings.
         make_game: ``(config, data) -> game``.
-        evaluators: of the samples, see `jaxgan.evaluation`. With ``--evaluate-every``
-            the best checkpoint is that of the lowest value of the first result.
+        evaluators: the samples' evaluators, see `jaxgan.evaluation`. With
+            ``--evaluate-every`` the best checkpoint is the one with the lowest value of
+            the first result.
         schedule: the rounds; by default Algorithm 1 with ``--d-steps``.
         presets: configs by name, for ``--preset``, see `command.main`.
-        play: what is called in place of `run`, with its arguments: such as several runs
-            one after another.
+        play: a function to call in place of `run`, with its arguments, such as for
+            several runs one after another.
     """
     name = config_class.experiment
     how: dict[str, Any] = {"evaluators": evaluators, "schedule": schedule}
@@ -94,20 +95,20 @@ def run(
     schedule: Schedule | None = None,
     begin: Begin | None = None,
 ) -> dict[str, Any] | None:
-    """Trains and judges; continues what its workdir holds of the same run.
+    """Trains and judges, or continues the same run if its workdir holds one.
 
-    With several processes all of them call it, and their workdir is one folder.
+    With several processes, all of them call it with the same workdir.
 
     Args:
         config: the settings.
         make_game: see `main`.
         evaluators: see `main`.
         schedule: see `main`.
-        begin: changes the state that a new run begins with. What it depends on, such as
-            another run's digest, belongs into the config.
+        begin: changes the state that a new run begins with. Anything that it depends
+            on, such as another run's digest, belongs in the config.
 
     Returns:
-        What result.json holds; None for a dry run.
+        The content of result.json; None for a dry run.
 
     Raises:
         InputError: if the config, the data or the workdir cannot be used.
@@ -147,7 +148,7 @@ def run(
 
 
 def _introduce(config: TrainConfig) -> DataSet:
-    """Prints the settings and how the data were understood; returns the data."""
+    """Prints the settings and the note on the data; returns the data."""
     if processes.is_first():
         places = {name: str(getattr(config, name)) for name in PLACES}
         shown = {"experiment": config.experiment, **identity(config), **places}
@@ -168,7 +169,7 @@ def _train(
     rounds: Schedule,
     evaluators: Sequence[Evaluator],
 ) -> dict[str, Any]:
-    """Trains to the last step; returns what result.json will hold."""
+    """Trains to the last step; returns the content of result.json."""
     path = config.workdir
     assert path is not None  # resolve made it explicit
     best = None if config.evaluate_every is None else path / "best"
@@ -194,7 +195,7 @@ def _train(
 def _leave(path: Path, result: dict[str, Any], *, finished: bool) -> None:
     """Writes result.json and the report, and prints the summary.
 
-    The run is finished with result.json: no report, whatever its reason, is a warning.
+    With result.json the run is finished: any failure of the report is only a warning.
     """
     if finished:
         print(
@@ -245,7 +246,7 @@ def load_data(config: TrainConfig) -> Any:
 def _first_state(
     config: TrainConfig, path: Path, state: GameState, begin: Begin | None
 ) -> GameState:
-    """The state that the run begins with; checkpoints of its own will replace it."""
+    """Returns the state that the run begins with, unless it has checkpoints already."""
     if kept.has_any(path):
         return state
     if begin is not None:
@@ -268,7 +269,7 @@ def _hooks(game: Game, config: TrainConfig, path: Path) -> tuple[Hook, ...]:
         hooks.Progress(),
         hooks.Log(path, every=config.log_every),
         hooks.TensorBoard(path / "tensorboard"),
-        # A game of several outputs names none to hold against the data.
+        # A game of several outputs names none to compare with the data.
         *([] if game.output is None else [monitor]),
         hooks.Samples(path, every=config.sample_every),
         hooks.Checkpoint(path / "checkpoints", every=config.checkpoint_every),

@@ -1,4 +1,4 @@
-"""Which evaluators judge a run: by pixels, or by what a network sees of its images."""
+"""The evaluators of a run: by pixels, or by a network's features of its images."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from jaxgan.data import DataSet
 from jaxgan.evaluation import Evaluator
 
 EVALUATORS: tuple[Evaluator, ...] = (evaluation.TwoSample(), evaluation.Classes())
-"""How samples are judged unless an experiment says otherwise."""
+"""The evaluators of samples unless an experiment has its own."""
 
 PIXELS = "pixels"
-_SOME = 2_000  # of each kind: about a minute of two cores
+_SOME = 2_000  # of each kind: about a minute on two cores
 
 
 def judges_of(
     config: TrainConfig, data: DataSet, evaluators: Sequence[Evaluator]
 ) -> Sequence[Evaluator]:
-    """Returns the evaluators of a run, the one of its best checkpoint first.
+    """Returns the evaluators of a run, first the one that chooses its best checkpoint.
 
     The network of ``--evaluate-with`` comes first. Without one, colour images of an
-    experiment with the usual `EVALUATORS` are judged by EfficientNet instead of the
+    experiment with the default `EVALUATORS` are judged by EfficientNet instead of the
     two-sample test: distances of pixels say little about photographs.
 
     Warns:

@@ -1,4 +1,4 @@
-"""Checkpoints that are gone: a run that had some is not begun anew without a word."""
+"""Lost checkpoints: a run that had some does not silently begin anew."""
 
 import contextlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _MARK = ".checkpointed"
 
 
 def has_any(workdir: Path) -> bool:
-    """Returns whether a run has checkpoints, of those that are all on disk."""
+    """Returns whether a run has a checkpoint that is completely on disk."""
     found = (workdir / "checkpoints").glob("*")
     return any(each.name.isdecimal() and each.is_dir() for each in found)
 
@@ -25,21 +25,21 @@ def has_any(workdir: Path) -> bool:
 class Mark(Hook):
     """Leaves a mark in the workdir once the run has a checkpoint.
 
-    Checkpoints are written in the background, so that lines of the log after one do not
-    show that it was ever on disk.
+    Checkpoints are written in the background, so later lines of the log do not show
+    that one was ever on disk.
 
-    Give it before the hook `Checkpoint`, which is then closed first; and before `Log`,
+    List it before the hook `Checkpoint`, which is then closed first; and before `Log`,
     so that the mark of a run that begins anew is gone when its log is made.
 
     Args:
-        workdir: of the run.
+        workdir: the run's workdir.
     """
 
     def __init__(self, workdir: Path):
         self._workdir, self._left = workdir, False
 
     def begin(self, run: Run) -> None:
-        # One of an earlier run, whose metrics were removed to begin anew, goes.
+        # Removes the mark of an earlier run whose metrics were removed to begin anew.
         if processes.is_first() and not has_any(self._workdir):
             (self._workdir / _MARK).unlink(missing_ok=True)
 
@@ -52,7 +52,7 @@ class Mark(Hook):
     def _leave(self) -> None:
         if not self._left and processes.is_first() and has_any(self._workdir):
             self._left = True
-            with contextlib.suppress(OSError):  # the run goes on without
+            with contextlib.suppress(OSError):  # the run goes on without it
                 (self._workdir / _MARK).touch()
 
 
@@ -60,12 +60,12 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
     """Refuses to begin a run anew that had checkpoints; a finished one needs none.
 
     Args:
-        workdir: of the run; some run's config.json is there.
-        record: what that holds.
-        steps: how many are asked for.
+        workdir: the run's workdir, with a config.json.
+        record: the content of config.json.
+        steps: number of requested steps.
 
     Raises:
-        InputError: if there were checkpoints, and are none.
+        InputError: if there were checkpoints, and there are none now.
     """
     if has_any(workdir):
         return
@@ -73,8 +73,8 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
     if result is not None and result["steps"] >= steps:
         return
     log = workdir / "metrics.jsonl"
-    # Removing the log, too, is asking for a new run; an empty one was cut off if there
-    # is the mark. What else tells of checkpoints: their folder is made before the log.
+    # Who removes the log as well asks for a new run; with the mark, an empty log was
+    # truncated. Another sign of checkpoints: their folder is made before the log.
     begun = log.exists() and log.stat().st_size > 0
     if result is not None:
         sign = f"result.json is of {result['steps']} steps"
@@ -95,9 +95,9 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
 
 
 def _passed_one(workdir: Path, every: Any) -> bool:
-    """Whether steps were played after two checkpoints had been due: one was on disk.
+    """Returns whether the run went on after two checkpoints were due: one was on disk.
 
-    Before a checkpoint is written, the hook waits for the one before.
+    Before a checkpoint is written, the hook waits for the previous one.
     """
     steps = [row["step"] for row in read_metrics(workdir)]
     return bool(steps) and isinstance(every, int) and steps[-1] - steps[0] > 2 * every

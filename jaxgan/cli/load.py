@@ -1,4 +1,4 @@
-"""Runs read back: the game, where it stands, its settings, and samples."""
+"""Loaded runs: the game, its state, its settings, and samples."""
 
 import dataclasses
 import functools
@@ -28,14 +28,14 @@ from jaxgan.typing import Key
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadedRun:
-    """A run, finished or still going, as its files tell it.
+    """A run, finished or still going, read from its files.
 
     Attributes:
         folder: the run's directory.
         game: its game.
         state: the state of the checkpoint that was read.
         config: its settings, by attribute.
-        record: all of config.json.
+        record: the whole content of config.json.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class LoadedRun:
 
     @property
     def step(self) -> int:
-        """The finished steps of the state."""
+        """The number of finished steps of the state."""
         return int(self.state.rounds)
 
     @property
@@ -54,7 +54,7 @@ class LoadedRun:
         """The lines of metrics.jsonl.
 
         Raises:
-            InputError: one of them cannot be read.
+            InputError: a line cannot be read.
         """
         return read_metrics(self.folder)
 
@@ -69,16 +69,16 @@ class LoadedRun:
 
     @functools.cached_property
     def data(self) -> Any:
-        """The data set that the run plays, loaded when it is asked for."""
+        """The data set of the run, loaded when it is first used."""
         return _RecordedSet(self.record, self.config).load()
 
     def sample(self, count: int, *, key: Key | None = None, condition: Any = None):
         """Returns ``count`` samples of the averaged networks, see `jaxgan.sample`.
 
         Args:
-            count: how many.
+            count: number of samples.
             key: by default ``jax.random.key(0)``.
-            condition: of a conditional game; by default from its data: every class in
+            condition: for a conditional game; by default from its data: every class in
                 turn, or held-out examples.
         """
         key = jax.random.key(0) if key is None else key
@@ -96,15 +96,15 @@ def load_run(
 ) -> LoadedRun:
     """Reads a run: its game, the state of a checkpoint, its settings.
 
-    Nothing in the folder is changed, so the run may be going on. The game is made
-    by the module that config.json names, imported by that name from where Python finds
-    modules, never from the folder.
+    Nothing in the folder is changed, so the run may still be going. The game is made
+    by the module that config.json names, imported by that name from Python's search
+    path, never from the folder.
 
     Args:
         folder: the run's directory.
-        game: the game, where its module is not here.
-        step: of the checkpoint; by default the newest good one.
-        best: the best checkpoint instead, of a run with ``--evaluate-every``.
+        game: the game, if its module is not available here.
+        step: the checkpoint's step; by default that of the newest good one.
+        best: read the best checkpoint instead, of a run with ``--evaluate-every``.
 
     Raises:
         InputError: if the folder holds no run or no such checkpoint; if its config.json
@@ -130,7 +130,7 @@ def restore_from(run: str, like: GameState) -> GameState:
     """Returns the state of RUN, or of RUN:STEP, for a game such as that of ``like``.
 
     Raises:
-        InputError: if there is none, or its networks or optimizers are others.
+        InputError: if there is none, or its networks or optimizers differ.
     """
     folder, _, step = run.rpartition(":")
     if not (folder and step.isdecimal()):
@@ -142,7 +142,7 @@ def restore_from(run: str, like: GameState) -> GameState:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """config.json, with what it takes to make the run's game."""
+    """Reads config.json, and checks that it has all it takes to make the run's game."""
     otherwise = "Put back a copy of it."
     record = read_config(folder, otherwise=otherwise)
     try:
@@ -162,10 +162,10 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def _struct(name: str, column: Any) -> jax.ShapeDtypeStruct:
-    """One example of a column of the data, as config.json tells it: [dtype, shape].
+    """Returns the struct of one example of a column, from config.json's [dtype, shape].
 
     Raises:
-        ValueError: it tells something else.
+        ValueError: the column has another form.
     """
     try:
         dtype, shape = column
@@ -178,7 +178,7 @@ def _struct(name: str, column: Any) -> jax.ShapeDtypeStruct:
 
 
 def _state_like(folder: Path, game: Game, record: dict[str, Any]) -> GameState:
-    """A first state of the game, as shapes alone."""
+    """Returns the shapes of a first state of the game."""
     columns = record["data"]["columns"].items()
     batch = {name: _struct(name, column) for name, column in columns}
     try:
@@ -192,7 +192,7 @@ def _state_like(folder: Path, game: Game, record: dict[str, Any]) -> GameState:
 
 
 def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
-    """The game and the config, by the module that the record names."""
+    """Makes the game and the config, with the module that the record names."""
     made_by = record["made_by"]
     name = str(made_by["module"])
     advice = (
@@ -210,7 +210,7 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
         ) from error
     config_class: Any = getattr(module, made_by["config_class"], None)
     make_game = getattr(module, made_by["make_game"], None)
-    # The record only chooses among an experiment's own: it must not call anything else.
+    # The record only chooses among an experiment's own names: it must not call others.
     is_config = isinstance(config_class, type) and issubclass(config_class, TrainConfig)
     if not is_config or not isinstance(make_game, FunctionType):
         raise InputError(
@@ -241,11 +241,11 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
 
 
 class _RecordedSet:
-    """A data set as config.json tells it; its examples are loaded when asked for."""
+    """A data set described by config.json; its examples are loaded when first used."""
 
     def __init__(self, record: dict[str, Any], config: Any):
         self._record = record
-        # The settings of a run whose module is not here are plain values.
+        # Without the run's module, its settings are plain values.
         self._load = getattr(config, "load", jaxgan.data.load)
         told = record["data"]
         self.name: str = told["name"]
@@ -254,16 +254,16 @@ class _RecordedSet:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(h, w, c) of one image."""
+        """The shape (h, w, c) of one image."""
         return self.shape_of("image")
 
     def shape_of(self, column: str) -> tuple[int, ...]:
-        """The shape of one example's entry in a column."""
+        """Returns the shape of one example's entry in a column."""
         return tuple(self._record["data"]["columns"][column][1])
 
     @property
     def num_classes(self) -> int:
-        """Number of classes; 0 where nothing is labelled."""
+        """The number of classes; 0 without labels."""
         return len(self.classes)
 
     @property
@@ -282,7 +282,7 @@ class _RecordedSet:
         return self.load().test
 
     def load(self) -> Any:
-        """Returns the set itself, by the settings of the run."""
+        """Returns the set itself, loaded with the run's settings."""
         config = self._record["config"]
         size = config.get("resolution")
         return self._load(

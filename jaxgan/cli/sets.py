@@ -1,4 +1,4 @@
-"""The sets of pictures that a command line names: folders, files, data sets, runs."""
+"""Sets of pictures named on a command line: folders, files, data sets, runs."""
 
 import dataclasses
 from pathlib import Path
@@ -18,13 +18,13 @@ _FEWEST = 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where sets lie, and how runs are sampled.
+    """The places of sets, and the settings for samples of runs.
 
     Attributes:
-        store: where data sets and the hashes of files are kept.
-        manual_dir: where files lie that were downloaded by hand.
-        samples: of a run.
-        seed: of these samples.
+        store: folder of data sets and of the hashes of files.
+        manual_dir: folder of files that were downloaded by hand.
+        samples: number of samples of a run.
+        seed: the seed of these samples.
     """
 
     store: Path
@@ -39,10 +39,10 @@ def find(name: str, where: Where) -> Pictures:
     Args:
         name: a folder of images, a NumPy file, a run's folder, or a data set: its
             training part, or that of ``NAME:test``.
-        where: see there.
+        where: see `Where`.
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there is no such set, or it cannot be read.
     """
     path = Path(name).expanduser()
     if path.is_file():

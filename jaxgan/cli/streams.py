@@ -1,4 +1,4 @@
-"""stdout and stderr of a command: whatever becomes of them, its work goes on."""
+"""A command's stdout and stderr: if they fail, its work goes on."""
 
 import io
 import os
@@ -8,18 +8,18 @@ from typing import Any
 
 
 def make_safe() -> None:
-    """Lets `print` do its best and never fail, in this process.
+    """Makes `print` in this process never fail.
 
-    What a terminal's encoding lacks is escaped: file names may hold any bytes. What is
-    printed after the reader of a pipe has left (``| head``) goes nowhere, and so does
-    all that is printed without a stream (``>&-``).
+    Characters that the terminal's encoding lacks are escaped: file names may hold any
+    bytes. Output after the reader of a pipe has left (``| head``) is discarded, and so
+    is all output without a stream (``>&-``).
     """
     for name in ("stdout", "stderr"):
         setattr(sys, name, _safe(getattr(sys, name)))
 
 
 class _Pipe(io.FileIO):
-    """A pipe that leads nowhere once its reader has left."""
+    """A pipe that discards its input once its reader has left."""
 
     def write(self, content: Any) -> int:
         try:

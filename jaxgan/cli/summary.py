@@ -33,7 +33,7 @@ def text(path: Path, result: dict[str, Any]) -> str:
 
 
 def _short(judged: dict[str, Any]) -> list[tuple[str, str]]:
-    """The details that are a group of numbers, such as the classes' shares.
+    """Returns the details that are groups of numbers, such as the classes' shares.
 
     Of a large group a few are shown, evenly spaced.
     """

@@ -1,4 +1,4 @@
-"""A run's directory: who may write there, and what is written."""
+"""A run's directory: its lock, and its config.json."""
 
 import fcntl
 import sys
@@ -26,19 +26,19 @@ _OTHERWISE = "Put back a copy of it, or choose another --workdir."
 def claim(
     workdir: Path, record: dict[str, Any], defaults: Mapping[str, Any] | None = None
 ) -> Iterator[None]:
-    """Makes the workdir this run's own, for as long as the context lasts.
+    """Claims the workdir for this run while the context lasts.
 
-    What may change between a run's sessions (`config.MAY_CHANGE`) is written anew.
+    Settings that may change between a run's sessions (`config.MAY_CHANGE`) are updated.
 
     Args:
-        workdir: where.
-        record: what runs, see `describe`.
+        workdir: the workdir.
+        record: the run's description, see `describe`.
         defaults: values of the settings that the run there lacks because it began
             before there were such settings.
 
     Raises:
-        InputError: if it cannot be written, holds a run of another config or one that
-            has lost its checkpoints, holds files that are no run's, or another process
+        InputError: if the workdir cannot be written, holds a run of another config or
+            one that has lost its checkpoints, holds files of no run, or another process
             is writing there.
     """
     path = workdir / "config.json"
@@ -65,7 +65,7 @@ def claim(
 
 def _lock(lock: IO, workdir: Path) -> None:
     try:
-        # Released by the system when the process ends, however it ends.
+        # The system releases it when the process ends, however it ends.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise InputError(
@@ -81,7 +81,7 @@ def _lock(lock: IO, workdir: Path) -> None:
 
 
 def check_shared(workdir: Path) -> None:
-    """Raises InputError unless all processes see what the first one wrote."""
+    """Raises InputError unless all processes see the files of the first one."""
     if processes.any_process(not (workdir / "config.json").exists()):
         raise InputError(
             f"Not all processes find the first one's files in the workdir {workdir}. "
@@ -90,12 +90,12 @@ def check_shared(workdir: Path) -> None:
 
 
 def is_finished(result: dict[str, Any] | None, config: TrainConfig) -> bool:
-    """Returns whether a run has a result of at least the steps that are asked for."""
+    """Returns whether a run has a result of at least the requested steps."""
     return result is not None and result["steps"] >= config.steps
 
 
 def _write_changes(path: Path, record: dict[str, Any], old: dict[str, Any]) -> None:
-    """Writes config.json anew, unless it says the same already."""
+    """Updates config.json, unless it already says the same."""
     if any(old["config"].get(k) != record["config"][k] for k in MAY_CHANGE):
         # The rest stays as it was when the run began.
         changed = {name: record["config"][name] for name in MAY_CHANGE}
@@ -136,19 +136,19 @@ def _check_same(
 
 
 def _comparable(record: dict[str, Any]) -> dict[str, Any]:
-    """The fields that must be equal for one run to continue another."""
+    """Returns the fields that must be equal for one run to continue another."""
     names = ("experiment", "data_fingerprint")
     flags = {**FLAGS, **record.get("flags", {})}
     config = {k: v for k, v in record["config"].items() if k not in MAY_CHANGE}
     if config["dataset"].startswith("folder:"):
-        config["dataset"] = "folder"  # wherever it lies: its content is the fingerprint
+        config["dataset"] = "folder"  # in any place: the fingerprint is of its content
     return {**{name: record[name] for name in names}, **flags, **config}
 
 
 def describe(
     config: TrainConfig, data: DataSet, make_game: Callable[..., Any]
 ) -> dict[str, Any]:
-    """Returns what config.json holds: enough to run the same again, and to load it."""
+    """Returns the content of config.json: enough to repeat the run and to load it."""
     example = data.train.batch(np.arange(1))
     return {
         "experiment": config.experiment,
@@ -175,13 +175,13 @@ def describe(
 
 
 def _words(data: DataSet) -> dict[str, Any]:
-    """The vocabulary of a captioned set, without which its game cannot be made."""
+    """Returns a captioned set's vocabulary, which it takes to make its game."""
     vocabulary = getattr(data, "vocabulary", None)
     return {} if vocabulary is None else {"vocabulary": vocabulary.as_json()}
 
 
 def _module_of(config_class: type) -> str:
-    """The name by which a class's module can be imported; also that of a program."""
+    """Returns the name to import a class's module by, also if it is the program."""
     name = config_class.__module__
     if name != "__main__":
         return name

@@ -1,12 +1,13 @@
 """Data sets, and the order in which a run sees their examples.
 
 :func:`load` finds a set of images by name, decodes it once to uint8 and maps the result
-into memory; :func:`from_arrays` makes a set of arrays of any shape;
+into memory; :func:`from_arrays` makes a set from arrays of any shape;
 :func:`load_pairs` and :func:`load_unpaired` find sets for image-to-image translation,
-:func:`load_photos` photos to be magnified, :func:`load_captioned` images with captions;
+:func:`load_photos` photos for super-resolution, :func:`load_captioned` images with
+captions;
 :func:`batch_indices` says which examples each step holds; :func:`batches` reads them
 ahead for sets that do not fit on the device. Importing this package imports no tfds,
-no grain and no Pillow: they come when first needed.
+no grain and no Pillow: they are imported when first needed.
 """
 
 from jaxgan.data.arrays import Examples

@@ -13,16 +13,16 @@ from jaxgan.checks import InputError
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Arrays of equal length, in any structure; row i of all is example i.
+    """Arrays of equal length in any pytree; row i of each belongs to example i.
 
     Attributes:
         columns: a pytree of arrays [n ...], such as {"image": ..., "mask": ...}; in
-            batches, uint8 is images and other integers are labels.
-        classes: the names of the classes that a column "label" counts; may be empty.
+            batches, uint8 arrays are images and other integers are labels.
+        classes: the names of the classes in a column "label"; may be empty.
 
     Raises:
-        InputError: there is no array, two differ in length, or JAX would change a
-            column's values without a word; the message names it.
+        InputError: there is no array, two differ in length, or JAX would silently
+            change a column's values; the message names the column.
 
     Example:
         >>> points = Examples({"x": np.zeros((9, 2), np.float32)})
@@ -46,12 +46,12 @@ class Examples:
         return sum(column.nbytes for column in jax.tree.leaves(self.columns))
 
     def batch(self, indices: Int[np.ndarray, "*b"]) -> Any:
-        """The examples at ``indices``, copied, in the structure of ``columns``."""
+        """Returns copies of the examples at ``indices``, structured as ``columns``."""
         return jax.tree.map(lambda column: np.asarray(column[indices]), self.columns)
 
 
 def named(columns: Any) -> list[tuple[str, Any]]:
-    """The leaves of a pytree, each with its place as a message says it.
+    """Returns the leaves of a pytree, each with its name for error messages.
 
     Example:
         >>> named({"image": 0, "pair": (1, 2)})
@@ -65,10 +65,10 @@ def named(columns: Any) -> list[tuple[str, Any]]:
 
 
 def check_dtypes(columns: Any) -> None:
-    """Raises InputError unless JAX takes each array as it is.
+    """Raises InputError unless JAX keeps each array as it is.
 
-    JAX makes float32 of float64 and int32 of int64 without a word, unless it is
-    configured otherwise, and has no strings or objects.
+    Unless configured otherwise, JAX silently converts float64 to float32 and int64 to
+    int32; it has no strings or objects.
     """
     for name, column in named(columns):
         if not isinstance(column, (np.ndarray, jax.Array)):

@@ -1,10 +1,10 @@
 """Decoded images on disk: written once, whole or not at all, and mapped into memory.
 
-A cache is a folder with one ``.npy`` file an array and a ``meta.json`` that holds the
-key it was made for, the class names, what was left out, and checksums of all of that
-and of each file. It appears by one rename, so a reader never sees half of it, and two
-writers at once both succeed: the later one finds the earlier one's cache and drops its
-own.
+A cache is a folder with one ``.npy`` file per array and a ``meta.json`` that holds the
+key it was made for, the class names, the examples left out, and checksums of all of
+that and of each file. It appears by a single rename, so a reader never sees half of it,
+and two concurrent writers both succeed: the later one finds the earlier one's cache and
+drops its own.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ _META = "meta.json"
 
 
 class Cached(NamedTuple):
-    """What a cache holds.
+    """The contents of a cache.
 
     Attributes:
-        arrays: by name, memory-mapped and read-only.
+        arrays: the arrays by name, memory-mapped and read-only.
         classes: the class names.
         left_out: the examples that could not be decoded.
         largest: see `jaxgan.data.writing.Written`.
@@ -43,7 +43,7 @@ class Cached(NamedTuple):
 
 
 class _Damaged(Exception):
-    """What a damaged cache suffers from."""
+    """An error that says how a cache is damaged."""
 
 
 def read(folder: Path, key: Mapping[str, Any]) -> Cached | None:
@@ -52,7 +52,7 @@ def read(folder: Path, key: Mapping[str, Any]) -> Cached | None:
     All files are read and compared with their checksums.
 
     Warns:
-        DataWarning: it is damaged.
+        DataWarning: the cache is damaged.
 
     Returns:
         The cache, or None if it is absent, damaged, or made for another key.
@@ -79,16 +79,16 @@ def write(
     skip: tuple[type[Exception], ...] = (),
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Decodes ``source`` into ``folder``, in place of what may be there.
+    """Decodes ``source`` into ``folder``, replacing an outdated or damaged cache.
 
     Args:
-        folder: where the cache will appear; its parents are made.
-        key: what :func:`read` must be asked for; JSON values.
+        folder: where the cache will appear; its parents are created.
+        key: the key to pass to :func:`read`; JSON values.
         source: the examples.
-        decode: makes one array of one example; called from several threads.
-        title: what the progress bar says.
-        skip: the errors of ``decode`` at which an example is left out.
-        check: called when all is decoded; raises if the source has changed since.
+        decode: makes one array from one example; called from several threads.
+        title: the label of the progress bar.
+        skip: the exceptions of ``decode`` on which an example is left out.
+        check: called after decoding; raises if the source has changed meanwhile.
 
     Raises:
         InputError: an image cannot be used, or two differ in size.
@@ -107,12 +107,12 @@ def write(
         content = {"meta": meta, "sha256": _hash(json.loads(json.dumps(meta)))}
         (draft / _META).write_text(json.dumps(content, indent=1))
         check()
-        drafts.sync(draft)  # before the rename, which may otherwise come first
+        drafts.sync(draft)  # before the rename, which could otherwise be first
         _publish(draft, folder, key)
 
 
 def _open(folder: Path, key: Mapping[str, Any]) -> Cached | None:
-    """What `read` returns; raises _Damaged for a damaged cache of this key."""
+    """Returns the result of `read`; raises _Damaged if the cache is damaged."""
     try:
         content = json.loads((folder / _META).read_bytes())
     except FileNotFoundError:
@@ -121,7 +121,7 @@ def _open(folder: Path, key: Mapping[str, Any]) -> Cached | None:
         raise _Damaged(f"{_META} has changed since it was written") from error
     meta = content.get("meta") if isinstance(content, dict) else None
     if not isinstance(meta, dict):
-        return None  # of an earlier jaxgan
+        return None  # written by an earlier jaxgan
     if content.get("sha256") != _hash(meta):
         raise _Damaged(f"{_META} has changed since it was written")
     if meta["key"] != key:
@@ -146,7 +146,7 @@ def _hash(meta: Any) -> str:
 
 
 def _publish(draft: Path, folder: Path, key: Mapping[str, Any]) -> None:
-    """Renames ``draft`` to ``folder``, unless a whole cache got there before."""
+    """Renames ``draft`` to ``folder``, unless a complete cache is already there."""
     with contextlib.suppress(OSError):  # not empty: a cache is there already
         os.rename(draft, folder)
         return

@@ -1,4 +1,4 @@
-"""Pictures of shapes: how large, in which colour, where and on which ground."""
+"""Pictures of shapes that vary in size, colour, place and background ("ground")."""
 
 from typing import NamedTuple
 
@@ -59,14 +59,14 @@ _COLOURS = np.array(
 _GROUNDS = np.array(
     [[20, 20, 20], [235, 235, 235], [90, 60, 30], [30, 60, 90]], np.uint8
 )
-_SIZES = (12, 16, 20)  # pixels of 32
-_PLACES = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))  # halves of the room: down, right
-_LEAST = 16  # pixels; smaller shapes cannot be told apart
-_BLOCK = 2**12  # rows at a time
+_SIZES = (12, 16, 20)  # sides in pixels, for pictures of 32x32
+_PLACES = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))  # down, right: halves of free space
+_LEAST = 16  # pixels; in smaller pictures, shapes cannot be told apart
+_BLOCK = 2**12  # pictures painted at a time
 
 
 def sides(size: int) -> tuple[int, ...]:
-    """The side of a small, medium and large shape in a picture, in pixels.
+    """Returns the sides of a small, medium and large shape in a picture, in pixels.
 
     Raises:
         InputError: the picture is too small.
@@ -84,13 +84,13 @@ def sides(size: int) -> tuple[int, ...]:
 
 
 class Shape(NamedTuple):
-    """One shape of each picture: its masks, its colour, and its upper left pixel.
+    """One shape for each of n pictures: masks, colours and upper left pixels.
 
     Attributes:
-        masks: [n z z]; 255 shows the colour, 0 what is below.
+        masks: [n z z]; 255 shows the colour, 0 what is beneath it.
         colours: [n], values of `COLOUR`.
-        tops: [n], in pixels.
-        lefts: [n].
+        tops: [n], the rows of the upper left pixels.
+        lefts: [n], their columns.
     """
 
     masks: UInt8[np.ndarray, "n z z"]
@@ -102,7 +102,7 @@ class Shape(NamedTuple):
 def placed(
     places: Int[np.ndarray, " n"], side: int, size: int
 ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """The upper left pixels, down and right, of shapes at values of `PLACE`.
+    """Returns the rows and columns of the upper left pixels for values of `PLACE`.
 
     Example:
         >>> [each.tolist() for each in placed(np.array([1, 4]), 12, 32)]
@@ -118,12 +118,12 @@ def paint(
 ) -> UInt8[np.ndarray, "n size size 3"]:
     """Draws shapes onto grounds, one after the other.
 
-    A mask m mixes the colour c and what is below, b: (m c + (255 - m) b) / 255, rounded
-    in integers, so it is the same everywhere.
+    A mask m mixes the colour c with the pixel b beneath: (m c + (255 - m) b) / 255,
+    rounded in integer arithmetic, so the result is the same on every machine.
 
     Args:
         grounds: [n], values of `GROUND`.
-        shapes: each for all pictures.
+        shapes: each has one shape for every picture.
         size: height and width of a picture in pixels.
     """
     images = np.empty((len(grounds), size, size, 3), np.uint8)

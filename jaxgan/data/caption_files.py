@@ -1,9 +1,9 @@
-"""A file of captions beside its images: CSV or JSON lines.
+"""Caption files beside their images: CSV or JSON Lines.
 
-A CSV begins with a header that names the columns ``file`` and ``caption``; others are
-not looked at. A line of JSON is an object with "file" and "caption", or "captions", a
-list. Files are named relative to the folder that the captions lie in. A file that is
-named several times has several captions.
+A CSV begins with a header that names the columns ``file`` and ``caption``; other
+columns are ignored. A line of JSON is an object with "file" and either "caption" or
+"captions", a list. File names are relative to the folder of the caption file. A file
+that is named several times has several captions.
 """
 
 import csv
@@ -19,7 +19,7 @@ from jaxgan.data.vocabulary import words_of
 from jaxgan.data.walk import Found, listed, printable
 
 MOST_WORDS = 64
-"""Of a caption: each has room for as many as the longest one has."""
+"""The largest number of words in a caption; all are padded to the longest one."""
 
 SUFFIXES = (".csv", ".jsonl")
 
@@ -27,7 +27,7 @@ _MOST_SHOWN = 60  # characters of a line in a message
 
 
 class Caption(NamedTuple):
-    """One caption of one file, and the line of the file of captions it ends in."""
+    """One caption of one image file, and the line of the caption file it ends on."""
 
     file: str
     text: str
@@ -35,11 +35,11 @@ class Caption(NamedTuple):
 
 
 class Captions(NamedTuple):
-    """A file of captions that is read.
+    """The contents of a caption file.
 
     Attributes:
-        path: of the file.
-        captions: in the file's order, of which there is at least one.
+        path: the path of the file.
+        captions: the captions in the file's order, at least one.
     """
 
     path: Path
@@ -47,15 +47,16 @@ class Captions(NamedTuple):
 
 
 def read_captions(path: Path) -> Captions:
-    """Reads the captions of a folder, or of the file of captions itself.
+    """Reads a caption file, given its path or that of its folder.
 
     Args:
         path: a folder that holds one ``.csv`` or ``.jsonl`` file, not counting its
             sub-folders, or such a file.
 
     Raises:
-        InputError: there is none or several; it is not UTF-8, has no header, a line
-            that cannot be understood, an empty or overlong caption, or no caption.
+        InputError: there is no such file or several; the file is not UTF-8, or has no
+            header, a line that cannot be parsed, an empty or overlong caption, or no
+            caption.
     """
     file = _file_of(path)
     found = []
@@ -79,16 +80,16 @@ def read_captions(path: Path) -> Captions:
 
 
 def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[list[str]]]:
-    """Gives each image the words of its captions, in the order of the images' names.
+    """Returns the words of each image's captions, in the order of the images' names.
 
     Args:
         read: the captions.
-        found: the files of their folder.
+        found: the files in their folder.
 
     Raises:
         InputError: an image has no caption, or a caption no image.
     """
-    # A name may be composed otherwise in the file than on the disk.
+    # A name may be normalised differently in the file and on the disk.
     name = lambda text: unicodedata.normalize("NFC", str(PurePosixPath(text)))
     images = {name(str(path)): path for path in found.images}
     words: dict[PurePosixPath, list[list[str]]] = {path: [] for path in found.images}
@@ -112,7 +113,7 @@ def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[list[str]]
 
 
 def _no_image(read: Captions, found: Found, lost: list[Caption]) -> InputError:
-    """The error for captions without an image."""
+    """Returns the error for captions without an image."""
     names = list(dict.fromkeys(caption.file for caption in lost))
     unread = {str(path) for path in found.unread}
     why = ""
@@ -128,13 +129,13 @@ def _no_image(read: Captions, found: Found, lost: list[Caption]) -> InputError:
 
 
 def _counted(names: Iterable[Any]) -> str:
-    """A few names, with their number where there are several."""
+    """Lists the first few names, with their number if there are several."""
     names = list(names)
     return listed(names) if len(names) == 1 else f"{len(names):,} ({listed(names)})"
 
 
 def _file_of(path: Path) -> Path:
-    """The file of captions that is meant."""
+    """Finds the caption file of a folder, or checks that ``path`` is one."""
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         return path
     if not path.is_dir():
@@ -178,8 +179,8 @@ def _parsed(file: Path, text: str) -> Iterator[Caption]:
 
 
 def _rows(file: Path, text: str) -> Iterator[Caption]:
-    """The captions of a CSV."""
-    # Without newline="" a line's end inside quotes would change.
+    """Yields the captions of a CSV file."""
+    # Without newline="" line endings inside quotes would change.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     try:
@@ -216,7 +217,7 @@ def _header(file: Path, row: list[str], line: int) -> list[str]:
 
 
 def _lines(file: Path, text: str) -> Iterator[Caption]:
-    """The captions of JSON lines."""
+    """Yields the captions of a JSON Lines file."""
     for line, content in enumerate(text.split("\n"), start=1):
         if not content.strip():
             continue

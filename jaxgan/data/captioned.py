@@ -1,4 +1,4 @@
-"""A set of images with captions, and what is known of each image."""
+"""Sets of images with captions and, where known, factors of variation."""
 
 import dataclasses
 import hashlib
@@ -13,15 +13,15 @@ from jaxgan.data.dataset import DataSet
 from jaxgan.data.in_memory import from_arrays
 from jaxgan.data.vocabulary import Vocabulary
 
-_ONE_IN = 10  # pairs is held out
+_ONE_IN = 10  # one in this many pairs is held out
 
 
 class Factor(NamedTuple):
-    """Something that varies from image to image, such as a colour.
+    """A factor of variation between images, such as the colour.
 
     Attributes:
-        name: what to call it.
-        phrases: for each value the phrases that captions say it with.
+        name: its name.
+        phrases: for each value, the phrases that captions use for it.
     """
 
     name: str
@@ -35,16 +35,16 @@ class Factor(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CaptionedSet(DataSet):
-    """Images and their captions, as `jaxgan.data.load_captioned` finds them.
+    """Images and their captions, as `jaxgan.data.load_captioned` loads them.
 
     The columns are "image", uint8 [n h w c], "captions", int32 [n k L], k wordings for
     each image, and "factors", int32 [n f], where they are known.
 
     Attributes:
         vocabulary: the captions' words.
-        factors: what the column "factors" counts; empty for one's own images.
-        bound: the pairs of columns of "factors" of which some combinations are not
-            trained on, see `held_out_pairs`.
+        factors: the factors in the column "factors"; empty for your own images.
+        bound: the pairs of columns of "factors" that have combinations held out from
+            training, see `held_out_pairs`.
     """
 
     train: Examples
@@ -54,7 +54,7 @@ class CaptionedSet(DataSet):
     bound: tuple[tuple[int, int], ...] = dataclasses.field(default=(), kw_only=True)
 
     def is_held_out(self, factors: Int32[np.ndarray, "n f"]) -> Bool[np.ndarray, " n"]:
-        """Whether an image has a combination that no image to train on has."""
+        """Returns whether each image has a combination held out from training."""
         found = np.zeros(len(factors), bool)
         for first, second in self.bound:
             sizes = (len(self.factors[column].phrases) for column in (first, second))
@@ -63,13 +63,13 @@ class CaptionedSet(DataSet):
 
 
 def held_out_pairs(first: int, second: int) -> Bool[np.ndarray, "first second"]:
-    """Which combinations of two factors are held out, about a tenth.
+    """Returns which combinations of two factors are held out, about a tenth.
 
-    Those whose number, counted row by row, is a multiple of ten.
+    A combination is held out if its index, counted row by row, is a multiple of ten.
 
     Args:
-        first: how many values the first factor has.
-        second: the same of the second.
+        first: the number of values of the first factor.
+        second: that of the second.
 
     Example:
         >>> np.argwhere(held_out_pairs(10, 8)).tolist()[:3]
@@ -86,14 +86,14 @@ def of_arrays(
     vocabulary: Vocabulary,
     **fields: Any,
 ) -> CaptionedSet:
-    """Makes a captioned set of columns, known by them and by its words.
+    """Makes a captioned set; its fingerprint covers the columns and the vocabulary.
 
     Args:
         train: the columns to train on, see `CaptionedSet`.
         test: those held out.
-        name: what to call the set.
-        vocabulary: of the captions.
-        fields: others of the set.
+        name: the name of the set.
+        vocabulary: the captions' words.
+        fields: other fields of the set.
     """
     data = from_arrays(train, test, name=name)
     fields["fingerprint"] = fingerprint_of(data.fingerprint, vocabulary)
@@ -106,7 +106,7 @@ def fingerprint_of(
     vocabulary: Vocabulary,
     captions: tuple[Int32[np.ndarray, "_ k L"], ...] = (),
 ) -> str:
-    """Adds the words of captions, and their numbers, to a fingerprint of the rest."""
+    """Extends a fingerprint of images by a vocabulary and, if given, captions."""
     digest = hashlib.sha256(f"{images} {json.dumps(vocabulary.as_json())}".encode())
     for column in captions:
         digest.update(repr(column.shape).encode() + column.tobytes())

@@ -1,4 +1,4 @@
-"""Sets of images with captions, by name: drawn scenes, and folders of one's own."""
+"""Sets of images with captions, by name: drawn scenes, and your own folders."""
 
 import dataclasses
 import warnings
@@ -20,10 +20,10 @@ from jaxgan.data.walk import count_by_suffix, listed, printable
 from jaxgan.files import expand
 
 DRAWN = {"scenes": 32, "scenes:two": 48, "pictographs": 32}
-"""The sets that are drawn, and the usual side of their pictures in pixels."""
+"""The drawn sets, and the default side of their pictures in pixels."""
 
 Words = dict[PurePosixPath, list[list[str]]]
-"""Of each image the words of its captions."""
+"""The words of each image's captions."""
 
 
 def load_captioned(
@@ -37,28 +37,28 @@ def load_captioned(
     skip_damaged: bool = False,
     bits: int | None = None,
 ) -> CaptionedSet:
-    """Loads images and their captions, decoding one's own on the first call only.
+    """Loads images and their captions, decoding image files on the first call only.
 
-    One's own are split by image, so that all captions of an image are on one side: a
-    hash of the files' names holds out a tenth, so adding files moves none of the
-    others. Images with fewer captions than others have theirs repeated in turn.
+    Your own images are split by image, so that all captions of an image are in one
+    split: a tenth is held out by a hash of the files' names, so adding files moves none
+    of the others. Images with fewer captions than others have theirs repeated in turn.
 
-    The vocabulary holds the words of both sides, so that every caption of the set can
-    be encoded; ``note`` says which words occur only in captions that are held out, of
-    which nothing is learnt.
+    The vocabulary holds the words of both splits, so that every caption of the set can
+    be encoded; ``note`` says which words occur only in held-out captions and are
+    therefore not learnt.
 
     Args:
         name: ``scenes`` for digits of `jaxgan.data.scenes`, ``scenes:two`` for two of
             them, ``pictographs`` for those of `jaxgan.data.pictographs`;
             ``captions:PATH`` for a folder of images and a file of captions, see
             `jaxgan.data.caption_files`, or for that file itself.
-        data_dir: where the cache of decoded images lives.
-        manual_dir: not needed; here so that all sets are loaded alike.
-        resolution: the size of each image in pixels, N or (height, width), as `load`
-            has it; what is drawn is drawn in it, N x N.
+        data_dir: the folder of the cache of decoded images.
+        manual_dir: not used; here so that all loaders have the same arguments.
+        resolution: the size of each image in pixels, N or (height, width), as for
+            `load`; drawn sets take only N, for N x N.
         crop: see `load`.
-        channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
-            RGB where they are mixed.
+        channels: 1 for grayscale, 3 for RGB; None keeps the files' own, RGB if they are
+            mixed.
         skip_damaged: leave out images that cannot be read, instead of refusing the
             set; a warning counts them.
         bits: see `load`.
@@ -71,7 +71,7 @@ def load_captioned(
 
     Raises:
         InputError: the set is unknown or holds a file that cannot be used; a line of
-            the captions cannot be understood, an image lacks a caption or a caption its
+            the captions cannot be parsed, an image lacks a caption or a caption its
             image; an option has no effect on the set; ``data_dir`` cannot be read and
             written.
 
@@ -98,7 +98,7 @@ def load_captioned(
 
 
 def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
-    """A set that is drawn; refuses options that would change nothing."""
+    """Draws a set; refuses options that would have no effect."""
     size = options["resolution"] or DRAWN[name]
     if not isinstance(size, int):
         raise InputError(
@@ -110,7 +110,7 @@ def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
             f"--crop, --bits and --channels 1 are for image files, but {name} is drawn "
             "in colours that its captions tell; leave them out."
         )
-    # Pillow, and for digits tfds, which a folder's cache does not need.
+    # These import Pillow, and for digits tfds, which a folder's cache does not need.
     if name == "pictographs":
         from jaxgan.data.pictographs import pictographs as draw
     elif name == "scenes":
@@ -123,7 +123,7 @@ def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
 def _of_files(
     name: str, path: Path, root: Path, options: dict[str, Any], skip_damaged: bool
 ) -> CaptionedSet:
-    """One's own images and captions."""
+    """Loads your own images and captions."""
     from jaxgan.data import caption_files
     from jaxgan.data.folder import Folder
     from jaxgan.data.layout import Layout, hold_out
@@ -161,9 +161,9 @@ def _of_files(
 
 
 def _located(folder: Any, root: Path, skip_damaged: bool) -> tuple[sets.Located, str]:
-    """The images, each with its place in its split as its label; equal ones, if any.
+    """Returns the images, labelled by index in their split, and a note on duplicates.
 
-    The label says which captions an image has where damaged ones are left out.
+    The labels match images with captions even if damaged images are left out.
     """
     from jaxgan.data import folder as folders
 
@@ -194,7 +194,7 @@ def _numbered(split: Split) -> Split:
 def _columns(
     split: ImageSet, words: list[list[list[str]]], vocabulary: Vocabulary, most: int
 ) -> dict[str, np.ndarray]:
-    """The images that could be read, and their captions [n k L]."""
+    """Returns the images that could be read, and their captions [n k L]."""
     assert split.labels is not None
     place = {word: i for i, word in enumerate(vocabulary.words, start=1)}
     numbers: Int32[np.ndarray, "n k L"] = np.zeros(
@@ -213,7 +213,7 @@ def _note(
     vocabulary: Vocabulary,
     splits: tuple[list[PurePosixPath], list[PurePosixPath]],
 ) -> str:
-    """One line: the numbers, and the words of which nothing is learnt."""
+    """Returns one line with the counts, and the words that are not learnt."""
     counts = [len(captions) for captions in words.values()]
     few, many = min(counts), max(counts)
     each = f"{few} to {many} captions" if few < many else f"{few} captions"

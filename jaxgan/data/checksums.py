@@ -1,6 +1,6 @@
-"""Checksums of large files: CRC-32 of each block, by several threads.
+"""Checksums of large files: the CRC-32 of each block, by several threads.
 
-They find what a crash, a bad disk or a cut copy did, not what somebody meant to hide. A
+They detect damage by a crash, a bad disk or an incomplete copy, not tampering. A
 gigabyte in memory takes half a second on one core.
 """
 
@@ -15,16 +15,16 @@ _BLOCK = 2**24  # bytes
 
 
 def of_files(files: Sequence[Path], title: str) -> dict[str, dict[str, Any]]:
-    """Returns for each file, by its name, its size and the CRC-32 of each block.
+    """Returns the size and the CRC-32 of each block of each file, by file name.
 
     Args:
         files: the files.
-        title: what the progress bar says, which shows on a terminal after a second.
+        title: the label of the progress bar, shown on a terminal after a second.
 
     Raises:
         OSError: a file cannot be read.
     """
-    from tqdm import tqdm  # not of the core libraries
+    from tqdm import tqdm  # not a core dependency
 
     sizes = {file: file.stat().st_size for file in files}
     starts = [(file, at) for file in files for at in range(0, sizes[file], _BLOCK)]
@@ -48,5 +48,5 @@ def of_files(files: Sequence[Path], title: str) -> dict[str, dict[str, Any]]:
 def _of_block(place: tuple[Path, int]) -> int:
     file, start = place
     with file.open("rb") as opened:
-        # Where the file is shorter by now, so is the block, and the sum is another.
+        # If the file is shorter by now, so is the block, and its checksum differs.
         return zlib.crc32(os.pread(opened.fileno(), _BLOCK, start))

@@ -41,13 +41,13 @@ def parse_batch(
 
     Args:
         content: the whole batch.
-        name: what to call it in an error.
+        name: its name in error messages.
 
     Returns:
         images [n 32 32 3] and labels [n].
 
     Raises:
-        InputError: the size is no multiple of a record, or a label is above 9.
+        InputError: the size is not a multiple of a record, or a label is above 9.
 
     Example:
         >>> images, labels = parse_batch(bytes([7]) + bytes(3072), "one image")
@@ -71,7 +71,7 @@ def read_archive(
     """Reads the batches called ``files`` out of the archive, in that order.
 
     Raises:
-        InputError: it is no whole tar.gz archive, or lacks one of the files.
+        InputError: it is not a complete tar.gz archive, or lacks one of the files.
     """
     batches = {}
     try:

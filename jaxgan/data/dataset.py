@@ -1,4 +1,4 @@
-"""A data set as a value: what to train on, what is held out, and which it is."""
+"""Data sets as values: training examples, held-out examples and an identity."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from jaxgan.data.arrays import Examples
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images, and their labels where there are any.
+    """Images, and their labels if there are any.
 
     Attributes:
         images: [n h w c] uint8, usually a read-only memory map.
@@ -32,7 +32,7 @@ class ImageSet:
         return self.images.nbytes + (0 if self.labels is None else self.labels.nbytes)
 
     def batch(self, indices: Int[np.ndarray, "*b"]) -> dict[str, np.ndarray]:
-        """The examples at ``indices``, copied: "image", and "label" if labelled.
+        """Returns copies of the examples at ``indices``: "image", "label" if labelled.
 
         Example:
             >>> images = ImageSet(np.zeros((6, 2, 2, 1), np.uint8), None, ())
@@ -51,15 +51,14 @@ class DataSet:
 
     Attributes:
         name: as given to `load`.
-        train: what to train on.
-        test: what is held out; None if nothing is.
-        fingerprint: equal for equal examples: of a named set's version and of how it
-            was decoded; of the contents of a folder's files and their relative names;
-            of the bytes of arrays.
-        note: a line that says how a folder of images was understood, or how a
+        train: the examples to train on.
+        test: the held-out examples; None if there are none.
+        fingerprint: a hash that is equal for equal examples: of a named set's version
+            and of how it was decoded; of the contents of a folder's files and their
+            relative names; of the bytes of arrays.
+        note: a line that says how a folder of images was interpreted, or how a
             built-in set of pairs was made; else empty.
-        credit: whose work a built-in set is, and under which licence, in a line; else
-            empty.
+        credit: a line with the authors and the licence of a built-in set; else empty.
     """
 
     name: str
@@ -71,7 +70,7 @@ class DataSet:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of one image.
+        """The shape (h, w, c) of one image.
 
         Raises:
             InputError: the examples hold no "image" [n h w c].
@@ -87,7 +86,7 @@ class DataSet:
         return height, width, channels
 
     def shape_of(self, column: str) -> tuple[int, ...]:
-        """The shape of one example's entry in a column.
+        """Returns the shape of one example's entry in a column.
 
         Raises:
             InputError: there is no such column.
@@ -102,13 +101,13 @@ class DataSet:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes; 0 where nothing is labelled."""
+        """The number of classes; 0 without labels."""
         return len(self.train.classes)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageDataSet(DataSet):
-    """A `DataSet` of `load`: image sets, and always some of them held out."""
+    """A `DataSet` as `load` returns it: of image sets, always with some held out."""
 
     train: ImageSet
     test: ImageSet

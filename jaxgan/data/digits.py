@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: inside the package, so nothing is downloaded."""
+"""scikit-learn's handwritten digits: shipped with it, so nothing is downloaded."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from jaxtyping import Int, UInt8
 from jaxgan.data import records
 from jaxgan.data.source import OWN_SETS
 
-_FIRST_HELD_OUT = 1_415  # where the writer begins who is nearest to four fifths
+_FIRST_HELD_OUT = 1_415  # of the writers' first rows, the nearest to four fifths
 
 
 def read() -> tuple[UInt8[np.ndarray, "n 8 8 1"], Int[np.ndarray, " n"]]:
-    """All 1,797 digits in scikit-learn's order, their 17 shades spread over 0..255."""
+    """Reads all 1,797 digits in scikit-learn's order, their 17 shades as 0..255."""
     # The file that `sklearn.datasets.load_digits` reads; importing that takes a second.
     spec: Any = importlib.util.find_spec("sklearn")
     path = Path(spec.submodule_search_locations[0]) / "datasets/data/digits.csv.gz"

@@ -1,9 +1,9 @@
-"""Folders that appear whole: written under another name, and renamed at the end.
+"""Folders that appear complete: written under another name, and renamed at the end.
 
 A process that is killed while it writes leaves its draft behind. Each writer holds a
 lock beside its draft, which the system releases when the process ends, however it ends:
-a draft whose lock is free is stale. Where the file system has no locks, a draft is
-stale that has not changed for a day.
+a draft whose lock is free is stale. Where the file system has no locks, a draft that
+has not changed for a day is stale.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def draft(folder: Path) -> Iterator[Path]:
-    """Gives a new folder beside ``folder``, which is removed unless it was renamed.
+    """Yields a new folder beside ``folder``, which is removed unless it was renamed.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the folder cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     lock = path.with_name(path.name + _LOCK)
     with lock.open("a") as held:
         try:
-            with contextlib.suppress(OSError):  # no locks here: its age has to do
+            with contextlib.suppress(OSError):  # no locks here: the draft's age decides
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.mkdir()
             yield path
@@ -44,7 +44,7 @@ def draft(folder: Path) -> Iterator[Path]:
 def clear_stale(root: Path) -> None:
     """Removes the drafts in ``root`` whose writers have ended."""
     for path in root.glob(".*-*"):
-        # What cannot be removed, or is gone by now, is another's to remove.
+        # What cannot be removed, or is already gone, is left to another process.
         with contextlib.suppress(OSError):
             if path.name.endswith(_LOCK):
                 if not path.with_name(path.name.removesuffix(_LOCK)).exists():
@@ -88,7 +88,7 @@ def _is_old(path: Path) -> bool:
 
 
 def sync(folder: Path) -> None:
-    """Waits until all files of a folder are on the disk, not in memory only."""
+    """Waits until all files of a folder are on the disk, not only in memory."""
     for path in (*folder.iterdir(), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Downloads: which files are still missing, and what to say when they cannot be had."""
+"""Downloads: the files that are still missing, and errors if they cannot be fetched."""
 
 import json
 import urllib.error
@@ -25,10 +25,10 @@ def _file_name(url: str) -> str:
 
 
 def missing(urls: Sequence[str], data_dir: Path, manual_dir: Path | None) -> list[str]:
-    """The URLs that are neither in ``manual_dir`` nor downloaded before.
+    """Returns the URLs whose files are neither in ``manual_dir`` nor downloaded yet.
 
     Raises:
-        InputError: ``manual_dir`` is given but is no folder.
+        InputError: ``manual_dir`` is given but is not a folder.
     """
     if manual_dir is not None and not manual_dir.is_dir():
         raise InputError(
@@ -36,24 +36,25 @@ def missing(urls: Sequence[str], data_dir: Path, manual_dir: Path | None) -> lis
             f"{', '.join(map(_file_name, urls)) or 'the original files'}."
         )
     known = set()
-    for info in (data_dir / "downloads").rglob("*.INFO"):  # tfds's notes on its files
+    for info in (data_dir / "downloads").rglob("*.INFO"):  # tfds's records of its files
         known.update(json.loads(info.read_text()).get("urls", ()))
     by_hand = set() if manual_dir is None else {p.name for p in manual_dir.iterdir()}
     return [url for url in urls if url not in known and _file_name(url) not in by_hand]
 
 
 def check_reachable(name: str, urls: Sequence[str], manual_dir: Path | None) -> None:
-    """Asks for each URL's head, so that being offline is noticed within seconds.
+    """Requests the head of each URL, so that being offline is noticed in seconds.
 
     Raises:
-        InputError: a host does not answer; says how to bring the files by hand.
+        InputError: a host does not answer; the message says how to fetch the files by
+            hand.
     """
     for url in urls:
         request = urllib.request.Request(url, method="HEAD")
         try:
             urllib.request.urlopen(request, timeout=_TIMEOUT).close()
         except urllib.error.HTTPError:
-            pass  # it answers; what it says to the download itself is what counts
+            pass  # the host answers; the download shows whether it has the file
         except OSError as error:
             raise download_error(name, urls, manual_dir, error) from error
 
@@ -61,7 +62,7 @@ def check_reachable(name: str, urls: Sequence[str], manual_dir: Path | None) -> 
 def download_error(
     name: str, urls: Sequence[str], manual_dir: Path | None, error: Exception
 ) -> InputError:
-    """Error for files at ``urls`` that cannot be downloaded, with what to do."""
+    """Returns the error for files that cannot be downloaded, with what to do."""
     lacks = "" if manual_dir is None else f" (--manual-dir {manual_dir} lacks them)"
     listed = "\n".join(f"  {url}" for url in urls)
     return InputError(
@@ -72,7 +73,7 @@ def download_error(
 
 
 def checksum_error(name: str, error: Exception) -> InputError:
-    """Error for a file that is not the one published, with what to do."""
+    """Returns the error for a file that is not the published one, with what to do."""
     found = str(error).split("\nTo debug")[0]  # tfds's advice is for its developers
     return InputError(
         f"A file of {name} is not the one expected. {found}\n"

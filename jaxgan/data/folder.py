@@ -1,19 +1,19 @@
-"""One's own images: a folder of image files.
+"""Your own images: a folder of image files.
 
-The layouts that are understood::
+The supported layouts::
 
     PATH/*.png                    no labels
     PATH/CLASS/*.png              sub-folders are classes, in natural order: 2 before 10
     PATH/{train,test}/...         either of the above in each; train/ is trained on
 
-A split is named train or training; val, valid, validation, dev, test or testing, which
-are held out. Without one of the latter a tenth of each class is held out, chosen by a
-hash of each file's relative name, so adding files moves none of the others. Folders
-without images do not count.
+A split is named train or training or, if held out, val, valid, validation, dev, test or
+testing. Without a held-out split a tenth of each class is held out, chosen by a hash of
+each file's relative name, so adding files moves none of the others. Folders without
+images are ignored.
 
-PNG, JPEG, WebP, BMP, TIFF, PPM and GIF files are read, of an animation the first frame.
-A warning counts the images of other formats; hidden files and what is no image (notes,
-licences, metadata) are skipped.
+PNG, JPEG, WebP, BMP, TIFF, PPM and GIF files are read; of an animation, the first
+frame. A warning counts the images of other formats; hidden files and files that are not
+images (notes, licences, metadata) are skipped.
 """
 
 import hashlib
@@ -27,24 +27,24 @@ from jaxgan.data.layout import Layout, Paths, understand
 from jaxgan.data.source import DataWarning, Example, Source, Split
 from jaxgan.data.walk import count_by_suffix, find, printable
 
-_VERSION = b"2"  # raise it when the same files become other examples
+_VERSION = b"2"  # increase it when the same files give other examples
 
 
 class Folder(NamedTuple):
-    """A folder of images that is not read yet: where it lies, and what it means."""
+    """A folder of images that has not been read yet: its path and its layout."""
 
     root: Path
     layout: Layout
 
 
 def look(root: Path) -> Folder:
-    """Lists a folder and says what it means, without reading an image.
+    """Lists a folder and determines its layout, without reading an image.
 
     Warns:
         DataWarning: images of formats that are not read were left out.
 
     Raises:
-        InputError: no folder, too few images, or a layout that could mean two things.
+        InputError: it is not a folder, has too few images, or its layout is ambiguous.
     """
     found = find(root)
     layout = understand(root, found)
@@ -60,7 +60,7 @@ def look(root: Path) -> Folder:
 
 
 class Identity(NamedTuple):
-    """A hash of the examples, and the pairs of equal files in both splits."""
+    """A hash of the examples, and the pairs of equal files across the splits."""
 
     fingerprint: str
     twins: list[tuple[PurePosixPath, PurePosixPath]]
@@ -69,12 +69,12 @@ class Identity(NamedTuple):
 def identify(folder: Folder, store: Path) -> Identity:
     """Returns a hash of the examples: their contents, splits, classes, relative names.
 
-    A copy of the folder, under any path, has the same one; any change of an image, a
-    name or the layout makes another.
+    A copy of the folder, under any path, has the same hash; any change to an image, a
+    name or the layout changes it.
 
     Args:
         folder: the folder.
-        store: a folder that remembers each file's hash, see `content_hashes`.
+        store: a folder that stores each file's hash, see `content_hashes`.
     """
     root, layout = folder
     digest = hashlib.sha256(_VERSION)
@@ -84,7 +84,7 @@ def identify(folder: Folder, store: Path) -> Identity:
     digest.update(f"\0{len(layout.train)}".encode())
     contents = content_hashes(root, paths, store)
     for path, content in zip(paths, contents, strict=True):
-        # No name holds a zero byte, and all hashes have one length.
+        # No name contains a zero byte, and all hashes have the same length.
         digest.update(b"\0" + os.fsencode(path) + b"\0" + content.encode())
     trained = dict(zip(contents, layout.train, strict=False))
     held_out = zip(contents[len(layout.train) :], layout.test, strict=True)
@@ -93,7 +93,7 @@ def identify(folder: Folder, store: Path) -> Identity:
 
 
 def note(folder: Folder, identity: Identity) -> str:
-    """Returns a line that says how the folder was understood."""
+    """Returns a line that says how the folder was interpreted."""
     twins = identity.twins
     if not twins:
         return folder.layout.note
@@ -109,12 +109,12 @@ def read(folder: Folder, *, skip_damaged: bool = False) -> Source:
 
     Args:
         folder: see `look`.
-        skip_damaged: pass over a file whose header is no image's.
+        skip_damaged: ignore a file whose header is not that of an image.
 
     Raises:
-        InputError: a file's header is no image's; the message names it.
+        InputError: a file's header is not that of an image; the message names the file.
     """
-    from jaxgan.data import images  # Pillow; a start with a cache needs none
+    from jaxgan.data import images  # imports Pillow, not needed if there is a cache
 
     root, layout = folder
     gray = True

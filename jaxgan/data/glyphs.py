@@ -2,11 +2,11 @@
 
 matplotlib ships the fonts, and Pillow renders them: white on black, in the middle of a
 square. A letter in one style is the input and the same letter in another the target, so
-the truth is known for every letter. DejaVu Sans and Serif share 1,906 letters.
+the ground truth is known for every letter. DejaVu Sans and Serif share 1,906 letters.
 
 Many letters of Latin, Greek and Cyrillic look alike, such as A and Alpha. Letters that
-share a rendering in either style, or are linked by others that do, stand in one split,
-so nothing held out was seen in training.
+share a rendering in either style, or are linked by others that do, are in the same
+split, so nothing held out was seen in training.
 """
 
 import dataclasses
@@ -45,29 +45,29 @@ STYLES = {
 }
 """The font of each style."""
 
-_POINTS = 24 / 32  # of a pixel of the square's side: some 3 % of the letters are cut
-_LEAST = 8  # pixels; of smaller letters many look alike
+_POINTS = 24 / 32  # font size per pixel of the side: about 3 % of the letters are cut
+_LEAST = 8  # pixels; many smaller letters look alike
 
 
 def pairs(source: str, target: str, *, size: int = 32) -> DataSet:
-    """Renders the letters that two styles have, a row for each distinct pair of images.
+    """Renders the letters that two styles share, a row for each distinct image pair.
 
-    About a tenth is held out. Its inputs are none of the inputs to train on, and its
-    targets none of the targets; a hash of the letters chooses, so no other order or
-    number of letters moves one.
+    About a tenth is held out, chosen by a hash of the letters, so that their order and
+    number do not matter. None of the held-out inputs is an input to train on, and none
+    of the held-out targets is a target to train on.
 
     Args:
         source: the style of the column "input", a key of `STYLES`.
-        target: that of the column "target".
+        target: the style of the column "target".
         size: height and width of an image in pixels.
 
     Returns:
         The set, with columns "input" and "target", uint8 [n size size 1], in the order
         of the letters' code points. The pixels, and so the fingerprint, may change with
-        the version of FreeType that Pillow holds.
+        the version of FreeType in Pillow.
 
     Raises:
-        InputError: a style is unknown or twice the same, the size is too small, or
+        InputError: a style is unknown, both are the same, the size is too small, or
             matplotlib's fonts are not where they should be.
 
     Example:
@@ -103,8 +103,8 @@ class Letters(NamedTuple):
 
     Attributes:
         images: uint8 [n size size 1].
-        letters: for each image the letters that look so, in the order of their code
-            points.
+        letters: for each image, the letters that look like it, in the order of their
+            code points.
     """
 
     images: UInt8[np.ndarray, "n size size 1"]
@@ -112,7 +112,7 @@ class Letters(NamedTuple):
 
 
 def letters(style: str, *, size: int = 32) -> Letters:
-    """Renders every letter of a style: the classes of a classifier that names letters.
+    """Renders every letter of a style, as the classes of a letter classifier.
 
     Args:
         style: a key of `STYLES`.
@@ -136,7 +136,7 @@ def letters(style: str, *, size: int = 32) -> Letters:
 
 
 def font_file(style: str) -> Path:
-    """The file of a style's font, without importing matplotlib, which takes long.
+    """Finds the font file of a style, without importing matplotlib, which is slow.
 
     Raises:
         InputError: the style is unknown, or matplotlib's fonts are not where they
@@ -158,7 +158,7 @@ def font_file(style: str) -> Path:
 
 
 def _characters(style: str) -> set[str]:
-    """The letters that a style has: Unicode's categories Lu, Ll, Lt, Lm and Lo."""
+    """Returns the letters of a style: the Unicode categories Lu, Ll, Lt, Lm and Lo."""
     with TTFont(font_file(style), lazy=True) as font:
         found = map(chr, font.getBestCmap() or ())
         return {each for each in found if unicodedata.category(each).startswith("L")}
@@ -172,8 +172,8 @@ def _render(
             f"Letters of {size}x{size} pixels cannot be told apart; the size must be "
             f"at least {_LEAST}, 32 is usual."
         )
-    # Not the layout engine Raqm: it is there only where FriBiDi is, and moves letters
-    # by parts of a pixel.
+    # Not the layout engine Raqm: it needs FriBiDi, and moves letters by fractions of a
+    # pixel.
     font = ImageFont.truetype(
         font_file(style), size * _POINTS, layout_engine=ImageFont.Layout.BASIC
     )
@@ -188,7 +188,7 @@ def _render(
 
 
 def _first_of_each(images: UInt8[np.ndarray, "n h w c"]) -> Int[np.ndarray, " m"]:
-    """The rows whose image none above has."""
+    """Returns the rows whose image does not occur in an earlier row."""
     first: dict[bytes, int] = {}
     for row, image in enumerate(images):
         first.setdefault(image.tobytes(), row)
@@ -196,7 +196,7 @@ def _first_of_each(images: UInt8[np.ndarray, "n h w c"]) -> Int[np.ndarray, " m"
 
 
 def _numbers(images: UInt8[np.ndarray, "n h w c"]) -> Int[np.ndarray, " n"]:
-    """A number for each image, equal for equal images."""
+    """Returns a number for each image, equal for equal images."""
     known: dict[bytes, int] = {}
     return np.array([known.setdefault(each.tobytes(), len(known)) for each in images])
 
@@ -204,10 +204,10 @@ def _numbers(images: UInt8[np.ndarray, "n h w c"]) -> Int[np.ndarray, " n"]:
 def _groups(
     inputs: Int[np.ndarray, " n"], targets: Int[np.ndarray, " n"]
 ) -> Int[np.ndarray, " n"]:
-    """The number of each letter's group: those linked by equal inputs or targets.
+    """Returns the group of each letter: letters linked by equal inputs or targets.
 
-    They are the connected components of the graph whose nodes are the distinct images
-    of both styles and whose edges are the letters.
+    The groups are the connected components of the graph whose nodes are the distinct
+    images of both styles and whose edges are the letters.
 
     Example:
         >>> _groups(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])).tolist()
@@ -221,7 +221,7 @@ def _groups(
 
 
 def _held_out(characters: Sequence[str], groups: Int[np.ndarray, " n"]) -> np.ndarray:
-    """Whether each letter is held out, [n]; a hash of its group's letters decides."""
+    """Returns whether each letter is held out, [n]; a hash of its group decides."""
     members: dict[int, str] = {}
     for character, group in zip(characters, groups.tolist(), strict=True):
         members[group] = members.get(group, "") + character

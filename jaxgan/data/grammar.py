@@ -1,8 +1,8 @@
 """Captions from factors: templates with slots, and several phrases for each value.
 
 A template such as ``"a {colour} {digit} on {ground}"`` names each factor once; a slot
-is filled with one of the phrases of the factor's value. Rows are filled at once: every
-template and phrase is an array of word numbers, and what is not filled is squeezed out.
+is filled with one of the phrases of the factor's value. All rows are filled at once:
+templates and phrases are arrays of word numbers, and padding is moved to the end.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ _VOWEL = re.compile(r"(?!one\b|once|uni|ura|us|eu)[aeiou]|8|11\b|18\b")
 
 
 class Slot(NamedTuple):
-    """Which column of the factors a slot shows, and the phrases of each value."""
+    """The column of the factors that a slot shows, and the phrases of each value."""
 
     column: int
     phrases: tuple[tuple[str, ...], ...]
@@ -30,11 +30,11 @@ class Slot(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Grammar:
-    """Templates and what fills their slots.
+    """Templates and the phrases that fill their slots.
 
     Attributes:
         templates: each shows every factor once.
-        slots: by the name in the templates' braces.
+        slots: the slots by their names in the templates' braces.
 
     Raises:
         InputError: a template has an unknown slot, or does not show every factor once.
@@ -68,7 +68,7 @@ class Grammar:
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary:
-        """All words that can occur; L is that of the longest caption there can be."""
+        """All possible words; its length is that of the longest possible caption."""
         parts = [_parts(template) for template in self.templates]
         texts = [part for each in parts for part, is_slot in each if not is_slot]
         for slot in self.slots.values():
@@ -80,15 +80,15 @@ class Grammar:
     def captions(
         self, factors: Int32[np.ndarray, "n f"], *, wordings: int, seed: int
     ) -> Int32[np.ndarray, "n k L"]:
-        """Says each row of factors in several ways, by as many templates.
+        """Describes each row of factors in several ways, by as many templates.
 
-        What a row is called depends on its place and on the seed, not on how many
-        follow.
+        The captions of a row depend on its position and on the seed, not on how many
+        rows follow.
 
         Args:
             factors: the values.
-            wordings: k, how many captions of each.
-            seed: of templates and phrases.
+            wordings: k, the number of captions for each row.
+            seed: the seed for choosing templates and phrases.
 
         Raises:
             InputError: there are fewer templates than wordings.
@@ -117,7 +117,7 @@ class Grammar:
         factors: Int32[np.ndarray, "m f"],
         chances: Float64[np.ndarray, "m s"],
     ) -> Int32[np.ndarray, "m L"]:
-        """One template for several rows, ``chances`` choosing the phrases."""
+        """Fills one template for several rows; ``chances`` choose the phrases."""
         parts = []
         for part, is_slot in _parts(template):
             if not is_slot:
@@ -129,14 +129,14 @@ class Grammar:
             chance = chances[:, list(self.slots).index(part)]
             parts.append(table[values, (chance * counts[values]).astype(np.int64)])
         wide = np.concatenate(parts, axis=1)
-        # A stable order moves the padding behind the words, which keep theirs.
+        # A stable sort moves the padding behind the words, which keep their order.
         order = np.argsort(wide == PAD, axis=1, kind="stable")
         dense = np.take_along_axis(wide, order, axis=1)
         dense = np.pad(dense, ((0, 0), (0, self.vocabulary.length)))
         return self._with_articles(dense[:, : self.vocabulary.length])
 
     def _with_articles(self, ids: Int32[np.ndarray, "m L"]) -> Int32[np.ndarray, "m L"]:
-        """Makes "a" "an" before a vowel."""
+        """Changes "a" to "an" before a vowel."""
         a, an = (int(self._numbers(word)[0]) for word in ("a", "an"))
         words = self.vocabulary.words
         vowel = np.array([False, *(bool(_VOWEL.match(word)) for word in words)])
@@ -145,7 +145,7 @@ class Grammar:
 
     @functools.cached_property
     def _tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Of each slot the phrases' numbers [values phrases width], and how many."""
+        """The word numbers of each slot [values phrases width], and phrase counts."""
         return {name: self._table(slot.phrases) for name, slot in self.slots.items()}
 
     def _table(
@@ -177,7 +177,7 @@ class Grammar:
 
 
 def _parts(template: str) -> list[tuple[str, bool]]:
-    """The texts and slots of a template in turn, each with whether it is a slot.
+    """Splits a template into texts and slots, each with whether it is a slot.
 
     Example:
         >>> _parts("a {colour} dot")

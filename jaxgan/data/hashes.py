@@ -1,9 +1,9 @@
-"""Hashes of files' contents, remembered so that only changed files are read again.
+"""Hashes of files' contents, stored so that only changed files are read again.
 
-The memory of a folder is one text file: the SHA-256 of what follows on the first line,
-then a JSON object from each file's relative name to its size, its times of change, its
-place on the disk (inode) and its hash. A file that does not fit its first line is
-damaged, and counts as empty.
+The hashes of a folder are stored in one text file: on the first line the SHA-256 of the
+rest, then a JSON object from each file's relative name to its size, its times of
+change, its place on the disk (inode) and its hash. A text file that does not match its
+first line is damaged, and counts as empty.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from jaxgan.checks import InputError
 
 
 def unreadable(error: OSError) -> InputError:
-    """The error to raise where a file or folder of images cannot be read."""
+    """Returns the error for a file or folder of images that cannot be read."""
     return InputError(
         f"{error.filename} cannot be read: {error.strerror}. Repair it or take it out "
         "of the folder of images."
@@ -29,16 +29,16 @@ def unreadable(error: OSError) -> InputError:
 def content_hashes(
     root: Path, paths: Sequence[PurePosixPath], store: Path
 ) -> list[str]:
-    """The SHA-256 of each file's bytes, in hexadecimal digits.
+    """Returns the SHA-256 of each file's bytes, in hexadecimal digits.
 
-    A file is read if its size, a time of change or its place on the disk is not the
-    remembered one. The memory
-    is replaced whole, so two writers at once both leave a good one.
+    A file is read only if its size, a time of change or its place on the disk differs
+    from the stored one. The stored hashes are replaced as a whole, so they stay valid
+    even with two concurrent writers.
 
     Args:
         root: the folder of the files.
         paths: the files, relative to ``root``.
-        store: a folder for what is remembered; made if need be.
+        store: a folder for the stored hashes; created if needed.
 
     Raises:
         InputError: a file cannot be read; the message names it.
@@ -65,7 +65,7 @@ def content_hashes(
 
 
 def read_hash(file: Path) -> str:
-    """The SHA-256 of a file's bytes; reads it whole, in blocks."""
+    """Returns the SHA-256 of a file's bytes, read in blocks."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -76,16 +76,16 @@ def read_hash(file: Path) -> str:
 def _stamp(file: Path) -> list[int]:
     try:
         stat = file.stat()
-    except OSError as error:  # a link to nowhere
+    except OSError as error:  # a broken link
         raise unreadable(error) from error
-    # Two files of one size and time may change places, as those of an archive do.
+    # Files of equal size and time, as from an archive, may be swapped.
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _hash_all(root: Path, paths: Sequence[PurePosixPath]) -> list[str]:
     if not paths:
         return []
-    from tqdm import tqdm  # not of the core libraries
+    from tqdm import tqdm  # not a core dependency
 
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(read_hash, [root / path for path in paths])

@@ -39,11 +39,11 @@ def parse_idx(content: bytes, name: str, *, ndim: int) -> UInt8[np.ndarray, "...
 
     Args:
         content: the whole file, decompressed.
-        name: what to call it in an error.
+        name: its name in error messages.
         ndim: the number of dimensions that it must have.
 
     Raises:
-        InputError: it is not an idx file of that form, or not whole.
+        InputError: it is not an idx file of that form, or not complete.
 
     Example:
         >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 7]), "two labels", ndim=1)
@@ -92,7 +92,7 @@ def _generate(images: Any, labels: Any) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _urls(base: str) -> tuple[str, ...]:
-    """Images and labels to train, then images and labels to test."""
+    """Returns the URLs of images and labels to train, then of those to test."""
     return tuple(
         f"{base}/{split}-{part}-ubyte.gz"
         for split in ("train", "t10k")

@@ -1,4 +1,4 @@
-"""One image file becomes one uint8 array: decoded, cropped, resized."""
+"""Image files as uint8 arrays: decoded, cropped and resized."""
 
 import io
 import pathlib
@@ -29,12 +29,12 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pillow takes 4 bytes a pixel, and each conversion as many.
+# Pillow takes 4 bytes per pixel, and each conversion as many again.
 _AT_ONCE = {2**22: threading.Semaphore(4), 2**25: threading.Semaphore(1)}
 
 
 class UnreadableImage(InputError):
-    """A file is damaged, or no image of a format that is read."""
+    """The error for a file that is damaged, or not an image of a supported format."""
 
 
 def is_gray(file: pathlib.Path) -> bool:
@@ -47,7 +47,7 @@ def is_gray(file: pathlib.Path) -> bool:
 
 
 class Look(NamedTuple):
-    """What an image's header says: (width, height), and of its pixels."""
+    """The contents of an image's header: (width, height), and the kind of pixels."""
 
     size: tuple[int, int]
     gray: bool
@@ -55,7 +55,7 @@ class Look(NamedTuple):
 
 
 def look(file: pathlib.Path) -> Look:
-    """Returns what the header of an image says; its pixels are not read.
+    """Reads the header of an image, but not its pixels.
 
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
@@ -68,7 +68,7 @@ def look(file: pathlib.Path) -> Look:
 def decode(
     file: pathlib.Path | io.BytesIO, name: str, **options: Any
 ) -> UInt8[np.ndarray, "h w c"]:
-    """Returns the image alone of `read`, which has the arguments and errors.
+    """Returns only the image of `read`, which describes the arguments and errors.
 
     Example:
         >>> file = io.BytesIO()
@@ -88,31 +88,32 @@ def read(
     crop: bool = False,
     bits: int | None = None,
 ) -> Decoded:
-    """Reads one image, upright, and says how large its 16-bit values are.
+    """Reads one image, upright, and the largest of its 16-bit values.
 
-    The image is turned as its EXIF orientation says, put on white where transparent,
+    The image is turned to its EXIF orientation, put on white where transparent,
     cropped, and resized by a Lanczos filter whose support grows with the reduction, so
-    that it does not alias. Of an animation or of several pages the first is taken.
+    that it does not alias. Of several frames or pages the first is taken.
 
     Args:
         file: an image file of one of ``FORMATS``, by path or in memory.
-        name: what to call it in an error.
+        name: its name in error messages.
         channels: 1 for grayscale or 3 for RGB.
         resolution: the result's size in pixels, N for N x N or (height, width); None
             keeps the image's own.
         crop: take the centre of an image whose aspect ratio is not that of
             ``resolution``, instead of refusing it; without ``resolution``, the largest
             square.
-        bits: how many bits of 16-bit grayscale are used, so that 2**bits - 1 is white;
-            None takes what the file says, else 16.
+        bits: the number of bits of 16-bit grayscale in use, so that 2**bits - 1 is
+            white; None takes it from the file, else 16.
 
     Returns:
-        The image, uint8 [h w c] with c = channels, and see `Decoded`.
+        The image, uint8 [h w c] with c = channels, and the largest value, see
+        `Decoded`.
 
     Raises:
-        UnreadableImage: the file is damaged, or no image.
-        InputError: it is of another aspect ratio, without ``crop``; its values have no
-            known range, or are larger than ``bits`` allow.
+        UnreadableImage: the file is damaged, or not an image.
+        InputError: the image has another aspect ratio, without ``crop``; its values
+            have no known range, or are larger than ``bits`` allow.
     """
     with _naming(name), _opened(file) as image, _with_few_others(image):
         plain, largest = _plain(image, name, channels, bits)
@@ -124,7 +125,7 @@ def read(
 def fit(
     image: Image.Image, name: str, resolution: Size | None, crop: bool
 ) -> Image.Image:
-    """Crops and resizes an image as `read` does, which has the arguments and errors."""
+    """Crops and resizes an image like `read`, which describes arguments and errors."""
     size = None if resolution is None else as_pair(resolution)
     if size or crop:
         image = _cut(image, name, size or (1, 1), crop)
@@ -135,9 +136,9 @@ def fit(
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Raises whatever Pillow raises as an `UnreadableImage` that names the file.
+    """Turns any error of Pillow into an `UnreadableImage` that names the file.
 
-    What it raises for damaged files differs by format, place and version.
+    Pillow's errors for damaged files differ by format, place and version.
     """
     try:
         yield
@@ -156,10 +157,10 @@ def _naming(name: str) -> Iterator[None]:
 
 @contextmanager
 def _opened(file: pathlib.Path | io.BytesIO) -> Iterator[Image.Image]:
-    """Opens an image by its content.
+    """Opens an image as an open file, not by its path.
 
-    Not by its path: Pillow would map it, and takes a turned TIFF of one strip for one
-    of the size that it has upright.
+    Given a path, Pillow would memory-map the file, and it reads a rotated TIFF of one
+    strip as if it had its upright size.
     """
     with ExitStack() as stack:
         by_path = isinstance(file, pathlib.Path)
@@ -169,7 +170,7 @@ def _opened(file: pathlib.Path | io.BytesIO) -> Iterator[Image.Image]:
 
 @contextmanager
 def _with_few_others(image: Image.Image) -> Iterator[None]:
-    """Bounds the memory of images that are decoded at once."""
+    """Bounds the memory of images that are decoded at the same time."""
     pixels = image.size[0] * image.size[1]
     with ExitStack() as stack:
         for least, limit in _AT_ONCE.items():
@@ -181,7 +182,7 @@ def _with_few_others(image: Image.Image) -> Iterator[None]:
 def _plain(
     image: Image.Image, name: str, channels: int, bits: int | None
 ) -> tuple[Image.Image, int | None]:
-    """Any mode as "L" or "RGB", upright; what is transparent shows white."""
+    """Converts any mode to "L" or "RGB", upright and on a white background."""
     facts = wide.facts(image, name)
     image.load()
     largest = None
@@ -206,9 +207,10 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation; None if damage hides it, as the picture does not need it.
+    """Returns the EXIF orientation; None if it is missing or damaged.
 
-    To be read after the pixels: Pillow itself turns TIFF files, then.
+    Such damage does not hide the picture. To be called after the pixels are read: by
+    then Pillow has rotated TIFF files itself.
     """
     try:
         return image.getexif().get(_ORIENTATION)
@@ -219,7 +221,7 @@ def _orientation(image: Image.Image) -> int | None:
 def _cut(
     image: Image.Image, name: str, shape: tuple[int, int], crop: bool
 ) -> Image.Image:
-    """The centre of an image, as large as fits, with the aspect ratio of ``shape``.
+    """Crops the largest centre of an image with the aspect ratio of ``shape``.
 
     Without ``crop`` an image of another aspect ratio is refused.
     """

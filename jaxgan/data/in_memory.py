@@ -1,4 +1,4 @@
-"""Arrays in memory as a data set, known by their content."""
+"""Data sets of arrays in memory, identified by their contents."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from jaxgan.checks import InputError
 from jaxgan.data.arrays import Examples, named
 from jaxgan.data.dataset import DataSet
 
-_BLOCK_BYTES = 2**24  # a memory map is looked at in blocks that fit anywhere
+_BLOCK_BYTES = 2**24  # memory maps are read in blocks of about this size
 
 
 def from_arrays(
@@ -22,23 +22,23 @@ def from_arrays(
     name: str = "arrays",
     classes: tuple[str, ...] = (),
 ) -> DataSet:
-    """Makes a data set of arrays, which may be memory maps and are not copied.
+    """Makes a data set from arrays, which may be memory maps and are not copied.
 
     Args:
         train: a pytree of arrays [n ...] to train on; "image" and "label" are the
             usual names, an image being [n h w c] of any h, w and c.
-        test: as many columns of the same shapes and dtypes, held out from training;
-            None for nothing held out.
-        name: what to call the set.
-        classes: the names of the classes that the column "label" counts from 0.
+        test: the same columns, with equal shapes and dtypes, held out from training;
+            None to hold out nothing.
+        name: the name of the set.
+        classes: the names of the classes that the column "label" numbers from 0.
 
     Returns:
-        The set; its fingerprint is a SHA-256 of the columns' places, dtypes, shapes
+        The set; its fingerprint is a SHA-256 of the columns' paths, dtypes, shapes
         and bytes and of ``classes``, 16 hexadecimal digits.
 
     Raises:
-        InputError: a column is none that `Examples` takes, holds NaN, is of another
-            shape or dtype in ``test``, or is a label that names no class.
+        InputError: `Examples` refuses a column, or a column holds NaN, has another
+            shape or dtype in ``test``, or has labels outside ``classes``.
 
     Example:
         >>> data = from_arrays({"image": np.zeros((9, 12, 20, 4), np.uint8)})
@@ -67,7 +67,7 @@ def from_arrays(
 
 
 def _blocks(column: Any) -> Iterator[tuple[int, np.ndarray]]:
-    """A column in blocks of rows, each with the number of its first row."""
+    """Yields a column in blocks of rows, each with the number of its first row."""
     rows = max(1, _BLOCK_BYTES * len(column) // max(1, column.nbytes))
     for start in range(0, len(column), rows):
         yield start, np.ascontiguousarray(column[start : start + rows])
@@ -83,7 +83,7 @@ def _hash_columns(digest: Any, split: str, columns: Any) -> None:
 
 
 def _check_alike(train: Any, test: Any) -> None:
-    """Raises InputError unless both have the same columns, but for their lengths."""
+    """Raises InputError unless both have the same columns, except for their lengths."""
     kinds = [
         {name: (column.shape[1:], str(column.dtype)) for name, column in named(split)}
         for split in (train, test)
@@ -96,7 +96,7 @@ def _check_alike(train: Any, test: Any) -> None:
 
 
 def _check_values(split: str, examples: Examples) -> None:
-    """Raises InputError at the first NaN, or label that is the number of no class."""
+    """Raises InputError at the first NaN, or label outside the classes."""
     classes = len(examples.classes)
     for name, column in named(examples.columns):
         if jnp.issubdtype(column.dtype, jnp.inexact):

@@ -1,4 +1,4 @@
-"""What the sub-folders of a folder of images mean: splits and classes."""
+"""The layout of a folder of images: its sub-folders as splits and classes."""
 
 import hashlib
 import os
@@ -15,25 +15,25 @@ Paths = list[PurePosixPath]
 TRAIN = ("train", "training")
 HELD_OUT = ("dev", "test", "testing", "val", "valid", "validation")
 UNPAIRED = re.compile(r"(train|test|val)[ _-]?[ab]")
-# What is probably meant as a split: train2017, test_images, seg_val.
+# Names that are probably meant as splits: train2017, test_images, seg_val.
 _LIKE_A_SPLIT = re.compile(
     rf"(?:.*[^a-z])?({'|'.join((*TRAIN, *HELD_OUT))})(?:[^a-z].*)?"
 )
-_SURE = 5  # a class of so many images has one held out
+_SURE = 5  # a class with this many images has at least one held out
 _CLASSES_SHOWN = 20
-_LOOKED_AT = 3  # files without an image's suffix, of a folder without other images
+_LOOKED_AT = 3  # files checked for being images, in a folder without known images
 
 
 class Layout(NamedTuple):
-    """What a folder's files were understood as.
+    """The layout of a folder, as it was interpreted.
 
     Attributes:
         train: the images to train on, relative to the folder.
         test: those held out.
         classes: the names of the folders that are classes, in the order of their
             numbers; empty without classes.
-        depth: the place of the class among the parts of an image's path.
-        note: a line for the reader.
+        depth: the index of the class among the parts of an image's path.
+        note: a line that describes the layout to the user.
     """
 
     train: Paths
@@ -44,15 +44,15 @@ class Layout(NamedTuple):
 
 
 def understand(root: Path, found: Found) -> Layout:
-    """Returns what is to train on, what is held out, and which classes there are.
+    """Returns the images to train on, those held out, and the classes.
 
     Args:
         root: the folder, for messages.
         found: its files, see `jaxgan.data.walk.find`.
 
     Raises:
-        InputError: the layout could mean two things; a class or a split has no image;
-            there are too few images.
+        InputError: the layout is ambiguous; a class or a split has no image; there are
+            too few images.
     """
     splits = _splits(root, found)
     depth = 1 if splits else 0
@@ -70,7 +70,7 @@ def understand(root: Path, found: Found) -> Layout:
 
 
 def in_natural_order(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns names sorted as people do: numbers in them by their value.
+    """Returns names in natural order: numbers in them are sorted by value.
 
     Example:
         >>> in_natural_order(["10", "9", "class 2", "class 12"])
@@ -87,7 +87,7 @@ def in_natural_order(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _splits(root: Path, found: Found) -> dict[str, list[str]]:
-    """The top folders that are splits, by what they are; empty if none is."""
+    """Returns the top folders of each split, by the split's name; empty if none."""
     tops = {path.parts[0] for path in found.images if len(path.parts) > 1}
     role = {top: top.casefold() for top in sorted(tops)}
     if any(UNPAIRED.fullmatch(name) for name in role.values()):
@@ -130,7 +130,7 @@ def _splits(root: Path, found: Found) -> dict[str, list[str]]:
 
 
 def _refuse_like(root: Path, role: dict[str, str]) -> None:
-    """Refuses top folders of which some seem to train on, and some to be held out."""
+    """Refuses top folders whose names resemble training and held-out splits."""
     found = {top: _LIKE_A_SPLIT.fullmatch(name) for top, name in role.items()}
     meant = {top: match[1] for top, match in found.items() if match}
     if set(meant.values()) & set(TRAIN) and set(meant.values()) & set(HELD_OUT):
@@ -147,7 +147,7 @@ def _named(splits: dict[str, list[str]], roles: Sequence[str]) -> str:
 
 
 def _classes(root: Path, found: Found, depth: int) -> tuple[str, ...]:
-    """The names of the folders at ``depth``; none where the images lie there."""
+    """Returns the names of the folders at ``depth``; none if the images are there."""
     flat = [path for path in found.images if len(path.parts) == depth + 1]
     if len(flat) == len(found.images):
         _refuse_lost(root, found, depth, set())
@@ -193,7 +193,7 @@ def _refuse_lost(root: Path, found: Found, depth: int, classes: set[str]) -> Non
 def _given(
     root: Path, found: Found, splits: dict[str, list[str]], classes: tuple[str, ...]
 ) -> tuple[Paths, Paths]:
-    """The images of the splits, checked against each other."""
+    """Returns the images of the splits, after checking that their classes agree."""
     to_train = {top for role in TRAIN for top in splits.get(role, ())}
     train = [path for path in found.images if path.parts[0] in to_train]
     test = [path for path in found.images if path.parts[0] not in to_train]
@@ -209,10 +209,11 @@ def _given(
 
 
 def hold_out(root: Path, paths: Paths, depth: int | None) -> tuple[Paths, Paths]:
-    """About nine tenths to train on and one tenth held out, within each class.
+    """Splits each class into about nine tenths to train on and one tenth held out.
 
     A hash of each file's relative name decides, so adding files moves none of the
-    others. No class is held out whole, and of ``_SURE`` images one is.
+    others. No class is held out completely; of ``_SURE`` or more images at least one
+    is.
     """
     if len(paths) < 2:
         raise InputError(
@@ -249,7 +250,7 @@ def _note(
     counts: tuple[int, int],
     how: str,
 ) -> str:
-    """One line: the numbers, the classes in their order, and what did not count."""
+    """Returns one line: the counts, the classes in order, and what was ignored."""
     train, test = counts
     what = "no classes"
     if classes:

@@ -1,8 +1,8 @@
-"""The examples of step t: a pure function of (seed, t), so nothing is remembered.
+"""The examples of step t: a pure function of (seed, t), so there is no state to keep.
 
-The examples form one endless line of epochs, each a permutation of all of them, and
-step t takes its ``d_steps * batch_size`` places from that line. Batches run across the
-end of an epoch, so nothing is dropped and each epoch shows each example once. A run
+The examples form an endless sequence of epochs, each a permutation of all of them, and
+step t takes its ``d_steps * batch_size`` places from that sequence. Batches run across
+the end of an epoch, so nothing is dropped and each epoch shows each example once. A run
 resumes at any step by asking for that step.
 """
 
@@ -18,7 +18,7 @@ _MASK = 2**64 - 1
 
 
 def _splitmix64(state: np.ndarray) -> np.ndarray:
-    """One output of splitmix64 from each uint64 state; a bijection."""
+    """Computes one output of splitmix64 from each uint64 state; a bijection."""
     z = state + np.uint64(_GOLDEN)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -31,7 +31,7 @@ def _mix(number: int) -> int:
 
 @functools.lru_cache(maxsize=4)  # a batch may touch two epochs, of train and of test
 def epoch_order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
-    """The permutation of ``n`` examples that one epoch follows.
+    """Returns the permutation of ``n`` examples for one epoch.
 
     Example i gets the i-th output of a splitmix64 generator that starts at a hash of
     (seed, epoch), and the examples are sorted by it. Only integer arithmetic is used,
@@ -43,7 +43,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
         n: number of examples.
 
     Returns:
-        int64 permutation of 0..n-1, read-only, since it is kept for the next call.
+        int64 permutation of 0..n-1, read-only, since it is cached for the next call.
 
     Example:
         >>> print(epoch_order(0, 0, 5), epoch_order(0, 1, 5))
@@ -62,15 +62,15 @@ def epoch_order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
 def batch_indices(
     seed: int, *, start: int, steps: int, d_steps: int, batch_size: int, n: int
 ) -> Int[np.ndarray, "steps k b"]:
-    """The examples of ``steps`` steps from ``start`` on.
+    """Returns the examples of ``steps`` steps from ``start`` on.
 
-    Entry [t, j, i] stands at place p = ((start + t) d_steps + j) batch_size + i of the
-    endless line, and is ``epoch_order(seed, p // n)[p % n]``.
+    Entry [t, j, i] is at place p = ((start + t) d_steps + j) batch_size + i of the
+    endless sequence, so it is ``epoch_order(seed, p // n, n)[p % n]``.
 
     Args:
         seed: the run's seed.
         start: the first step, from 0.
-        steps: how many steps.
+        steps: the number of steps.
         d_steps: discriminator steps, and so batches, per step.
         batch_size: examples per batch, all hosts and devices together.
         n: number of examples in the set.

@@ -1,7 +1,7 @@
 """Folders of pairs, and of two sides without pairs, as sources of the cache.
 
-One example of a folder of pairs is a pair, so what is damaged is left out with its
-partner; :func:`apart` gives its two images back.
+Each example of a folder of pairs is a pair, so a damaged image is left out with its
+partner; :func:`apart` separates the two images again.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from jaxgan.data.walk import Found, count_by_suffix, find, printable
 
 T = TypeVar("T")
 
-_VERSION = 1  # raise it when the same files become other examples
+_VERSION = 1  # increase it when the same files give other examples
 
 SIDES = ("a", "b")
-"""The classes of the examples of `locate_two_sides`: which side one is of."""
+"""The classes of the examples of `locate_two_sides`: the sides they are from."""
 
 
 def locate_pairs(root: Path, store: Path, skip_damaged: bool) -> Located:
@@ -35,8 +35,8 @@ def locate_pairs(root: Path, store: Path, skip_damaged: bool) -> Located:
 
     Args:
         root: the folder.
-        store: a folder that remembers each file's hash, see `content_hashes`.
-        skip_damaged: pass over a file whose header is no image's.
+        store: a folder that stores each file's hash, see `content_hashes`.
+        skip_damaged: ignore a file whose header is not that of an image.
 
     Raises:
         InputError: see `jaxgan.data.pair_layout.understand_pairs`.
@@ -62,8 +62,8 @@ def locate_two_sides(root: Path, store: Path, skip_damaged: bool) -> Located:
 
     Args:
         root: the folder.
-        store: a folder that remembers each file's hash, see `content_hashes`.
-        skip_damaged: pass over a file whose header is no image's.
+        store: a folder that stores each file's hash, see `content_hashes`.
+        skip_damaged: ignore a file whose header is not that of an image.
 
     Raises:
         InputError: see `jaxgan.data.pair_layout.understand_two_sides`.
@@ -86,7 +86,7 @@ def locate_two_sides(root: Path, store: Path, skip_damaged: bool) -> Located:
 
 
 def _understood(root: Path, understand: Callable[[Path, Found], T]) -> T:
-    """What a folder's files mean; a warning counts the images that are not read."""
+    """Interprets a folder's files; a warning counts the images that are not read."""
     if not root.is_dir():
         raise InputError(f"{printable(root)} is not a folder; pass the path of one.")
     found = find(root)
@@ -103,7 +103,7 @@ def _understood(root: Path, understand: Callable[[Path, Found], T]) -> T:
 
 
 def _files(pairs: Iterable[Pair]) -> list[PurePosixPath]:
-    """The files of pairs, each once."""
+    """Returns the files of pairs, each once."""
     return list(dict.fromkeys(path for pair in pairs for path in pair))
 
 
@@ -115,7 +115,7 @@ def _located(
     note: str,
     read: Callable[[], Source],
 ) -> Located:
-    """The set with its identity: a hash of its files' contents, names and places."""
+    """Returns the set with its identity: a hash of its files' contents and paths."""
     identify = lambda: content_hashes(root, [*files[0], *files[1]], store)
     contents = identify()
     digest = hashlib.sha256(f"{_VERSION} {kind} {len(files[0])}".encode())
@@ -137,8 +137,8 @@ def _located(
 
 
 def _channels(root: Path, paths: Iterable[PurePosixPath], skip_damaged: bool) -> int:
-    """1 if all files are in grey, else 3."""
-    from jaxgan.data import images  # Pillow; a start with a cache needs none
+    """Returns 1 if all files are grey, else 3."""
+    from jaxgan.data import images  # imports Pillow, not needed if there is a cache
 
     gray = True
     for path in paths:
@@ -159,7 +159,7 @@ def _of_files(root: Path, files: Sequence[tuple[PurePosixPath, int | None]]) -> 
 
 
 def _decode_two(root: Path, pairs: Pairs) -> Callable[..., Decoded]:
-    """Makes the decoder of pairs of two files: the input first, then its target."""
+    """Makes a decoder for pairs of two files: the input first, then its target."""
     partner = {root / a: root / b for a, b in (*pairs.train, *pairs.test)}
 
     def decode(example: Example, **options: Any) -> Decoded:
@@ -185,7 +185,7 @@ def _decode_two(root: Path, pairs: Pairs) -> Callable[..., Decoded]:
 
 
 def _decode_halves(example: Example, **options: Any) -> Decoded:
-    """Cuts an image that is twice as wide as high: input left, target right."""
+    """Splits an image twice as wide as high: the input left, the target right."""
     from PIL import Image
 
     from jaxgan.data import images
@@ -209,10 +209,10 @@ def _decode_halves(example: Example, **options: Any) -> Decoded:
 
 
 def _joined(both: Sequence[Decoded]) -> Decoded:
-    """The bytes of two images [h w c], one after the other, as one [h w 2c].
+    """Joins the bytes of two images [h w c], one after the other, into one [h w 2c].
 
-    Each lies in one piece, which is read faster than pixels in turn; height and width
-    are still those of an image, as the cache's messages tell them.
+    Each image stays contiguous, which is read faster than interleaved pixels; height
+    and width are still those of one image, as the cache's messages show them.
     """
     largest = [each.largest for each in both if each.largest is not None]
     height, width, channels = both[0].image.shape
@@ -222,7 +222,7 @@ def _joined(both: Sequence[Decoded]) -> Decoded:
 
 
 def apart(pairs: UInt8[np.ndarray, "n h w cc"]) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets of pairs as the cache holds them, [n h w c] each; no copies.
+    """Separates cached pairs into inputs and targets, [n h w c] each, without copying.
 
     Example:
         >>> two = [Decoded(np.full((2, 3, 1), x, np.uint8), None) for x in (5, 7)]

@@ -1,6 +1,6 @@
-"""What the sub-folders of a set for image-to-image translation mean: sides and splits.
+"""The layout of a set for image-to-image translation: folders as sides and splits.
 
-Two sides, A and B, which may lie in splits, in either order::
+Two sides, A and B, and perhaps splits, nested in either order::
 
     PATH/{A,B}/...
     PATH/{train,test}/{A,B}/...    or PATH/{A,B}/{train,test}/...
@@ -36,13 +36,13 @@ class Pair(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """What a folder of pairs was understood as.
+    """The layout of a folder of pairs.
 
     Attributes:
         train: the pairs to train on.
         test: those held out.
         side_by_side: whether each pair is one image.
-        note: a line for the reader.
+        note: a line that describes the layout to the user.
     """
 
     train: list[Pair]
@@ -52,7 +52,7 @@ class Pairs(NamedTuple):
 
 
 class TwoSides(NamedTuple):
-    """What a folder without pairs was understood as: for each split, its a and b."""
+    """The layout of a folder without pairs: for each split, its images of a and b."""
 
     train: tuple[Paths, Paths]
     test: tuple[Paths, Paths]
@@ -60,9 +60,9 @@ class TwoSides(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where an image lies: the form of its folders, its split, its side and the rest.
+    """The place of an image: the form of its folders, its split, its side and the rest.
 
-    ``split`` and ``side`` are empty where there is none.
+    ``split`` and ``side`` are empty if there is none.
     """
 
     form: str
@@ -74,8 +74,8 @@ class _Place(NamedTuple):
 def understand_pairs(root: Path, found: Found) -> Pairs:
     """Returns the pairs of a folder, those to train on and those held out.
 
-    An input and its target have the same name but for its suffix, in equal splits and
-    sub-folders. Without a split to hold out, a hash of the names holds out a tenth.
+    An input and its target have the same split, sub-folder and name, except for the
+    suffix. Without a held-out split, a tenth is held out by a hash of the names.
 
     Args:
         root: the folder, for messages.
@@ -83,7 +83,7 @@ def understand_pairs(root: Path, found: Found) -> Pairs:
 
     Raises:
         InputError: an image lacks its partner, a side or a split is empty, or the
-            layout could mean two things.
+            layout is ambiguous.
     """
     places = _places(root, found)
     side_by_side = not any(place.side for place in places.values())
@@ -110,16 +110,16 @@ def understand_pairs(root: Path, found: Found) -> Pairs:
 
 
 def understand_two_sides(root: Path, found: Found) -> TwoSides:
-    """Returns the images of either side, those to train on and those held out.
+    """Returns the images of both sides, those to train on and those held out.
 
-    Without a split to hold out, a hash of the names holds out a tenth of each side.
+    Without a held-out split, a tenth of each side is held out by a hash of the names.
 
     Args:
         root: the folder, for messages.
         found: its files, see `jaxgan.data.walk.find`.
 
     Raises:
-        InputError: a side or a split is empty, or the layout could mean two things.
+        InputError: a side or a split is empty, or the layout is ambiguous.
     """
     places = _places(root, found)
     if not all(place.side for place in places.values()):
@@ -146,7 +146,7 @@ def understand_two_sides(root: Path, found: Found) -> TwoSides:
 
 
 def _places(root: Path, found: Found) -> dict[PurePosixPath, _Place]:
-    """The place of each image; all of one form."""
+    """Returns the place of each image; all must have the same form."""
     places = {path: _place(path) for path in found.images}
     forms: dict[str, PurePosixPath] = {}
     for path, place in places.items():
@@ -160,7 +160,7 @@ def _places(root: Path, found: Found) -> dict[PurePosixPath, _Place]:
 
 
 def _place(path: PurePosixPath) -> _Place:
-    """Takes the folders of splits and sides off a path."""
+    """Parses the folders of splits and sides at the start of a path."""
     parts = path.parts
     names = [part.casefold() for part in parts[:-1]]
     first, second = [*names, "", ""][:2]
@@ -180,7 +180,7 @@ def _place(path: PurePosixPath) -> _Place:
 
 
 def _check_flat(root: Path, places: dict[PurePosixPath, _Place]) -> None:
-    """Refuses images side by side that lie in other sub-folders than splits."""
+    """Refuses side-by-side images in sub-folders other than splits."""
     for path, place in places.items():
         if len(place.rest.parts) > 1:
             raise InputError(
@@ -190,7 +190,7 @@ def _check_flat(root: Path, places: dict[PurePosixPath, _Place]) -> None:
 
 
 def _check_sides(root: Path, found: Found, places: dict[PurePosixPath, _Place]) -> None:
-    """Refuses a set one of whose sides has no image, or none in one of the splits."""
+    """Refuses a set with a side that has no image, or none in one of the splits."""
     splits = {place.split for place in places.values()}
     held = {(place.split, place.side) for place in places.values()}
     for split in sorted(splits):
@@ -209,7 +209,7 @@ def _check_sides(root: Path, found: Found, places: dict[PurePosixPath, _Place]) 
 def _matched(
     root: Path, found: Found, places: dict[PurePosixPath, _Place]
 ) -> dict[PurePosixPath, Pair]:
-    """The pairs, by split and name without suffix."""
+    """Returns the pairs, by split and name without suffix."""
     inputs, targets = (_by_name(root, places, side) for side in _SIDES)
     lonely = [*(inputs.keys() - targets.keys()), *(targets.keys() - inputs.keys())]
     if lonely:
@@ -229,7 +229,7 @@ def _matched(
 def _by_name(
     root: Path, places: dict[PurePosixPath, _Place], side: str
 ) -> dict[PurePosixPath, PurePosixPath]:
-    """One side's images by split and name without suffix."""
+    """Returns one side's images, by split and name without suffix."""
     images: dict[PurePosixPath, PurePosixPath] = {}
     for path, place in places.items():
         if place.side != side:
@@ -250,7 +250,7 @@ def _name(place: _Place) -> PurePosixPath:
 def _split(
     root: Path, found: Found, split_of: dict[PurePosixPath, str], what: str
 ) -> tuple[Paths, Paths, str]:
-    """What is to train on, what is held out, and how that was decided."""
+    """Returns the names to train on, those held out, and how that was decided."""
     splits = sorted(set(split_of.values()) - {""})
     to_train, others = (
         " and ".join(f"{each}/" for each in splits if (each in TRAIN) == wanted)
@@ -282,5 +282,5 @@ def _split(
 
 
 def _rest(found: Found) -> str:
-    """What lies there and is no image."""
+    """Returns a sentence that counts the files that are not images, if any."""
     return f" No images: {count_by_suffix(found.others)}." if found.others else ""

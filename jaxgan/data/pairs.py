@@ -1,9 +1,9 @@
-"""Sets for image-to-image translation: with pairs, or two sides without.
+"""Sets for image-to-image translation: pairs, or two sides without pairs.
 
-:func:`load_pairs` gives inputs and their targets; :func:`load_unpaired` gives two sides
-of which no image belongs to one of the other. Both know the letters of
-`jaxgan.data.glyphs`, which need no download, and folders of one's own, which are
-decoded once, as those of `jaxgan.data.load` are.
+:func:`load_pairs` loads inputs and their targets; :func:`load_unpaired` loads two sides
+whose images do not correspond. Both support the letters of `jaxgan.data.glyphs`, which
+need no download, and your own folders, which are decoded once, like those of
+`jaxgan.data.load`.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from jaxgan.data.order import epoch_order
 from jaxgan.data.size import Size
 from jaxgan.files import expand
 
-_SEEDS = (0, 1)  # of the orders of a and b
+_SEEDS = (0, 1)  # for the orders of a and b
 _DEFAULT_SIZE = 32  # of letters, in pixels
 
 
@@ -40,23 +40,23 @@ def load_pairs(
 ) -> DataSet:
     """Loads pairs of an input and its target, decoding them on the first call only.
 
-    A folder is understood as `jaxgan.data.pair_layout` says, and ``note`` of the result
-    says how: two files for each pair in folders A and B, of one name but for the
+    A folder has a layout of `jaxgan.data.pair_layout`, and ``note`` of the result says
+    which: two files for each pair in folders A and B, with the same name except for the
     suffix, or one image that is twice as wide as high, its input on the left. Without a
-    split to hold out, a hash of the names holds out a tenth.
+    held-out split, a tenth is held out by a hash of the names.
 
     Args:
         name: ``glyphs:SOURCE:TARGET`` for letters in two styles of
             `jaxgan.data.glyphs`, such as ``glyphs:sans:serif``; ``pairs:PATH`` for a
             folder.
-        data_dir: where the cache lives.
-        manual_dir: not needed; here so that all sets are loaded alike.
-        resolution: the size of each image in pixels, N or (height, width), as `load`
-            has it; letters are rendered in it, N x N, 32 x 32 without.
+        data_dir: the folder of the cache.
+        manual_dir: not used; here so that all loaders have the same arguments.
+        resolution: the size of each image in pixels, N or (height, width), as for
+            `load`; letters are rendered at N x N, by default 32 x 32.
         crop: see `load`.
-        channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
-            RGB where they are mixed.
-        skip_damaged: leave out pairs of which an image cannot be read, instead of
+        channels: 1 for grayscale, 3 for RGB; None keeps the files' own, RGB if they are
+            mixed.
+        skip_damaged: leave out pairs with an image that cannot be read, instead of
             refusing the set; a warning counts them.
         bits: see `load`.
 
@@ -105,16 +105,16 @@ def load_unpaired(
 ) -> DataSet:
     """Loads two sides without pairs, decoding them on the first call only.
 
-    A row needs an image of both, so the shorter side is repeated in memory, in seeded
-    orders one after another, up to the length of the longer one. Rows mean nothing
-    else: the losses of unpaired translation are separable over a and b. Of letters, a
-    and b stand in independent orders to train on; those held out keep their pairs, so
-    that a translation can be judged by its true partner.
+    A row needs an image of each side, so the shorter side is repeated in memory, in
+    successive seeded orders, up to the length of the longer one. The images of a row
+    are otherwise unrelated: the losses of unpaired translation are separable over a and
+    b. Letters to train on are in independent orders in a and b; those held out stay
+    paired, so that a translation can be compared with its true partner.
 
     Args:
         name: ``glyphs:SOURCE:TARGET`` for letters in two styles, whose pairs are
             hidden; ``unpaired:PATH`` for a folder that holds ``trainA``, ``trainB``,
-            ``testA`` and ``testB``, or A and B, of each of which a tenth is held out.
+            ``testA`` and ``testB``, or A and B, a tenth of each of which is held out.
         data_dir: see `load_pairs`.
         manual_dir: see `load_pairs`.
         resolution: see `load_pairs`.
@@ -160,7 +160,7 @@ def _of_folder(
     skip_damaged: bool,
     locate: Callable[[Path, Path, bool], sets.Located],
 ) -> ImageDataSet:
-    """The set of a folder as the cache holds it."""
+    """Loads the set of a folder through the cache."""
     kind, _, path = name.partition(":")
     root = expand(data_dir, "--data-dir")
     folder = expand(path, f"--dataset {kind}:")
@@ -175,7 +175,7 @@ def _with_columns(data: DataSet, train: Any, test: Any) -> DataSet:
 
 
 def _two_sides(name: str, split: ImageSet) -> dict[str, np.ndarray]:
-    """Takes the images of a, which come first, and of b; repeats the fewer ones."""
+    """Separates the images of a, which come first, from b's; repeats the fewer ones."""
     assert split.labels is not None
     counts = np.bincount(split.labels, minlength=2).tolist()
     if not all(counts):
@@ -194,21 +194,21 @@ def _two_sides(name: str, split: ImageSet) -> dict[str, np.ndarray]:
 def _repeated(
     images: UInt8[np.ndarray, "n h w c"], length: int, seed: int
 ) -> UInt8[np.ndarray, "m h w c"]:
-    """``length`` images: all as they are, or epoch after epoch in a seeded order."""
+    """Returns ``length`` images: as they are, or epoch after epoch in seeded order."""
     n = len(images)
     return images if n == length else np.asarray(images[_endless(n, length, seed)])
 
 
 def _endless(n: int, length: int, seed: int) -> Int[np.ndarray, " length"]:
-    """The first places of an endless line of permutations of 0..n-1."""
+    """Returns the start of an endless sequence of permutations of 0..n-1."""
     epochs = -(-length // n)
     orders = [epoch_order(seed, epoch, n) for epoch in range(epochs)]
     return np.concatenate(orders)[:length]
 
 
 def _letters(name: str, options: dict[str, Any]) -> DataSet:
-    """Pairs of letters; refuses options that would change nothing."""
-    from jaxgan.data import glyphs  # Pillow, fontTools and SciPy
+    """Renders pairs of letters; refuses options that would have no effect."""
+    from jaxgan.data import glyphs  # imports Pillow, fontTools and SciPy
 
     styles = name.split(":")[1:]
     size = options["resolution"] or _DEFAULT_SIZE
@@ -240,7 +240,7 @@ def _columns(split: ImageSet | Examples | None) -> dict[str, np.ndarray]:
 
 
 def _without_pairs(data: DataSet) -> DataSet:
-    """Inputs as a and targets as b, in independent orders where they are trained on."""
+    """Returns inputs as a and targets as b, in independent orders for training."""
     (inputs, targets), (a, b) = (
         (_columns(split)["input"], _columns(split)["target"])
         for split in (data.train, data.test)

@@ -1,4 +1,4 @@
-"""Files of photos: those that packages ship, and those of one's own folders."""
+"""Photo files: those that packages ship, and those in your own folders."""
 
 import importlib.util
 import warnings
@@ -19,7 +19,7 @@ from jaxgan.files import expand
 
 _SKLEARN, _SKIMAGE = ("sklearn", "datasets/images"), ("skimage", "data")
 _MATPLOTLIB = ("matplotlib", "mpl-data/sample_data")
-# To train on, and held out. Of scikit-image's other colour images several are no
+# To train on, and held out. Several of scikit-image's other colour images are not
 # photographs; the stereo pair states no licence, and the deep field is mostly black.
 _USUAL = (
     [(*_SKLEARN, "china.jpg"), (*_MATPLOTLIB, "grace_hopper.jpg")],
@@ -33,7 +33,7 @@ BUILT_IN = {
     "photos": _USUAL,
     "photos:more": (_USUAL[0] + _MORE[0], _USUAL[1] + _MORE[1]),
 }
-"""The sets without a folder: files to train on, and files held out."""
+"""The built-in sets: files to train on, and files held out."""
 
 
 class Photo(NamedTuple):
@@ -44,7 +44,7 @@ class Photo(NamedTuple):
 
 
 class File(NamedTuple):
-    """A photo that is not read yet; its name for messages and pictures."""
+    """A photo that has not been read yet; its name is for messages and pictures."""
 
     name: str
     path: Path
@@ -87,13 +87,13 @@ def locate(name: str) -> tuple[list[File], list[File]]:
 
 
 def sizes(files: Sequence[File]) -> dict[str, tuple[int, int]]:
-    """The (height, width) of photos by their headers; damaged ones are left out."""
+    """Reads the (height, width) of photos from their headers; skips damaged ones."""
     found = {}
     for file in files:
         try:
             width, height = images.look(file.path).size
         except images.UnreadableImage:
-            continue  # met again where it is read
+            continue  # handled when it is read
         found[file.name] = height, width
     return found
 
@@ -101,24 +101,24 @@ def sizes(files: Sequence[File]) -> dict[str, tuple[int, int]]:
 def read(
     files: Sequence[File], *, bits: int | None = None, skip_damaged: bool = False
 ) -> Iterator[Photo]:
-    """Yields photos, upright and in RGB; what is transparent shows white.
+    """Yields photos, upright and in RGB, on white where transparent.
 
     Args:
         files: the photos.
         bits: see `jaxgan.data.load`.
-        skip_damaged: leave out what cannot be read.
+        skip_damaged: leave out photos that cannot be read.
 
     Warns:
         DataWarning: photos were left out.
 
     Raises:
-        UnreadableImage: a file is damaged, or no image.
+        UnreadableImage: a file is damaged, or not an image.
     """
     left_out = []
     for file in tqdm(files, desc="reading photos", disable=None):
         try:
             with warnings.catch_warnings():
-                # Pillow's, of damage that does not hide the picture, name no file.
+                # Pillow's warnings of harmless damage do not name the file.
                 warnings.filterwarnings("ignore", module=r"PIL\.")
                 name = printable(file.path)
                 image = images.decode(file.path, name, channels=3, bits=bits)
@@ -137,7 +137,7 @@ def read(
 
 
 def _shipped(package: str, folder: str, name: str) -> File:
-    """A photo that a package ships, which is not imported for it."""
+    """Finds a photo that a package ships, without importing the package."""
     spec: Any = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec else []
     for each in folders:

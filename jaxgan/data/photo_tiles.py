@@ -1,7 +1,7 @@
-"""Photos cut into pairs of tiles: small ones of the shrunk photo, and what they show.
+"""Photos cut into pairs of tiles: small ones of the shrunk photo, and the originals.
 
-The whole photo is shrunk and then cut, so that no tile has a border that the photo has
-not: near its edges a tile holds what the filter made of pixels beyond them.
+The whole photo is shrunk and then cut, so that tiles have no borders of their own: near
+its edges a tile holds what the filter computed from pixels beyond them.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from PIL import Image
 def shrunk(
     photo: UInt8[np.ndarray, "h w c"], scale: int
 ) -> tuple[UInt8[np.ndarray, "g q c"], UInt8[np.ndarray, "u v c"]]:
-    """A photo made smaller by Pillow's bicubic filter, and the photo that it shows.
+    """Shrinks a photo by Pillow's bicubic filter; returns it and the cropped original.
 
-    Pillow widens the filter by the scale, so that it does not alias. At the right and
-    the bottom so many pixels are cut off before that both sides can be divided.
+    Pillow widens the filter by the scale, so that it does not alias. The photo is first
+    cropped at the right and the bottom so that the scale divides both sides.
 
     Args:
         photo: with sides of at least ``scale`` pixels.
-        scale: how many times smaller.
+        scale: the factor by which to shrink.
 
     Example:
         >>> small, whole = shrunk(np.full((9, 14, 3), 7, np.uint8), 4)
@@ -38,7 +38,7 @@ def shrunk(
 def enlarged(
     small: UInt8[np.ndarray, "h w c"], scale: int
 ) -> UInt8[np.ndarray, "u v c"]:
-    """An image made larger by Pillow's bicubic filter: what a network must beat.
+    """Enlarges an image by Pillow's bicubic filter: the baseline for a network.
 
     Example:
         >>> enlarged(np.full((2, 3, 3), 7, np.uint8), 4).shape
@@ -50,12 +50,12 @@ def enlarged(
 
 
 def starts(length: int, tile: int, step: int) -> list[int]:
-    """Where tiles along a side begin: every ``step`` pixels, the last at the end.
+    """Returns the starts of tiles along a side: every ``step`` pixels, one at the end.
 
     Args:
-        length: of the side, at least ``tile``.
-        tile: the tile's.
-        step: from one tile to the next.
+        length: the length of the side, at least ``tile``.
+        tile: the side of a tile.
+        step: the distance from one tile to the next.
 
     Example:
         >>> starts(100, 40, 24), starts(100, 100, 24)
@@ -66,7 +66,7 @@ def starts(length: int, tile: int, step: int) -> list[int]:
 
 
 def starts_apart(length: int, tile: int) -> list[int]:
-    """Where tiles without overlap begin; what is left at the end is in none.
+    """Returns the starts of tiles without overlap; the rest at the end is in none.
 
     Example:
         >>> starts_apart(100, 40)
@@ -76,13 +76,13 @@ def starts_apart(length: int, tile: int) -> list[int]:
 
 
 def places(size: tuple[int, int], scale: int, tile: int, *, apart: bool) -> list:
-    """The upper left corners (y, x) of a photo's tiles, multiples of the scale.
+    """Returns the upper left corners (y, x) of a photo's tiles, multiples of the scale.
 
     Args:
         size: the photo's (height, width).
-        scale: by which it is shrunk.
+        scale: the factor by which it is shrunk.
         tile: the side of a tile in pixels of the photo, a multiple of the scale.
-        apart: whether tiles do not overlap; else they begin every half of a side.
+        apart: whether tiles do not overlap; else one begins every half of a side.
     """
     step = max(tile // 2 // scale, 1) * scale
     sides = [side // scale * scale for side in size]
@@ -96,7 +96,7 @@ def places(size: tuple[int, int], scale: int, tile: int, *, apart: bool) -> list
 def pairs(
     photo: UInt8[np.ndarray, "h w 3"], scale: int, tile: int, *, apart: bool
 ) -> Iterator[tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "t t 3"]]]:
-    """Yields the tiles of a photo with those of the shrunk photo, see `places`."""
+    """Yields the tiles of the shrunk photo with those of the photo, see `places`."""
     small, whole = shrunk(photo, scale)
     side = tile // scale
     for y, x in places(photo.shape[:2], scale, tile, apart=apart):

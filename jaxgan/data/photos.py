@@ -1,8 +1,8 @@
-"""Photos to learn magnification from: small tiles, and the same tiles in full size.
+"""Photos for super-resolution: small tiles, and the same tiles in full size.
 
-:func:`load_photos` gives pairs of tiles to train on, and whole photos to judge by, none
-of which a tile was cut out of. Some photos come with scikit-learn, matplotlib and
-scikit-image and need no download; others are a folder of one's own. All are decoded at
+:func:`load_photos` loads pairs of tiles to train on, and whole photos for evaluation,
+from which no training tile is cut. Some photos come with scikit-learn, matplotlib and
+scikit-image and need no download; others are in your own folder. All are decoded at
 each start.
 """
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from jaxgan.data.photo_files import File, Photo
 
 TILE = 96
-"""Height and width of a tile in pixels, unless another is asked for."""
+"""The default height and width of a tile in pixels."""
 
-_VERSION = 1  # raise it when the same photos become other tiles
+_VERSION = 1  # increase it when the same photos give other tiles
 _MOST_BYTES = 4 * 2**30
 
 
@@ -37,8 +37,8 @@ class PhotoSet(DataSet):
     """Pairs of tiles, and the held-out photos whole.
 
     Attributes:
-        photos: those held out, each a `jaxgan.data.photo_files.Photo`: its name, and
-            its pixels, uint8 [h w 3] of any h and w.
+        photos: the held-out photos, each a `jaxgan.data.photo_files.Photo`: its name,
+            and its pixels, uint8 [h w 3] of any h and w.
         scale: how many times smaller the column "input" is than "target".
     """
 
@@ -58,26 +58,26 @@ def load_photos(
     skip_damaged: bool = False,
     bits: int | None = None,
 ) -> PhotoSet:
-    """Loads photos as pairs of tiles, for magnification by ``scale``.
+    """Loads photos as pairs of tiles, for super-resolution by ``scale``.
 
-    Each photo is shrunk whole by Pillow's bicubic filter and then cut. Tiles to train
-    on overlap by half, so that a game may take parts of half their side from every
-    place; those of held-out photos do not. Of a folder a hash of the names holds out a
-    tenth of the photos, and one at least.
+    Each photo is shrunk as a whole by Pillow's bicubic filter and then cut. Tiles to
+    train on overlap by half, so that a game can take crops of half their side from any
+    place; those of held-out photos do not. In a folder, a hash of the names holds out a
+    tenth of the photos, at least one.
 
     Args:
         name: ``photos`` for two photos to train on and one held out; ``photos:more``
             for four and three, with those of scikit-image (the extra ``photos``);
             ``folder:PATH`` for all photos below a folder, of any sizes.
         scale: how many times larger the targets are than the inputs.
-        data_dir: not needed; here so that all sets are loaded alike.
-        manual_dir: likewise.
-        resolution: the side of a target in pixels, a multiple of the scale; 96 without.
+        data_dir: not used; here so that all loaders have the same arguments.
+        manual_dir: not used either.
+        resolution: the side of a target in pixels, a multiple of the scale; default 96.
         crop: has no effect on photos, and is refused.
-        channels: 3; photos are RGB, and grey ones become so.
+        channels: 3 or None; photos are RGB, and grey ones are converted.
         skip_damaged: leave out photos that cannot be read, instead of refusing the
             folder; a warning counts them.
-        bits: see `load`; of a folder.
+        bits: see `load`; only for a folder.
 
     Returns:
         The set, with columns "input" and "target", uint8 [n t/scale t/scale 3] and
@@ -85,7 +85,7 @@ def load_photos(
 
     Raises:
         InputError: the set is unknown, has fewer than two photos, too many tiles, or a
-            photo that is smaller than one, damaged or there twice.
+            photo that is smaller than a tile, damaged or a duplicate.
 
     Example:
         >>> data = load_photos("photos", scale=4, data_dir="unused")
@@ -94,7 +94,7 @@ def load_photos(
         >>> [(photo.name, photo.image.shape) for photo in data.photos]
         [('flower.jpg', (427, 640, 3))]
     """
-    from jaxgan.data import photo_files  # Pillow
+    from jaxgan.data import photo_files  # imports Pillow
 
     options = sets.checked(resolution, crop, channels, bits)
     tile = _checked_tile(scale, options)
@@ -114,9 +114,9 @@ def _cut(
     scale: int,
     how: dict[str, Any],
 ) -> PhotoSet:
-    """The tiles of photos to train on, and of those held out.
+    """Cuts the photos to train on and those held out into tiles.
 
-    ``how`` they are read is told by the arguments of `photo_files.read`.
+    ``how`` holds the keyword arguments of `photo_files.read`.
     """
     from jaxgan.data import photo_files
 
@@ -152,7 +152,7 @@ def _cut(
 
 
 def _checked_tile(scale: int, options: dict[str, Any]) -> int:
-    """The side of a target; refuses options that would change nothing."""
+    """Returns the side of a target; refuses options that would have no effect."""
     if scale < 2:
         raise InputError(f"--scale must be 2 or more, got {scale}.")
     tile = options["resolution"] or TILE
@@ -172,7 +172,7 @@ def _checked_tile(scale: int, options: dict[str, Any]) -> int:
 
 
 def _room(files: "Sequence[File]", tile: int, scale: int, *, apart: bool) -> int:
-    """The number of tiles, by the files' headers.
+    """Counts the tiles, by the files' headers.
 
     Raises:
         InputError: a photo is smaller than a tile.
@@ -209,10 +209,10 @@ def _check_memory(name: str, count: int, tile: int, scale: int) -> None:
 def _unlike(
     photos: "Iterable[Photo]", seen: dict[str, str], tile: int
 ) -> "Iterator[Photo]":
-    """Yields photos, noting the names by the hashes of the pixels.
+    """Yields photos, and records their names in ``seen`` by the pixels' hashes.
 
     Raises:
-        InputError: a photo was ``seen`` before.
+        InputError: a photo was seen before, under another name.
     """
     for photo in photos:
         _check_size(photo.name, photo.image.shape[:2], tile)
@@ -230,7 +230,7 @@ def _unlike(
 def _columns(
     photos: "Iterable[Photo]", most: int, tile: int, scale: int, *, apart: bool
 ) -> dict[str, np.ndarray]:
-    """The tiles of photos one after another; ``most`` says how many there can be."""
+    """Returns the tiles of photos, one after another, at most ``most`` of them."""
     from jaxgan.data import photo_tiles
 
     inputs = np.empty((most, tile // scale, tile // scale, 3), np.uint8)

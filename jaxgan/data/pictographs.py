@@ -1,13 +1,13 @@
-"""Pictographs of the font DejaVu Sans in colour, on a ground, named by Unicode.
+"""Coloured pictographs of the font DejaVu Sans on a ground, named by Unicode.
 
-Those of the blocks Arrows (U+2190), Miscellaneous Symbols (U+2600: weather, chess,
+They are from the blocks Arrows (U+2190), Miscellaneous Symbols (U+2600: weather, chess,
 suits of cards, dice, zodiac), Dingbats (U+2700) and Emoticons (U+1F600). matplotlib
 ships the font, so nothing is downloaded.
 
 A name is Unicode's in lower case, of at most four words. "Black" and "white", which
-mean filled and outlined there, become "solid" and "hollow", as captions tell colours.
-Names with a word that captions say a size or a place with ("small", "left") are left
-out, and of pictographs that look alike all but the first.
+there mean filled and outlined, become "solid" and "hollow", as captions name colours.
+Names with a word that captions use for a size or a place ("small", "left") are left
+out, and so are all but the first of pictographs that look alike.
 """
 
 import functools
@@ -33,16 +33,16 @@ BLOCKS = {
     "Dingbats": range(0x2700, 0x27C0),
     "Emoticons": range(0x1F600, 0x1F650),
 }
-"""The code points of each block of Unicode that is drawn from."""
+"""The code points of each Unicode block that pictographs are taken from."""
 
-_MOST_WORDS = 4  # of a name
+_MOST_WORDS = 4  # in a name
 _INSTEAD = {"black": "solid", "white": "hollow"}
-_POINTS = 256  # pixels to the em, before a pictograph is made small
+_POINTS = 256  # pixels per em, before a pictograph is shrunk
 _COMPARED = 12  # pixels: the side at which pictographs must differ
 
 
 class Pictograph(NamedTuple):
-    """A character and what captions call it."""
+    """A character and its name in captions."""
 
     character: str
     name: str
@@ -53,19 +53,20 @@ def pictographs(
 ) -> CaptionedSet:
     """Draws pictures of one pictograph each, no two alike, and a tenth to hold out.
 
-    Of those held out every other one has a pair of pictograph and colour that is not
-    trained on; of the rest the pair is, in another size, place or on another ground.
+    Every other held-out picture has a pair of pictograph and colour that is not trained
+    on; for the rest the pair is trained on, in another size, place or on another
+    ground.
 
     Args:
-        count: how many to train on, at least 20.
-        seed: of everything.
+        count: the number of pictures to train on, at least 20.
+        seed: the seed of all random choices.
         size: height and width of a picture in pixels, at least 16.
-        wordings: captions of each, at most 10.
+        wordings: captions per picture, at most 10.
 
     Returns:
         The set, with columns "image" uint8 [n size size 3], "captions" int32 [n k L]
-        and "factors" int32 [n 5], the first of which counts `known`. The pixels, and so
-        the fingerprint, may change with Pillow's FreeType.
+        and "factors" int32 [n 5], the first of which indexes `known`. The pixels, and
+        so the fingerprint, may change with Pillow's FreeType.
 
     Raises:
         InputError: a number is too small or too large, or matplotlib's fonts are not
@@ -114,16 +115,16 @@ def pictographs(
 def draw(
     count: int, *, seed: tuple[int, ...], size: int = 32, pairs: Which = "seen"
 ) -> Drawn:
-    """Draws pictures of pictographs without captions, no two of equal factors.
+    """Draws pictures of pictographs without captions, no two with equal factors.
 
     Args:
-        count: how many.
+        count: the number of pictures.
         seed: see `numpy.random.default_rng`.
         size: height and width of a picture in pixels.
-        pairs: which pairs of pictograph and colour.
+        pairs: which pairs of pictograph and colour to draw.
 
     Raises:
-        InputError: there are fewer pictures.
+        InputError: there are fewer such pictures.
 
     Example:
         >>> draw(3, seed=(0,)).images.shape
@@ -146,7 +147,7 @@ def draw(
 
 @functools.lru_cache(maxsize=1)
 def known() -> tuple[Pictograph, ...]:
-    """The pictographs, in the order of their code points.
+    """Returns the pictographs, in the order of their code points.
 
     Example:
         >>> known()[0], len(known()) > 250
@@ -166,7 +167,7 @@ def known() -> tuple[Pictograph, ...]:
 
 
 def _name(character: str) -> str | None:
-    """What captions call a character; None if they cannot."""
+    """Returns the name of a character in captions; None if it cannot be used."""
     words = words_of(unicodedata.name(character, ""))
     words = [_INSTEAD.get(word, word) for word in words]
     if not 0 < len(words) <= _MOST_WORDS or _taken().intersection(words):
@@ -176,7 +177,7 @@ def _name(character: str) -> str | None:
 
 @functools.lru_cache(maxsize=1)
 def _taken() -> frozenset[str]:
-    """The words of all phrases of the other factors."""
+    """Returns the words of all phrases of the other factors."""
     factors = (canvas.COLOUR, canvas.SIZE, canvas.PLACE, canvas.GROUND)
     values = [phrases for factor in factors for phrases in factor.phrases]
     return frozenset(words_of(" ".join(phrase for each in values for phrase in each)))
@@ -192,8 +193,8 @@ def _masks(side: int) -> UInt8[np.ndarray, "n side side"]:
 
 
 def _mask(character: str, side: int) -> UInt8[np.ndarray, "side side"]:
-    """A character that just fits into a square; all 0 if it is blank."""
-    # Not the layout engine Raqm, which is not everywhere.
+    """Renders a character that just fits into a square; all 0 if it is blank."""
+    # Not the layout engine Raqm, which is not available everywhere.
     font = ImageFont.truetype(
         font_file("sans"), _POINTS, layout_engine=ImageFont.Layout.BASIC
     )

@@ -1,7 +1,7 @@
-"""Sets of pictures to be judged: folders, arrays and files of arrays, block by block.
+"""Sets of pictures to evaluate: folders, arrays and files of arrays, block by block.
 
-A judge looks at RGB images of any size, and at each of them once. So a folder need not
-fit into memory, its images may differ in size, and it may hold as few as one.
+An evaluation reads RGB images of any size, each of them once. So a folder need not fit
+into memory, its images may differ in size, and it may hold just one.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from jaxgan.data.walk import find, printable
 _NPY = b"\x93NUMPY"
 
 Block = UInt8[np.ndarray, "n h w 3"] | list[UInt8[np.ndarray, "_ _ 3"]]
-"""Some images, which need not be of one size."""
+"""Several images, which may differ in size."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,12 +31,12 @@ class Pictures:
     """A set of RGB images.
 
     Attributes:
-        name: what to call it in a protocol.
+        name: its name in a protocol.
         count: the number of images.
         blocks: ``blocks(size)`` yields them in order, ``size`` at a time.
-        identity: equal for equal images in the same order; None where nothing is known
-            of them before they are made.
-        note: what a user should know of how they were read; else empty.
+        identity: a hash that is equal for equal images in the same order; None if
+            nothing is known about them before they are made.
+        note: what a user should know about how they were read; else empty.
         classes: the name of each image's class, ``[n]``; None without labels.
     """
 
@@ -53,7 +53,7 @@ def of_array(images: Any, name: str, classes: Any = None) -> Pictures:
 
     Args:
         images: the images.
-        name: what to call them.
+        name: the name of the set.
         classes: the name or number of each image's class, ``[n]``; None without labels.
 
     Raises:
@@ -91,11 +91,11 @@ def of_array(images: Any, name: str, classes: Any = None) -> Pictures:
 
 
 def as_rgb(images: Any, name: str) -> UInt8[np.ndarray, "n h w 3"]:
-    """Returns uint8 images in RGB; of grey ones, ``[n h w 1]``, each pixel three times.
+    """Returns uint8 images in RGB; grey ones, ``[n h w 1]``, get three equal channels.
 
     Args:
         images: at least one.
-        name: what to call them in an error.
+        name: their name in error messages.
 
     Raises:
         InputError: they have another dtype or shape.
@@ -115,7 +115,7 @@ def as_rgb(images: Any, name: str) -> UInt8[np.ndarray, "n h w 3"]:
 
 
 def of_npz(path: Path) -> Pictures:
-    """Returns the images in a NumPy file: of an npz its only array, "images", "arr_0".
+    """Reads the images in a NumPy file; in an npz "images", "arr_0" or its only array.
 
     An array "labels" beside them holds the name or number of each image's class.
 
@@ -129,7 +129,7 @@ def read_npz(path: Path) -> tuple[np.ndarray, str, np.ndarray | None]:
     """Returns the images in an ``.npy`` or ``.npz`` file, its name, and the labels.
 
     Raises:
-        InputError: it cannot be read, or it holds several arrays of which none is named
+        InputError: it cannot be read, or it holds several arrays, none of them named
             "images" or "arr_0".
     """
     name = printable(path.name)
@@ -162,12 +162,12 @@ def _name_of_images(path: Path, names: list[str]) -> str:
 def of_folder(root: Path, store: Path) -> Pictures:
     """Returns all images below a folder, in the order of their names.
 
-    What is transparent shows white; grey images become RGB. Where all lie in
-    sub-folders, the last one's name is an image's class.
+    Transparent images are put on white; grey images become RGB. If all images are in
+    sub-folders, the name of the innermost one is an image's class.
 
     Args:
         root: the folder.
-        store: where hashes of files are remembered.
+        store: the folder in which hashes of files are stored.
 
     Raises:
         InputError: there is no image, or one of them is damaged.
@@ -200,7 +200,7 @@ def of_folder(root: Path, store: Path) -> Pictures:
 
 
 def _classes(folders: list[str]) -> np.ndarray | None:
-    """The names of the images' folders; None if some of them lie in none."""
+    """Returns the names of the images' folders; None if some images are in none."""
     return np.asarray(folders) if all(folders) else None
 
 
@@ -209,7 +209,7 @@ def _stacked(block: list[np.ndarray]) -> Block:
 
 
 def _note(name: str, looks: list[Any]) -> str:
-    """What is remarkable about a folder's images, by their headers."""
+    """Describes what is unusual about a folder's images, by their headers."""
     sizes = Counter(look.size for look in looks)
     told = []
     if len(sizes) > 1:

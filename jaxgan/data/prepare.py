@@ -29,7 +29,7 @@ _OWN = {
 
 
 def read_own(name: str, data_dir: Path, manual_dir: Path | None) -> Source:
-    """One of the sets with a builder of ours, prepared if it is not yet.
+    """Reads one of the sets with our own builders, preparing it if needed.
 
     Args:
         name: a key of ``OWN_SETS``.
@@ -56,11 +56,11 @@ def read_own(name: str, data_dir: Path, manual_dir: Path | None) -> Source:
 
 
 def read_stock(name: str, data_dir: Path, manual_dir: Path | None) -> Source:
-    """Any image set of tfds, by its name there ("svhn_cropped", "beans", ...).
+    """Reads any image set of tfds, by its name there ("svhn_cropped", "beans", ...).
 
     Raises:
-        InputError: there is no such set, it is no image set, tfds cannot prepare it,
-            or TensorFlow, which it needs for that, is not installed.
+        InputError: there is no such set, it is not an image set, tfds cannot prepare
+            it, or TensorFlow, which it needs for that, is not installed.
     """
     stock = tfds.list_builders(with_community_datasets=False)
     if name.split("/")[0].split(":")[0] not in stock:
@@ -104,7 +104,7 @@ def _prepare(builder: Any, data_dir: Path, manual_dir: Path | None) -> None:
         tfds.disable_progress_bar()
     config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
     try:
-        # tfds announces on stdout, which belongs to the run, what the bars show.
+        # tfds prints what the bars show to stdout, which belongs to the run.
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(
                 download_dir=data_dir / "downloads",
@@ -118,7 +118,7 @@ def _prepare(builder: Any, data_dir: Path, manual_dir: Path | None) -> None:
 
 
 def _source(name: str, builder: tfds.core.DatasetBuilder) -> Source:
-    """The prepared set as encoded images, with a split held out."""
+    """Returns the prepared set as encoded images, with a split held out."""
     info: Any = builder.info
     features = dict(info.features.items())
     if not isinstance(features.get("image"), tfds.features.Image):
@@ -142,7 +142,7 @@ def _source(name: str, builder: tfds.core.DatasetBuilder) -> Source:
 
 
 def _split(name: str, builder: Any, split: str, labelled: bool) -> Split:
-    # The cache decodes, as it does the files of a folder.
+    # The cache decodes the images, as it does the files of a folder.
     skip = {"image": tfds.decode.SkipDecoding()}
     records = builder.as_data_source(split, decoders=skip)
 

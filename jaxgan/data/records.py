@@ -1,4 +1,4 @@
-"""Base of our tfds builders: labelled images, written as PNG in the given order."""
+"""Helpers for our tfds builders: labelled images, written as PNG in the given order."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ def info(
     shape: tuple[int, int, int],
     classes: Sequence[str],
 ) -> tfds.core.DatasetInfo:
-    """Describes a set of images [h w c] = ``shape``, each of one of ``classes``."""
+    """Describes a set of images of ``shape`` [h w c], each of one of ``classes``."""
     features = {
         "image": tfds.features.Image(shape=shape, encoding_format="png"),
         "label": tfds.features.ClassLabel(names=list(classes)),
@@ -37,7 +37,7 @@ def check(
     shape: tuple[int, int, int],
     classes: int,
 ) -> None:
-    """Raises InputError unless the images have ``shape`` and each a valid label."""
+    """Raises InputError unless the images have ``shape`` and each has a valid label."""
     if images.shape[1:] != shape:
         raise InputError(
             f"{name} must hold images of shape {shape}, got {images.shape[1:]}."
@@ -65,6 +65,6 @@ def png(image: UInt8[np.ndarray, "h w c"]) -> io.BytesIO:
 def examples(
     images: UInt8[np.ndarray, "n h w c"], labels: Integer[np.ndarray, " n"]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Keyed examples as tfds wants them from a generator."""
+    """Yields keyed examples as tfds expects them from a generator."""
     for key, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
         yield key, {"image": png(image), "label": label}

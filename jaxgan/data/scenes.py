@@ -1,11 +1,11 @@
 """Scenes: real handwritten digits in colour, on a ground, with captions.
 
 scikit-learn's 1,797 digits of 8x8 pixels are enlarged, coloured and placed, so the
-truth about each picture is known and nothing is downloaded. They are the test set of a
-larger one, by 13 people, and their order follows the writers. Rows 0 to 1,414 are drawn
-from to train and 1,415 to 1,796 to hold out, as in the set ``digits``: at 1,415 a
-writer begins, so no hand stands on both sides. (A cut at 1,400 would split the digits
-of one.)
+ground truth of each picture is known and nothing is downloaded. They are the test set
+of a larger data set, by 13 people, and are ordered by writer. Rows 0 to 1,414 are used
+for training and rows 1,415 to 1,796 are held out, as in the set ``digits``: row 1,415
+is the first of a writer, so no writer is in both splits. (A cut at 1,400 would split
+the digits of one.)
 """
 
 import functools
@@ -21,7 +21,7 @@ from jaxgan.data.shapes import Drawn, Which
 from jaxgan.data.source import CREDITS
 
 FIRST_HELD_OUT = 1_415
-"""The first row of the digits of the writers that are held out."""
+"""The first row of the digits by held-out writers."""
 
 _NAMES = (
     *("zero", "one", "two", "three", "four"),
@@ -29,7 +29,7 @@ _NAMES = (
 )
 DIGIT = Factor("digit", tuple((name, str(i)) for i, name in enumerate(_NAMES)))
 FACTORS = shapes.factors_of(DIGIT)
-"""Digit, colour, size, place and ground."""
+"""The factors of a scene: digit, colour, size, place and ground."""
 
 Writers = Literal["train", "held out"]
 
@@ -37,16 +37,16 @@ Writers = Literal["train", "held out"]
 def scenes(
     *, count: int = 30_000, seed: int = 0, size: int = 32, wordings: int = 5
 ) -> CaptionedSet:
-    """Draws scenes of one digit each, and a tenth as many by other writers.
+    """Draws scenes of one digit each, and a tenth as many, held out, by other writers.
 
-    Of those held out every other one has a pair of digit and colour that is not trained
-    on, see `CaptionedSet.is_held_out`; the first one's pair is trained on.
+    Every other held-out scene has a pair of digit and colour that is not trained on,
+    see `CaptionedSet.is_held_out`; the first one's pair is trained on.
 
     Args:
-        count: how many to train on, at least 20; more leave the first ones as they are.
-        seed: of everything.
+        count: the number to train on, at least 20; more leave the first ones unchanged.
+        seed: the seed of all random choices.
         size: height and width of a picture in pixels, at least 16.
-        wordings: captions of each, at most 10.
+        wordings: captions per picture, at most 10.
 
     Returns:
         The set, with columns "image" uint8 [n size size 3], "captions" int32 [n k L]
@@ -106,15 +106,15 @@ def draw(
 ) -> Drawn:
     """Draws scenes of one digit without captions.
 
-    Digits are drawn uniformly of the rows of those writers, every other factor
-    uniformly of its values, colours of those that the pairs leave a digit.
+    Digits are drawn uniformly from the rows of those writers, every other factor
+    uniformly from its values, and colours from those that ``pairs`` allows for a digit.
 
     Args:
-        count: how many.
+        count: the number of scenes.
         seed: see `numpy.random.default_rng`.
         size: height and width of a picture in pixels.
-        writers: whose digits.
-        pairs: which pairs of digit and colour.
+        writers: whose digits to draw.
+        pairs: which pairs of digit and colour to draw.
 
     Example:
         >>> images, factors = draw(3, seed=(0,), writers="held out", pairs="all")
@@ -136,12 +136,12 @@ def draw(
 def digits_of(
     chances: np.ndarray, writers: Writers, pairs: Which
 ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """Rows of the digits, and which digits they are, int32.
+    """Chooses rows of digits; returns the rows and their digits, int32.
 
     Args:
         chances: [n], uniform in [0, 1).
-        writers: whose.
-        pairs: digits without such a pair, 4 and 9 among those held out, are left out.
+        writers: whose digits to choose.
+        pairs: digits without such a pair, 4 and 9 for "held out", are left out.
     """
     labels = _digits()[1]
     all_rows = np.arange(len(labels))
@@ -154,7 +154,7 @@ def digits_of(
 
 @functools.lru_cache(maxsize=8)
 def enlarged(side: int) -> UInt8[np.ndarray, "n side side"]:
-    """All digits in another size, by Pillow's bicubic filter."""
+    """Returns all digits, resized by Pillow's bicubic filter."""
     images = [Image.fromarray(each) for each in _digits()[0]]
     bicubic = Image.Resampling.BICUBIC
     return np.stack([np.asarray(each.resize((side, side), bicubic)) for each in images])

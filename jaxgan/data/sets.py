@@ -1,4 +1,4 @@
-"""Image sets by name: decoded once to uint8, then mapped from the cache at each start.
+"""Image sets by name: decoded once to uint8, then memory-mapped from the cache.
 
 A second start opens the cache without importing tfds or decoding anything.
 """
@@ -29,7 +29,7 @@ from jaxgan.data.source import (
 from jaxgan.data.walk import listed, printable
 from jaxgan.files import expand
 
-_DECODER = 1  # raise it when the same file decodes to other values
+_DECODER = 1  # increase it when the same file decodes to other values
 
 
 def load(
@@ -45,16 +45,15 @@ def load(
 ) -> ImageDataSet:
     """Loads a set by name, decoding it on the first call only.
 
-    What is held out: the last 382 of ``digits``, in scikit-learn's order, which
-    follows the writers, so those digits come from other writers; the published test
-    split of the other named sets; ``test``, else ``validation``, else the last tenth of
-    ``train`` of a stock set of tfds; of a folder its splits for validation and test,
-    else a tenth of each class.
+    Held out are the last 382 of ``digits``, which scikit-learn orders by writer, so
+    that they come from other writers; the published test split of the other named sets;
+    of a stock set of tfds ``test``, else ``validation``, else the last tenth of
+    ``train``; of a folder its validation and test splits, else a tenth of each class.
 
     Args:
         name: ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``folder:PATH`` or
             a stock image set of tfds, which needs the extra ``tf``.
-        data_dir: where downloads, prepared records and the cache live.
+        data_dir: the folder of downloads, prepared records and the cache.
         manual_dir: a folder that holds the original files, in place of a download.
         resolution: the images' size in pixels, N for N x N or (height, width), by a
             Lanczos filter; None keeps the set's own, which must then be the same for
@@ -62,19 +61,19 @@ def load(
         crop: take the centre of images whose aspect ratio is not that of
             ``resolution``, instead of refusing them; without ``resolution``, the
             largest square.
-        channels: 1 for grayscale, 3 for RGB; None takes what the files are, which is
-            RGB where they are mixed.
+        channels: 1 for grayscale, 3 for RGB; None keeps the files' own, RGB if they are
+            mixed.
         skip_damaged: leave out images that cannot be read, instead of refusing the
             set; a warning counts them.
-        bits: the significant bits of 16-bit grayscale files, 9 to 16; None takes what
-            a file says, else 16.
+        bits: the significant bits of 16-bit grayscale files, 9 to 16; None takes them
+            from the file, else 16.
 
     Warns:
-        DataWarning: images were left out, or look as if they had fewer bits than they
-            say; a damaged cache was made again.
+        DataWarning: images were left out, or seem to have fewer bits than they say; a
+            damaged cache was made again.
 
     Returns:
-        The set; its images are uint8 [n h w c], mapped read-only.
+        The set; its images are uint8 [n h w c], memory-mapped and read-only.
 
     Raises:
         InputError: the set is unknown, cannot be fetched, holds a file that cannot be
@@ -98,7 +97,7 @@ def load(
 def checked(
     resolution: Size | None, crop: bool, channels: int | None, bits: int | None
 ) -> dict[str, Any]:
-    """Returns the options of `load` that say how to decode; refuses impossible ones."""
+    """Returns the decoding options of `load`; refuses invalid ones."""
     if resolution is not None:
         resolution = simplest(resolution)
     if channels not in (None, 1, 3):
@@ -111,7 +110,7 @@ def checked(
 
 @contextlib.contextmanager
 def usable(root: Path) -> Iterator[None]:
-    """Raises an InputError that names --data-dir where ``root`` cannot be used."""
+    """Raises an InputError that names --data-dir if ``root`` cannot be used."""
     try:
         yield
     except OSError as error:
@@ -122,9 +121,9 @@ def usable(root: Path) -> Iterator[None]:
 
 
 class Located(NamedTuple):
-    """A set that is not read yet.
+    """A set that has not been read yet.
 
-    ``identity`` names its cache, and ``version`` says if what lies there is it. Both
+    ``identity`` names its cache, and ``version`` tells whether that is up to date. Both
     are the same wherever the set comes from, and cheap to find, unlike ``read()``.
     """
 
@@ -133,9 +132,9 @@ class Located(NamedTuple):
     read: Callable[[], Source]
     note: str = ""
     same: Callable[[], bool] = lambda: True
-    """Whether it is still what it was when it was found."""
+    """A function that returns whether the set is unchanged since it was found."""
     decode: Callable[..., Decoded] | None = None
-    """Makes one array of an example and the options; None reads the example's file."""
+    """The decoder of an example, given the options; None reads the example's file."""
 
 
 def _locate(
@@ -157,7 +156,7 @@ def _locate(
         reader = prepare.read_own if name in OWN_SETS else prepare.read_stock
         return reader(name, root / "tfds", manual_dir)
 
-    # A stock set's version is part of tfds, and so follows from that of tfds.
+    # A stock set's version is part of tfds, and so determined by that of tfds.
     tfds_version = importlib.metadata.version("tensorflow-datasets")
     return Located(name, OWN_SETS.get(name, f"tfds {tfds_version}"), read)
 
@@ -169,7 +168,7 @@ def cached(
     options: dict[str, Any],
     skip_damaged: bool,
 ) -> ImageDataSet:
-    """Opens the cache, after writing it if it is not there or not good."""
+    """Opens the cache, after writing it if it is missing or not valid."""
     size = options["resolution"]
     size = list(size) if isinstance(size, tuple) else size  # as JSON gives it back
     where = {"name": located.identity, **options, "resolution": size}
@@ -197,7 +196,7 @@ def _write(
     title: str,
     skip_damaged: bool,
 ) -> None:
-    from jaxgan.data import images  # Pillow; a start with a cache needs none
+    from jaxgan.data import images  # imports Pillow, not needed if there is a cache
 
     skip = (images.UnreadableImage,) if skip_damaged else ()
 
@@ -208,7 +207,7 @@ def _write(
             )
 
     with warnings.catch_warnings():
-        # Pillow's, of damage that does not hide the picture, do not name the file.
+        # Pillow's warnings of harmless damage do not name the file.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         source = located.read()
         options = {**options, "channels": options["channels"] or source.channels}
@@ -224,7 +223,7 @@ def _read(example: Example, **options: Any) -> Decoded:
 
 
 def _tell(name: str, found: cache.Cached) -> None:
-    """Says what was left out, and what looks too dark."""
+    """Warns about images that were left out, and sets that look too dark."""
     if found.left_out:
         warnings.warn(
             f"{printable(name)}: {len(found.left_out):,} damaged images are left out: "

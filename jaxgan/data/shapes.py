@@ -1,7 +1,7 @@
-"""Pictures of one shape, and how captions say what they show.
+"""Pictures of one shape, and the grammar of their captions.
 
-A picture has five factors: which shape it is, its colour, its size, its place and the
-ground. A tenth of the pairs of shape and colour is left to be held out.
+A picture has five factors: its shape, its colour, its size, its place and the ground. A
+tenth of the pairs of shape and colour is held out.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from jaxgan.data.captioned import Factor, held_out_pairs
 from jaxgan.data.grammar import Grammar, Slot
 
 Which = Literal["seen", "held out", "all"]
-"""Which pairs of shape and colour: those to train on, the others, or both."""
+"""The pairs of shape and colour to draw: those to train on, the others, or both."""
 
-_LEAST = 20  # pictures to train on: of so many two are held out
+_LEAST = 20  # pictures to train on: with this many, two are held out
 _TEMPLATES = (
     "a {size} {colour} {shape} on a {ground} ground, in the {place}",
     "a {size} {colour} {shape} in the {place}, on {ground}",
@@ -46,12 +46,12 @@ class Drawn(NamedTuple):
 
 
 def factors_of(shape: Factor) -> tuple[Factor, ...]:
-    """The five factors of a picture of one shape, in the order of their columns."""
+    """Returns the five factors of a picture of one shape, in their columns' order."""
     return (shape, canvas.COLOUR, canvas.SIZE, canvas.PLACE, canvas.GROUND)
 
 
 def grammar_of(shape: Factor) -> Grammar:
-    """The captions of pictures of one shape.
+    """Returns the grammar of captions for pictures of one shape.
 
     Example:
         >>> rules = grammar_of(Factor("digit", (("seven", "7"),)))
@@ -78,9 +78,9 @@ def picture(
     """Draws one shape in each picture.
 
     Args:
-        masks: of the small, medium and large shapes, [m z z] with their own z.
-        rows: which mask each picture has.
-        factors: the values; the first column is not looked at.
+        masks: of the small, medium and large shapes, [m z z], each with its own z.
+        rows: the index of each picture's mask.
+        factors: the values; the first column is ignored.
         size: height and width of a picture in pixels.
     """
     images = np.empty((len(rows), size, size, 3), np.uint8)
@@ -94,7 +94,7 @@ def picture(
 
 
 def allowed(values: int, which: Which) -> Bool[np.ndarray, "values colours"]:
-    """Which pairs of a shape and a colour may be drawn."""
+    """Returns which pairs of shape and colour may be drawn."""
     held = held_out_pairs(values, len(canvas.COLOUR.phrases))
     return {"seen": ~held, "held out": held, "all": held | True}[which]
 
@@ -102,11 +102,11 @@ def allowed(values: int, which: Which) -> Bool[np.ndarray, "values colours"]:
 def choose(
     chances: Float64[np.ndarray, " n"], allowed: Bool[np.ndarray, "n values"]
 ) -> Int32[np.ndarray, " n"]:
-    """For each row one of the values that it allows, of which there is one at least.
+    """Chooses one of the allowed values for each row.
 
     Args:
         chances: uniform in [0, 1).
-        allowed: which values each row allows.
+        allowed: which values each row allows, at least one.
 
     Example:
         >>> may = np.array([[True, False, True]])
@@ -119,14 +119,14 @@ def choose(
 
 
 def any_of(chances: Float64[np.ndarray, " n"], count: int) -> Int32[np.ndarray, " n"]:
-    """For each row one of 0..count-1, of chances uniform in [0, 1)."""
+    """Maps chances uniform in [0, 1) to integers uniform in 0..count-1."""
     return (chances * count).astype(np.int32)
 
 
 def interleaved(first: Drawn, second: Drawn) -> Drawn:
-    """Pictures of two sets in turn; the first has as many, or one more.
+    """Interleaves two sets of pictures; the first has as many, or one more.
 
-    So that both are among the first ones, of however many.
+    So both kinds are among the first pictures, however many are taken.
     """
     count = len(first.images) + len(second.images)
     order = np.concatenate([np.arange(0, count, 2), np.arange(1, count, 2)])
@@ -135,9 +135,9 @@ def interleaved(first: Drawn, second: Drawn) -> Drawn:
 
 
 def halves(count: int) -> tuple[int, int]:
-    """How many pictures are held out of so many to train on: seen pairs, the others.
+    """Returns how many pictures to hold out: with seen pairs, and with the others.
 
-    They are a tenth of ``count``, half of them with pairs that are trained on.
+    Together they are a tenth of ``count``, the number to train on, half of each.
 
     Raises:
         InputError: the tenth is less than two.

@@ -10,10 +10,10 @@ Size: TypeAlias = int | tuple[int, int]
 
 
 def parse_size(text: str) -> Size:
-    """The size that ``text`` says: "64", or "256x64" with the height first.
+    """Parses a size: "64", or "256x64" with the height first.
 
     Raises:
-        InputError: it says neither a number nor two of them.
+        InputError: ``text`` is neither a number nor two of them.
 
     Example:
         >>> parse_size("64"), parse_size("256x64")
@@ -29,10 +29,10 @@ def parse_size(text: str) -> Size:
 
 
 def as_pair(size: Size) -> tuple[int, int]:
-    """``size`` as (height, width).
+    """Returns ``size`` as (height, width).
 
     Raises:
-        InputError: it has not one or two sides of at least a pixel.
+        InputError: it does not have one or two sides of at least a pixel.
     """
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2 or min(sides) < 1:
@@ -44,6 +44,6 @@ def as_pair(size: Size) -> tuple[int, int]:
 
 
 def simplest(size: Size) -> Size:
-    """``size`` as one number if it is square, so that 64 and 64x64 are one."""
+    """Returns ``size`` as one number if it is square, so that 64x64 equals 64."""
     height, width = as_pair(size)
     return height if height == width else (height, width)

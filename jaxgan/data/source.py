@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-LEAST_BITS = 9  # of --bits: a file of 8 is no file of 16
-USUAL_BITS = 12  # of cameras and scanners that write files of 16
+LEAST_BITS = 9  # of --bits: values of 8 bits are not stored in 16-bit files
+USUAL_BITS = 12  # of cameras and scanners that write 16-bit files
 
 OWN_SETS = {
     "digits": "1.1.0",
@@ -18,9 +18,9 @@ OWN_SETS = {
     "fashion_mnist": "1.0.0",
     "cifar10": "1.0.0",
 }
-"""The sets with builders of our own, and the version of each.
+"""The sets with our own builders, and the version of each.
 
-Raise the version with any change of what a builder writes: it is part of the cache's
+Increase the version with any change to what a builder writes: it is part of the cache's
 key, and of the folder that tfds prepares.
 """
 
@@ -41,11 +41,11 @@ CREDITS = {
     "chelsea.png by Stefan van der Walt and coffee.png by Rachel Michetti, CC0, of "
     "scikit-image.",
 }
-"""Whose work the built-in sets are, and under which licence."""
+"""The authors and licences of the built-in sets."""
 
 
 class DataWarning(UserWarning):
-    """A set was loaded, but perhaps not as its owner means it."""
+    """A warning that a set was loaded, but perhaps not as its owner intended."""
 
 
 class Example(NamedTuple):
@@ -57,7 +57,7 @@ class Example(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """An image, and the largest 16-bit value of a file that does not say its range."""
+    """An image, and the largest 16-bit value if its file does not state the range."""
 
     image: UInt8[np.ndarray, "h w c"]
     largest: int | None
@@ -73,9 +73,9 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A set that waits to be decoded; ``classes`` is empty where nothing is labelled.
+    """A set that has not been decoded yet; ``classes`` is empty without labels.
 
-    ``channels`` is what the files are: 1 if all are grayscale, else 3.
+    ``channels`` describes the files: 1 if all are grayscale, else 3.
     """
 
     channels: int

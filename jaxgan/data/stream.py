@@ -13,9 +13,9 @@ from jaxgan.data.order import batch_indices
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Steps:
-    """The steps from ``start`` to ``stop`` as a sequence; each is read when asked for.
+    """The steps from ``start`` to ``stop`` as a sequence; each is read on access.
 
-    Random access is all that grain needs, and the order contract gives it.
+    Random access is all that grain needs, and `jaxgan.data.order` allows it.
     """
 
     examples: Any
@@ -53,28 +53,28 @@ def batches(
     threads: int = 4,
     prefetch: int = 8,
 ) -> Iterator[Any]:
-    """The batches of steps ``start`` to ``stop``, one step at a time, read ahead.
+    """Reads ahead the batches of steps ``start`` to ``stop``, one step at a time.
 
     Step t holds exactly the examples ``batch_indices(seed, start=t, steps=1, ...)``,
     whatever came before, so a run resumes at ``start`` without replay. Stack any number
     of steps for a scan over them.
 
     Args:
-        examples: an `ImageSet`, `Examples`, or what has their ``batch`` and length; a
-            memory map is read only where a batch needs it.
+        examples: an `ImageSet`, `Examples`, or an object with their ``batch`` and
+            length; a memory map is read only where a batch needs it.
         seed: the run's seed.
         start: the first step.
         stop: the step after the last.
         d_steps: discriminator steps, and so batches, per step.
         batch_size: examples per batch, all hosts together.
         rows: which of the batch's examples this process reads.
-        threads: how many threads read.
-        prefetch: how many steps may wait in memory, at most.
+        threads: the number of threads that read.
+        prefetch: the largest number of steps that wait in memory.
 
     Returns:
-        An iterator of what the set's ``batch`` returns, with b the length of ``rows``:
-        of images, {"image": uint8 [d_steps b h w c]} and, where the set has labels,
-        "label": int32 [d_steps b].
+        An iterator over the results of the set's ``batch``, with b the length of
+        ``rows``: for images, {"image": uint8 [d_steps b h w c]} and, if the set has
+        labels, "label": int32 [d_steps b].
 
     Raises:
         InputError: at the call, if ``batch_size`` exceeds the set or stop < start.
@@ -88,7 +88,7 @@ def batches(
     """
     if stop < start:
         raise InputError(f"Expected stop >= start, got {start=} and {stop=}.")
-    # Refuses impossible numbers here, not in a thread at the first step.
+    # Refuses invalid numbers here, not in a thread at the first step.
     batch_indices(
         seed,
         start=start,
@@ -97,7 +97,7 @@ def batches(
         batch_size=batch_size,
         n=len(examples),
     )
-    import grain  # seconds of import that sets living on the device never need
+    import grain  # takes seconds to import; not needed for sets on the device
 
     steps = _Steps(examples, seed, start, stop, d_steps, batch_size, rows)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)

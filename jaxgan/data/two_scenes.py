@@ -1,8 +1,9 @@
-"""Scenes of two digits, and where one stands from the other.
+"""Scenes of two digits, and their position relative to each other.
 
-"A red seven left of a blue three" is also "a blue three right of a red seven", so which
-colour goes with which digit, and which of them comes first, has to be read. In the
-factors the left or upper digit is the first: every picture has one description there.
+"A red seven left of a blue three" is also "a blue three right of a red seven", so a
+model has to read which colour belongs to which digit, and which digit comes first. In
+the factors the left or upper digit is the first, so every picture has a single
+description there.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ _FORTH = (("left of", "to the left of"), ("above", "over"))
 _BACK = (("right of", "to the right of"), ("below", "under"))
 
 RELATION = Factor("relation", tuple(a + b for a, b in zip(_FORTH, _BACK, strict=True)))
-"""Of the first digit to the second: left of it, or above it."""
+"""The relation of the first digit to the second: left of it, or above it."""
 
 FACTORS = (
     DIGIT._replace(name="first digit"),
@@ -45,13 +46,13 @@ _TEMPLATES = tuple(
         "a {ground} ground with {pair}",
     )
 )
-_SIDE = 20  # pixels of 48
+_SIDE = 20  # pixels, in pictures of 48x48
 _LEAST = 24  # pixels of a picture
-_MOST_OFF = 1 / 12  # of the side, by which a digit stands nearer to its edge or lower
+_MOST_OFF = 1 / 12  # of the side: the largest offset from the edge or the common line
 
 
 def grammar() -> Grammar:
-    """The captions of scenes of two digits, in both orders of the digits.
+    """Returns the grammar of captions for two digits, in both orders of the digits.
 
     Example:
         >>> rules = grammar()
@@ -68,11 +69,11 @@ def grammar() -> Grammar:
 def two_scenes(
     *, count: int = 30_000, seed: int = 0, size: int = 48, wordings: int = 5
 ) -> CaptionedSet:
-    """Draws scenes of two digits each, and a tenth as many by other writers.
+    """Draws scenes of two digits each, and a tenth as many, held out, by other writers.
 
-    The arguments, columns and errors are those of `jaxgan.data.scenes.scenes`, but for
-    the six `FACTORS` and the least size, 24. Every other one that is held out has a
-    digit in a colour that it is not trained on in.
+    The arguments, columns and errors are those of `jaxgan.data.scenes.scenes`, except
+    for the six `FACTORS` and the smallest size, 24. Every other held-out scene has a
+    digit in a colour that this digit never has in training.
 
     Example:
         >>> data = two_scenes(count=40)
@@ -122,17 +123,17 @@ def draw(
 ) -> Drawn:
     """Draws scenes of two digits without captions.
 
-    Two digits side by side stand at the left and the right edge, one above the other
-    at the upper and the lower one, up to a twelfth of the picture's side away from it,
-    about a common line from which each may be as far off.
+    Digits side by side are at the left and the right edge, digits one above the other
+    at the upper and the lower edge, up to a twelfth of the picture's side away from it.
+    In the other direction, both are at most as far from a common line.
 
     Args:
-        count: how many.
+        count: the number of scenes.
         seed: see `numpy.random.default_rng`.
         size: height and width of a picture in pixels.
-        writers: whose digits.
-        pairs: "seen": both are trained on; "held out": one, by chance the first or the
-            second, is not, the other is; "all": both may be anything.
+        writers: whose digits to draw.
+        pairs: the pairs of digit and colour; "seen": both are trained on; "held out":
+            one, the first or the second at random, is not, the other is; "all": any.
 
     Raises:
         InputError: the pictures are too small.
@@ -147,7 +148,7 @@ def draw(
             f"size must be at least {_LEAST}, 48 is usual."
         )
     chances = np.random.default_rng(seed).random((count, 12)).T
-    odd = chances[0] < 0.5  # whether the first is the one of another pair
+    odd = chances[0] < 0.5  # whether the first digit, not the second, is of ``pairs``
     other: Which = "all" if pairs == "all" else "seen"
     rows, found = [], []
     for number, special in enumerate((odd, ~odd)):
@@ -175,7 +176,7 @@ def _digits(
     writers: Writers,
     pairs: Which,
 ) -> Int[np.ndarray, "3 n"]:
-    """Rows, digits and colours."""
+    """Draws rows, digits and colours."""
     rows, digits = digits_of(first, writers, pairs)
     colours = shapes.choose(second, shapes.allowed(10, pairs)[digits])
     return np.stack([rows, digits, colours])
@@ -187,9 +188,9 @@ def _places(
     size: int,
     side: int,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The upper left pixels, down and right, of both digits.
+    """Returns the rows and columns of both digits' upper left pixels.
 
-    ``upright`` says which stand one above the other; they change the axes.
+    ``upright`` marks digits one above the other, for which the axes are swapped.
     """
     room, off = size - side, round(size * _MOST_OFF)
     near, far = (shapes.any_of(each, off + 1) for each in chances[:2])

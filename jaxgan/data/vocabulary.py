@@ -1,8 +1,8 @@
 """Words and their numbers: captions as arrays of integers.
 
-A word is what stands between spaces, in lower case and without punctuation; apostrophes
-and hyphens inside a word belong to it. The number 0 fills a caption up to the length
-that all captions of a set have.
+A word is the text between spaces, in lower case and without punctuation; apostrophes
+and hyphens inside a word belong to it. The number 0 pads a caption to the common length
+of all captions of a set.
 """
 
 import dataclasses
@@ -19,18 +19,18 @@ from jaxtyping import Int32, Integer
 from jaxgan.checks import InputError
 
 PAD = 0
-"""The number that stands where a caption has no more words."""
+"""The number that pads a caption after its last word."""
 
-_SHOWN = 8  # words of an example in a message
-# One sign for apostrophes and one for hyphens.
+_SHOWN = 8  # words shown as examples in a message
+# Maps variants of the apostrophe and of the hyphen to one character each.
 _ONE_SIGN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u2010": "-", "\u2011": "-"})
 
 
 def words_of(text: str) -> list[str]:
     """Splits a caption into its words.
 
-    Letters, combining marks and digits of all scripts count; symbols, emoji too, do
-    not. Composed and decomposed accents are one.
+    Letters, combining marks and digits of all scripts are kept; symbols, including
+    emoji, are not. Composed and decomposed accents are equal.
 
     Example:
         >>> words_of("A large, RED seven -- on a blue-grey ground!")
@@ -50,11 +50,11 @@ class Vocabulary:
 
     Attributes:
         words: each once, as `words_of` gives them.
-        length: how many numbers a caption has, words and padding.
+        length: the length of a caption, words and padding.
 
     Raises:
-        InputError: a word stands twice or could not come out of `words_of`, or the
-            length is not positive.
+        InputError: a word occurs twice or is not a result of `words_of`, or the length
+            is not positive.
 
     Example:
         >>> known = Vocabulary(("a", "red", "seven"), length=4)
@@ -79,15 +79,15 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many numbers there are, the padding's too: the rows of an embedding."""
+        """The number of words, plus 1 for the padding: the rows of an embedding."""
         return len(self.words) + 1
 
     def encode(self, text: str) -> Int32[np.ndarray, " L"]:
-        """Turns a caption into its words' numbers, filled up with 0.
+        """Turns a caption into its words' numbers, padded with 0.
 
         Raises:
-            InputError: a word is unknown, which the message names with those most like
-                it; the caption has no word, or more than ``length``.
+            InputError: a word is unknown (the message names it and similar words); the
+                caption has no word, or more than ``length``.
         """
         words = words_of(text)
         if not words:
@@ -119,7 +119,7 @@ class Vocabulary:
         """Turns numbers back into words, without the padding.
 
         Raises:
-            InputError: a number is that of no word.
+            InputError: a number does not belong to a word.
         """
         kept = [int(number) for number in numbers if number != PAD]
         wrong = [number for number in kept if not 0 < number < self.size]
@@ -130,15 +130,15 @@ class Vocabulary:
         return " ".join(self.words[number - 1] for number in kept)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `from_json` takes, as JSON values."""
+        """Returns the vocabulary as JSON values, for `from_json`."""
         return {"length": self.length, "words": list(self.words)}
 
     @classmethod
     def from_json(cls, value: Any) -> "Vocabulary":
-        """Makes a vocabulary of what `as_json` returned.
+        """Makes a vocabulary from the result of `as_json`.
 
         Raises:
-            InputError: it is something else.
+            InputError: ``value`` is something else.
 
         Example:
             >>> Vocabulary.from_json({"length": 9, "words": ["red"]}).encode("Red")[:2]
@@ -169,10 +169,10 @@ def _either(words: list[str]) -> str:
 
 
 def vocabulary_of(captions: Iterable[list[str]]) -> Vocabulary:
-    """Collects the words of captions, in alphabetical order; the longest sets L.
+    """Collects the words of captions in alphabetical order, and the longest's length.
 
     Args:
-        captions: the words of each, see `words_of`.
+        captions: the words of each caption, see `words_of`.
 
     Example:
         >>> vocabulary_of([["a", "seven"], ["a", "red", "one"]])

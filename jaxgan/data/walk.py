@@ -22,7 +22,7 @@ _UNREAD = (
     *(".jxl", ".nef", ".nii", ".orf", ".pcx", ".pfm", ".psd", ".qoi", ".raf", ".raw"),
     *(".rw2", ".sgi", ".svg", ".tga", ".wmf", ".xbm", ".xpm"),
 )
-# What archivers and storage systems add, with images of their own.
+# Folders that archivers and storage systems add, with images of their own.
 _NOT_THE_USERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found"}
 _MOST_FOLDERS = 200_000
 _NAMED_AT_MOST = 3
@@ -35,8 +35,8 @@ class Found(NamedTuple):
     Attributes:
         images: files of the formats that are read.
         unread: images of other formats, such as AVIF and HEIC.
-        others: files that are no images.
-        folders: all folders, those without images too.
+        others: files that are not images.
+        folders: all folders, including those without images.
     """
 
     images: list[PurePosixPath]
@@ -48,7 +48,7 @@ class Found(NamedTuple):
 def find(root: Path) -> Found:
     """Returns all files below ``root``; hidden ones are left out.
 
-    Links are followed, but for one to a folder that holds it.
+    Links are followed, except to a folder that contains the link.
 
     Raises:
         InputError: there is no such folder, a folder in it cannot be read, or it holds
@@ -92,8 +92,8 @@ def _walk(
 ) -> Iterator[tuple[PurePosixPath, bool]]:
     """Yields each file and folder below ``root / place``, and whether it is a folder.
 
-    ``above`` identifies the folders that it lies in: a link to one of them would go
-    round for ever.
+    ``above`` identifies the enclosing folders: a link to one of them would lead to an
+    endless loop.
     """
     try:
         stat = os.stat(root / place)
@@ -107,7 +107,7 @@ def _walk(
             continue
         try:
             known = os.stat(entry.path)
-        except OSError as error:  # a link to nowhere, or to itself
+        except OSError as error:  # a broken link, or one to itself
             if path.suffix and path.suffix.lower() not in READ:
                 continue
             raise unreadable(error) from error
@@ -119,7 +119,7 @@ def _walk(
 
 
 def is_image(file: Path) -> bool:
-    """Returns whether a file begins as images do, whatever its name."""
+    """Returns whether a file begins like an image, whatever its name."""
     try:
         with file.open("rb") as opened:
             head = opened.read(16)
@@ -129,10 +129,10 @@ def is_image(file: Path) -> bool:
 
 
 def printable(name: str | os.PathLike) -> str:
-    r"""Returns a name of a file as text that can be printed, each name as another.
+    r"""Returns a file's name as printable text; different names stay different.
 
     Python keeps the bytes of a name that is not UTF-8 as characters that no file or
-    terminal takes; control characters would move the terminal's cursor.
+    terminal accepts; control characters would move the terminal's cursor.
 
     Example:
         >>> printable("m\udcfcnchen.png"), printable("a\tb")
@@ -147,7 +147,7 @@ def printable(name: str | os.PathLike) -> str:
 
 
 def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode()
 

@@ -1,8 +1,8 @@
-"""Images of more than 8 bits: how they are scaled to 8.
+"""Scaling of images with more than 8 bits to 8.
 
-Grayscale of 16 bits is scaled by its range: what is passed as ``bits``, else what the
-file says (sBIT of PNG, BitsPerSample and MaxSampleValue of TIFF), else 16 bits. Of
-colour Pillow keeps the upper 8 bits alone, so a narrower range is refused there.
+16-bit grayscale is scaled by its range: ``bits`` if passed, else what the file says
+(sBIT of PNG, BitsPerSample and MaxSampleValue of TIFF), else 16 bits. For colour,
+Pillow keeps only the upper 8 bits, so a narrower range is refused there.
 """
 
 import struct
@@ -17,19 +17,19 @@ from jaxgan.data.source import USUAL_BITS
 _FULL = 16
 _PNG_GRAY_ALPHA = "LA;16B"
 _WIDE_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
-# Tags of TIFF, and their values.
+# TIFF tags, and their values.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE = 258, 262, 281
 _PLANES, _SAMPLE_FORMAT = 284, 339
 _WHITE_IS_ZERO, _SEPARATE, _SIGNED = 0, 2, 2
 
 
 class Facts(NamedTuple):
-    """What a file says of its samples of more than 8 bits.
+    """The properties of a file's samples of more than 8 bits.
 
     Attributes:
-        rawmode: how Pillow unpacks them.
+        rawmode: the mode in which Pillow unpacks them.
         significant: the bits of PNG's sBIT, else None.
-        peak: the largest value by TIFF's tags, else None.
+        peak: the largest value according to TIFF's tags, else None.
         inverted: whether zero is white.
         scaled: whether Pillow scales the samples to all 16 bits itself.
     """
@@ -47,16 +47,16 @@ def is_gray_with_alpha(image: Image.Image) -> bool:
 
 
 def facts(image: Image.Image, name: str) -> Facts | None:
-    """Returns what a file says, or None if it has 8 bits; before the pixels are read.
+    """Returns a file's `Facts`, or None if it has 8 bits; before the pixels are read.
 
-    It makes Pillow unpack 16-bit grayscale with alpha as four bytes, which loses none.
+    Makes Pillow unpack 16-bit grayscale with alpha as four bytes, which is lossless.
 
     Raises:
-        InputError: for a TIFF that Pillow would read wrongly: planes of more than 8
-            bits, signed samples of 8.
+        InputError: for a TIFF that Pillow would read wrongly: separate planes of more
+            than 8 bits, or signed 8-bit samples.
     """
     rawmode = _rawmode(image)
-    file: Any = image  # of which Pillow's types do not tell all
+    file: Any = image  # has attributes that Pillow's types do not declare
     if rawmode == _PNG_GRAY_ALPHA:
         file.tile = [each._replace(args="RGBA") for each in file.tile]
     if image.format == "PNG" and ";16" in rawmode:
@@ -74,7 +74,7 @@ def facts(image: Image.Image, name: str) -> Facts | None:
         maximum = file.tile[0].args[1]
         return Facts(rawmode) if maximum == 2**_FULL - 1 else None
     if image.mode in _WIDE_MODES:
-        # Of PPM, where the decoder of this name scales by the file's maximum.
+        # PPM files have decoders of this name, which scale by the file's maximum.
         return Facts(rawmode, scaled=file.tile[0].codec_name.startswith("ppm"))
     return None
 
@@ -86,13 +86,13 @@ def to_8_bits(
 
     Args:
         image: as `facts` left it, with its pixels loaded.
-        name: what to call it in an error.
+        name: its name in error messages.
         told: see `facts`.
-        bits: the range, in place of what the file says.
+        bits: the range, in place of the file's own.
 
     Returns:
         An image of mode "L", "LA", "RGB" or "RGBA", and the largest value if neither
-        the file nor ``bits`` tells the range, else None.
+        the file nor ``bits`` gives the range, else None.
 
     Raises:
         InputError: the values are floats or integers of 32 bits, negative, or larger
@@ -104,7 +104,7 @@ def to_8_bits(
     values, alpha = _gray(image, name, told)
     present = np.zeros(2**_FULL, bool)
     present[values] = True
-    found = np.flatnonzero(present)  # far fewer than pixels
+    found = np.flatnonzero(present)  # far fewer values than pixels
     peak = _peak(found, name, told, bits)
     scaled = np.minimum(np.arange(2**_FULL), peak) * (255.0 / peak)
     table = np.rint(255 - scaled if told.inverted else scaled).astype(np.uint8)
@@ -116,7 +116,7 @@ def to_8_bits(
 
 
 def _is_told(told: Facts, bits: int | None) -> bool:
-    """Whether the range of the values is known, not guessed."""
+    """Returns whether the range of the values is known, not guessed."""
     return told.scaled or any(
         x is not None for x in (bits, told.significant, told.peak)
     )
@@ -138,7 +138,7 @@ def _check_tiff(tags: Any, name: str) -> None:
 def _gray(
     image: Image.Image, name: str, told: Facts
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values in uint16, and alpha in uint8 if there is any."""
+    """Returns the values in uint16, and alpha in uint8 if there is any."""
     if told.rawmode == _PNG_GRAY_ALPHA:
         bands = [np.asarray(image.getchannel(i)).astype(np.uint16) for i in range(4)]
         values, alpha = bands[0] << 8 | bands[1], bands[2] << 8 | bands[3]
@@ -162,7 +162,7 @@ def _gray(
 
 
 def _peak(found: np.ndarray, name: str, told: Facts, bits: int | None) -> int:
-    """The value that is white, for an image that holds the values ``found``."""
+    """Returns the value of white, for an image that holds the values ``found``."""
     largest = int(found.max(initial=0))
     if bits is not None and not told.scaled:
         if largest >= 2**bits:
@@ -190,10 +190,10 @@ def _peak(found: np.ndarray, name: str, told: Facts, bits: int | None) -> int:
 
 
 def _fills(values: np.ndarray, bits: int) -> bool:
-    """True if ``bits`` bits were scaled up to 16, as PNG prescribes.
+    """Returns whether values of ``bits`` bits were scaled up to 16, as PNG prescribes.
 
-    Zeros, or the upper bits again, are then below them, or the scale is linear. Many
-    writers store the values as they are instead.
+    If so, the lower bits are zeros or repeat the upper ones, or the scaling is linear.
+    Many writers store the values unscaled instead.
     """
     below = values & (2 ** (_FULL - bits) - 1)
     ratio = (2**_FULL - 1) / (2**bits - 1)
@@ -203,14 +203,14 @@ def _fills(values: np.ndarray, bits: int) -> bool:
 
 
 def _check_colour(image: Image.Image, name: str, told: Facts, bits: int | None) -> int:
-    """Returns the colours' largest 16-bit value, about; refuses narrow ranges."""
+    """Returns the colours' largest 16-bit value, roughly; refuses narrow ranges."""
     clear = image.info.get("transparency")
-    if isinstance(clear, tuple):  # 16-bit values, of which the upper 8 bits are here
+    if isinstance(clear, tuple):  # 16-bit values; the pixels are the upper 8 bits
         image.info["transparency"] = tuple(value >> 8 for value in clear)
     bands: Any = image.getextrema()
     colours = bands[:3] if image.mode.startswith("RGB") else bands
     highest = max(high for _, high in colours)
-    # Of a PPM Pillow rounds; of the others it takes the upper byte.
+    # Pillow rounds the values of a PPM; of others it takes the upper byte.
     rounded = image.format == "PPM"
     largest = max(0, highest * 257 - 128) if rounded else highest * 256 + 255
     narrow = bits or told.significant or (told.peak or 2**_FULL - 1).bit_length()
@@ -225,7 +225,7 @@ def _check_colour(image: Image.Image, name: str, told: Facts, bits: int | None) 
 
 
 def _rawmode(image: Image.Image) -> str:
-    """How Pillow will unpack the samples; empty where it does not say."""
+    """Returns the mode in which Pillow will unpack the samples; empty if unknown."""
     tile = getattr(image, "tile", None)
     args = tile[0][3] if tile else ""
     first = args[0] if isinstance(args, tuple) and args else args
@@ -233,7 +233,7 @@ def _rawmode(image: Image.Image) -> str:
 
 
 def _significant_bits(image: Image.Image) -> int | None:
-    """The least of the numbers in PNG's chunk sBIT; None if there is none."""
+    """Returns the smallest number in PNG's chunk sBIT; None if there is none."""
     file = image.fp  # pyright: ignore[reportAttributeAccessIssue]
     place = file.tell()
     try:

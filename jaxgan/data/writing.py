@@ -1,7 +1,7 @@
-"""Writes the arrays of a cache: images as they are decoded, one file after another.
+"""Writing of a cache's arrays: images as they are decoded, one file after another.
 
-Files are written, not mapped: on a full disk a write raises an error, where a map kills
-the process.
+Files are written, not memory-mapped: on a full disk a write raises an error, whereas a
+memory map kills the process.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ import numpy as np
 from jaxgan.checks import InputError
 from jaxgan.data.source import Decoded, Example, Source, Split
 
-_BLOCK = 64  # examples a thread takes at once; records read in blocks come faster
-_BLOCK_BYTES = 2**24  # but no more of large images
+_BLOCK = 64  # examples per thread at a time; records are faster to read in blocks
+_BLOCK_BYTES = 2**24  # the limit of a block, for large images
 _THREADS = 8
 
 
@@ -35,11 +35,12 @@ class LeftOut(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was found while decoding.
+    """The findings of decoding.
 
     Attributes:
         left_out: the examples that could not be decoded.
-        largest: the largest 16-bit value, if no such file told its range; else None.
+        largest: the largest 16-bit value in files that do not state their range; None
+            without such files.
     """
 
     left_out: list[LeftOut]
@@ -60,18 +61,18 @@ def write(
     title: str,
     skip: tuple[type[Exception], ...] = (),
 ) -> Written:
-    """Writes both splits; the first image to train on says what shape all have.
+    """Writes both splits; all images must have the shape of the first to train on.
 
     Args:
         folder: where the arrays go.
         source: the examples.
-        decode: makes one array of one example; called from several threads.
-        title: what the progress bar says.
-        skip: the errors of ``decode`` at which an example is left out.
+        decode: makes one array from one example; called from several threads.
+        title: the label of the progress bar.
+        skip: the exceptions of ``decode`` on which an example is left out.
 
     Raises:
-        InputError: a split or a class has no image (left), or two images differ in
-            size; what ``decode`` raises.
+        InputError: a split or a class has no image (left), two images differ in size,
+            or ``decode`` raises it.
         OSError: the folder cannot be written.
     """
     splits = {"train": source.train, "test": source.test}
@@ -101,7 +102,7 @@ def write(
 def _first(
     split: Split, decode: Decode, title: str, skip: tuple[type[Exception], ...]
 ) -> tuple[Example, tuple[int, ...]]:
-    """The first example that can be decoded, and its shape."""
+    """Returns the first example that can be decoded, and its shape."""
     for i in range(split.count):
         (example,) = split.fetch(range(i, i + 1))
         with contextlib.suppress(*skip):
@@ -117,7 +118,7 @@ def _decoded(
     skip: tuple[type[Exception], ...],
 ) -> Iterator[_Block]:
     """Yields the examples of a split in their order, decoded by several threads."""
-    from tqdm import tqdm  # not of the core libraries
+    from tqdm import tqdm  # not a core dependency
 
     size = min(_BLOCK, max(1, _BLOCK_BYTES // math.prod(shape)))
 
@@ -149,7 +150,7 @@ def _decoded(
 def _in_order(
     pool: ThreadPoolExecutor, work: Callable[[int], Any], items: range
 ) -> Iterator[Any]:
-    """Yields results in order, of which few wait in memory, unlike ``pool.map``'s."""
+    """Yields results in order; unlike with ``pool.map``, few wait in memory."""
     waiting: deque[Any] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
@@ -174,7 +175,7 @@ def _write_split(
             labels += block.labels
             left_out += block.left_out
             largest += block.largest
-        if left_out:  # fewer came; the header has room for any number
+        if left_out:  # fewer were written; the header has room for any number
             file.seek(0)
             _write_header(file, (len(labels), *shape))
     if labels and labels[0] is not None:
@@ -191,7 +192,7 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 def _check_left(
     labels: list[int | None], left_out: list[LeftOut], what: str, classes: Sequence[str]
 ) -> None:
-    """Raises InputError if damaged images were all of a split, or all of a class."""
+    """Raises InputError if all images of a split or of a class were damaged."""
     if not labels:
         raise InputError(
             f"No image in {what} can be read; the first is damaged so: "
@@ -207,7 +208,7 @@ def _check_left(
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    """A full disk is told before minutes of decoding, not after."""
+    """Raises InputError if the disk is too full, before minutes of decoding."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(

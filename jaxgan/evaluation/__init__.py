@@ -1,8 +1,8 @@
-"""Evaluators: values that judge a game's samples by data.
+"""Evaluators: functions that judge a game's samples against data.
 
-An evaluator is any function ``(sampler, data, key) -> {name: Result}``: a
+An evaluator is any function ``(sampler, data, key) -> {name: Result}`` of a
 `jaxgan.sampling.Sampler`, a `jaxgan.data.DataSet` and the run's key. A run, its report
-and its best checkpoint print whatever it returns, so a new metric is one function::
+and its best checkpoint use whatever it returns, so a new metric is one function::
 
     def brightness(sampler, data, key):
         samples = np.asarray(sampler(keys.stream(key, "brightness", 0), 100))

@@ -1,4 +1,4 @@
-"""A picture of samples, each beside the images of the data that are nearest to it."""
+"""A picture of samples, each beside its nearest images in the data."""
 
 from collections.abc import Collection
 
@@ -33,7 +33,7 @@ def beside_nearest(
 
 
 def _pick(images: Pictures, rows: Collection[int]) -> dict[int, np.ndarray]:
-    """The images in some rows of a set, which is read as far as need be."""
+    """Returns the images in some rows of a set, which is read only as far as needed."""
     found, number = {}, 0
     for block in images.blocks(BLOCK):
         for image in block:

@@ -1,8 +1,8 @@
 """The metrics within each class, and their means over the classes.
 
-A set may have the right statistics as a whole while each class has wrong ones: its
-images mixed up, or all alike. The Fréchet distance within a class is the intra-FID of
-Miyato & Koyama 2018 (arXiv:1802.05637).
+A set may have the right statistics as a whole while each class has the wrong ones: its
+images are mixed up with others, or all alike. The Fréchet distance within a class is
+the intra-FID of Miyato & Koyama 2018 (arXiv:1802.05637).
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ def judge_by_class(names: Iterable[str], pair: Pair) -> dict[str, Result]:
     """Returns the metrics within each class: ``NAME_by_class``, the mean over classes.
 
     The details hold the values of all classes. A class has few images: metrics with a
-    bias of small samples, as the Fréchet distance is, compare only at equal numbers.
+    small-sample bias, such as the Fréchet distance, compare only at equal numbers.
 
     Args:
-        names: of `jaxgan.evaluation.quality.METRICS`.
+        names: names from `jaxgan.evaluation.quality.METRICS`.
         pair: data and samples, with their features and the classes of both.
 
     Raises:
-        InputError: a set has no labels, or they differ in their classes, or a class has
-            fewer than two images.
+        InputError: if a set has no labels, the sets differ in their classes, or a class
+            has fewer than two images.
     """
     names, classes = tuple(names), shared_classes(pair.real, pair.fake)
     parts = {
@@ -54,7 +54,7 @@ def judge_by_class(names: Iterable[str], pair: Pair) -> dict[str, Result]:
 
 
 def shared_classes(real: Seen | Pictures, fake: Seen | Pictures) -> list[str]:
-    """Returns the names of the classes of both sets, sorted.
+    """Returns the names of the classes that both sets have, sorted.
 
     Raises:
         InputError: as `judge_by_class`.
@@ -85,7 +85,7 @@ def shared_classes(real: Seen | Pictures, fake: Seen | Pictures) -> list[str]:
 
 
 def of_class(seen: Seen, name: str) -> Seen:
-    """Returns what was seen of one class."""
+    """Returns the part of a set that belongs to one class."""
     assert seen.classes is not None
     chosen = seen.classes == name
     take = lambda rows: None if rows is None else rows[chosen]

@@ -1,4 +1,4 @@
-"""Samples judged by what a network sees: FID and its kin, in a run and after it."""
+"""Samples judged by a network's features: FID and others, in a run and after it."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -19,22 +19,22 @@ from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
-_TOGETHER = 256  # samples of one call
-_SEED = 0  # of which examples are seen
+_TOGETHER = 256  # samples per call
+_SEED = 0  # for choosing the examples
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ByFeatures:
-    """Evaluator: the metrics of samples against the training set, by a network.
+    """Evaluator: metrics of samples against the training set, by a network's features.
 
     Attributes:
         extractor: the network, see `jaxgan.metrics.features.load`.
-        metrics: of `jaxgan.evaluation.quality.METRICS`.
-        samples: of the generator.
-        examples: of the training set, chosen at random, the same for every run; None:
-            all of them.
-        store: a folder where the moments of the training set are kept; None: they are
-            computed at each judgement.
+        metrics: names from `jaxgan.evaluation.quality.METRICS`.
+        samples: number of generated samples.
+        examples: number of training examples, chosen at random, the same for every run;
+            None for all.
+        store: folder in which the moments of the training set are kept; None to compute
+            them at each evaluation.
     """
 
     extractor: Extractor
@@ -66,12 +66,13 @@ def training_pictures(
     """Returns the training images that a game's samples imitate.
 
     Args:
-        sampler: of the game.
-        data: what it plays.
-        examples: how many of them, chosen at random, the same for every run; None: all.
+        sampler: sampler of the game.
+        data: the data that the game trains on.
+        examples: number of images, chosen at random, the same for every run; None for
+            all.
 
     Raises:
-        InputError: they are no images.
+        InputError: if the examples are not images.
     """
     name, _ = output_of(sampler.game, data)
     table = trained_on(data)
@@ -104,7 +105,7 @@ def class_names(table: Any) -> np.ndarray | None:
 
 
 def sampled(sampler: Sampler, data: Any, key: Key, count: int) -> Pictures:
-    """Returns ``count`` samples as pictures, drawn when they are looked at."""
+    """Returns ``count`` samples as pictures, drawn when they are read."""
 
     def blocks(size: int) -> Iterator[Block]:
         step = max(size, _TOGETHER // size * size)

@@ -1,4 +1,4 @@
-"""The classes of samples, by a classifier of nearest neighbours."""
+"""The classes of samples, by a nearest-neighbour classifier."""
 
 import dataclasses
 from typing import Any
@@ -14,24 +14,24 @@ from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
-_SEED = 0  # of which examples the classifier sees; the same for every run
+_SEED = 0  # for choosing the classifier's examples; the same for every run
 _NEIGHBOURS = "5-nearest neighbours on raw numbers of training examples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Classes:
-    """Evaluator: does the generator make all classes, and the class asked for?
+    """Evaluator: does the generator produce all classes, and the class asked for?
 
     Returns "smallest_class", the share of the rarest class among the samples, with
-    the shares of all in its details; and, for a game conditional on the label,
-    "class_asked_for", the share of samples that are classified as what was asked for.
-    Nothing, where the data have no labels, or where the classifier is too often wrong
-    about held-out examples to say anything about samples: photographs differ too little
-    in their pixels.
+    the shares of all classes in its details; and, for a game conditional on the label,
+    "class_asked_for", the share of samples that are classified as the class asked for.
+    Returns nothing if the data have no labels, or if the classifier is too often wrong
+    about held-out examples to be trusted on samples: the classes of photographs differ
+    too little in their pixels.
 
     Attributes:
-        samples: of the generator.
-        examples: of the training set that the classifier sees, at most.
+        samples: number of generated samples.
+        examples: maximum number of training examples for the classifier.
         trusted: the accuracy on held-out examples below which nothing is returned.
     """
 

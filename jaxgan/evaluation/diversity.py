@@ -1,4 +1,4 @@
-"""The diversity of a set of pictures: how far two of them are apart, on average."""
+"""The diversity of a set of pictures: the mean distance between two of them."""
 
 import dataclasses
 
@@ -25,15 +25,15 @@ def of_pictures(
     """Returns the mean distance of random disjoint pairs; the set is read once.
 
     Args:
-        pictures: of one size.
-        distance: such as that of `jaxgan.metrics.perceptual.load_lpips`.
-        pairs: their number, or as many as the set has if that is fewer. Twice as many
-            pictures are held in memory.
-        key: of the pairs and the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        pictures: pictures of one size.
+        distance: a distance such as that of `jaxgan.metrics.perceptual.load_lpips`.
+        pairs: number of pairs, or as many as the set has if that is fewer. Twice as
+            many pictures are held in memory.
+        key: for the pairs and the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
 
     Raises:
-        InputError: fewer than one pair is asked for, or the set has none, or two
+        InputError: if fewer than one pair is requested, the set has no pair, or two
             pictures differ in size.
     """
     if pairs < 1 or pictures.count < 2:
@@ -58,7 +58,7 @@ def of_pictures(
 
 
 def _stacked(pictures: Pictures, rows: frozenset[int]) -> np.ndarray:
-    """Returns some rows of a set, ``[n h w 3]``, which is read as far as need be."""
+    """Returns some rows of a set, ``[n h w 3]``, reading it only as far as needed."""
     kept: list[np.ndarray] = []
     number = 0
     for block in pictures.blocks(BLOCK):

@@ -1,4 +1,4 @@
-"""The type of an evaluator, and several of them called as one."""
+"""The type of an evaluator, and a function that calls several of them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,13 +18,13 @@ def evaluate(
     """Returns the results of all evaluators.
 
     Args:
-        evaluators: any number.
-        sampler: of the game that is judged.
-        data: what it is judged by.
+        evaluators: any number of evaluators.
+        sampler: sampler of the game to judge.
+        data: the data to judge it against.
         key: the run's key.
 
     Raises:
-        InputError: if two results have one name, or one is no `Result`.
+        InputError: if two results have the same name, or one is not a `Result`.
     """
     found: dict[str, Result] = {}
     for evaluator in evaluators:

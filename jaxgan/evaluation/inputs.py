@@ -17,14 +17,14 @@ from jaxgan.typing import Key
 def draw(
     sampler: Sampler, data: Any, key: Key, count: int, *, first: int = 0
 ) -> tuple[Any, Any]:
-    """Returns ``count`` samples ``[count ...]`` as the data has them, and conditions.
+    """Returns ``count`` samples ``[count ...]`` in the data's format, and conditions.
 
-    Of several outputs, the one that imitates the data; pixels where the data are
-    pixels: rounding is part of what a viewer would see. ``first`` leaves out so many
-    of the key's samples, to draw many in parts.
+    Of several outputs, the one that imitates the data is returned; as uint8 pixels if
+    the data are pixels, since a viewer would see them rounded. ``first`` skips that
+    many of the key's samples, to draw a large number in parts.
 
     Raises:
-        InputError: if the game says nothing about which entry of the data it imitates.
+        InputError: if the game does not say which entry of the data it imitates.
     """
     condition = conditions(sampler.game, data, count, first=first)
     samples = sampler(key, count, condition=condition, first=first)
@@ -37,14 +37,14 @@ def draw(
 def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     """Returns ``count`` conditions for `jaxgan.sample`; None for unconditional games.
 
-    Labels are each class in turn, everything else comes from the held-out examples, in
-    their order, from the start again after the last.
+    Labels are each class in turn; everything else comes from the held-out examples in
+    order, starting over after the last.
 
     Args:
         game: the game.
         data: a `jaxgan.data.DataSet`, or a table of examples.
-        count: how many.
-        first: leaves out so many.
+        count: number of conditions.
+        first: number of conditions to skip.
 
     Raises:
         InputError: if the game is conditional and there is no data.
@@ -70,7 +70,7 @@ def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
 
 
 def held_out(data: Any) -> Any:
-    """Returns the examples held out from training; all, where none are."""
+    """Returns the examples held out from training, or all if there are none."""
     test = getattr(data, "test", None)
     return test if test is not None else getattr(data, "train", data)
 
@@ -100,7 +100,7 @@ def rows(examples: Any, name: str | None = None) -> jax.Array:
 
     Args:
         examples: an array ``[n ...]``, or a batch with the entry ``name``.
-        name: of the entry.
+        name: name of the entry.
     """
     array = np.asarray(examples if name is None else entry(examples, name))
     scale = 255 if array.dtype == np.uint8 else 1

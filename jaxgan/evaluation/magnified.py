@@ -1,4 +1,4 @@
-"""Held-out photos magnified whole, and judged beside Pillow's bicubic enlargement."""
+"""Whole held-out photos magnified by a game, and compared with Pillow's bicubic."""
 
 import dataclasses
 import math
@@ -19,14 +19,14 @@ from jaxgan.tiles import Progress, apply_tiled
 from jaxgan.typing import Key
 
 TILE = 256
-"""Height and width in pixels of what is played at a time of a small image; its window
-is larger by the network's reach."""
+"""Height and width in pixels of the part of a small image that is magnified at a time;
+the network's input window is larger by its radius."""
 
 Pixels = UInt8[np.ndarray, "h w 3"]
 
 
 class Magnification(NamedTuple):
-    """A photo, and what is made of it shrunk: by a network, and by Pillow."""
+    """A photo, its shrunk copy, and that copy magnified by a network and by Pillow."""
 
     name: str
     small: Pixels
@@ -43,15 +43,15 @@ def magnify(
     tile: int = TILE,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "g q c"]:
-    """A game's magnification of an image of any size, tile by tile, in [-1, 1].
+    """Returns an image of any size magnified by a game, tile by tile, in [-1, 1].
 
     Args:
-        sampler: of a game whose player "generator" magnifies its condition, and has a
-            property ``radius`` in pixels of its input.
+        sampler: sampler of a game whose player "generator" magnifies its condition, and
+            has a property ``radius`` in pixels of its input.
         image: [h w c], uint8 or floats in [-1, 1].
-        scale: of the generator.
+        scale: scale factor of the generator.
         tile: see `jaxgan.tiles.apply_tiled`.
-        progress: likewise.
+        progress: see `jaxgan.tiles.apply_tiled`.
     """
     key = jax.random.key(0)  # nothing is drawn
     play = lambda window: sampler(key, 1, condition=window[None])[0]
@@ -63,15 +63,15 @@ def magnify(
 def magnified(
     sampler: Sampler, data: Any, *, most: int | None = None
 ) -> Iterator[Magnification]:
-    """Yields held-out photos, magnified from their shrunk selves.
+    """Yields held-out photos, magnified from their shrunk copies.
 
     Args:
         sampler: see `magnify`.
         data: a `jaxgan.data.photos.PhotoSet`.
-        most: so many, or all if there are fewer.
+        most: maximum number of photos; None for all.
 
     Raises:
-        InputError: the data hold no whole photos.
+        InputError: if the data hold no whole photos.
     """
     from jaxgan.data.photo_tiles import enlarged, shrunk  # Pillow
 
@@ -90,16 +90,16 @@ def magnified(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Magnified:
-    """Evaluator: how near do magnified photos come to the originals?
+    """Evaluator: how close are magnified photos to the originals?
 
-    On whole held-out photos, in the Y of BT.601 and without as many pixels at each
-    border as the photos were magnified, it returns "rmse", the root-mean-square error
-    of each photo, the lower the better; "psnr" in dB; and "ssim", unless a photo is
-    smaller than its window. The details hold the same of Pillow's bicubic enlargement,
-    and both of each photo.
+    On whole held-out photos, in the Y of BT.601 and cropped at each border by the scale
+    factor in pixels, it returns the means over photos of "rmse", the root-mean-square
+    error (lower is better); "psnr" in dB; and "ssim", unless a photo is smaller than
+    its window. The details hold the same for Pillow's bicubic enlargement, and both for
+    each photo.
 
     Attributes:
-        most: photos that are judged.
+        most: maximum number of photos to judge.
     """
 
     most: int = 100
@@ -128,7 +128,7 @@ class Magnified:
 def _of_both(
     measure: Any, found: list[Magnification], protocol: Protocol
 ) -> Float[np.ndarray, "2 n"]:
-    """The outputs' values, and those of bicubic."""
+    """Returns the outputs' values, and those of bicubic."""
     return np.array(
         [
             [measure(each.original, getattr(each, of), protocol) for each in found]
@@ -140,7 +140,7 @@ def _of_both(
 def _beside(
     result: Result, found: list[Magnification], values: Float[np.ndarray, "2 n"]
 ) -> Result:
-    """The result with bicubic's figure and those of each photo."""
+    """Returns the result with bicubic's value and those of each photo."""
     finite = values[1][np.isfinite(values[1])]
     details = {
         **result.details,
@@ -154,5 +154,5 @@ def _beside(
 
 
 def _shown(value: float) -> float | str:
-    """A number as JSON has it; the PSNR of equal images is infinite."""
+    """Returns a number for JSON, "equal" for the infinite PSNR of equal images."""
     return round(float(value), 4) if math.isfinite(value) else "equal"

@@ -1,8 +1,8 @@
 """Two sets of pictures judged in pairs: PSNR, SSIM and LPIPS, picture by picture.
 
 The first picture of one set is compared with the first of the other, and so on: a
-restored image with its original, a translation with the photograph. `of_folders` sees
-to it that the files of a pair have one name.
+restored image with its original, a translation with the photograph. `of_folders` makes
+sure that the files of a pair have the same name.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Metric(NamedTuple):
     Attributes:
         of_block: the value of each pair of a few pictures, ``(how, real, fake) ->
             [n]``; ``how`` is a protocol or a distance.
-        mean: the result of all values, ``(values, how, key, resamples)``.
+        mean: the result of all values, ``(values, how, key, resamples) -> Result``.
         learned: whether ``how`` is a distance.
     """
 
@@ -41,7 +41,7 @@ class Metric(NamedTuple):
 
 
 def _by_pixels(module: Any) -> Metric:
-    """The metric of `jaxgan.metrics.psnr` or `jaxgan.metrics.ssim`."""
+    """Returns the metric of `jaxgan.metrics.psnr` or `jaxgan.metrics.ssim`."""
 
     def of_block(protocol: Protocol, real: Block, fake: Block) -> list[float]:
         pairs = zip(real, fake, strict=True)
@@ -68,10 +68,10 @@ METRICS: Mapping[str, Metric] = {
 
 
 def check(names: Iterable[str]) -> tuple[str, ...]:
-    """Returns the names of metrics, each once.
+    """Returns the names of metrics without duplicates.
 
     Raises:
-        InputError: there is none, or one is unknown.
+        InputError: if there is none, or one is unknown.
     """
     names = tuple(dict.fromkeys(names))
     unknown = [name for name in names if name not in METRICS]
@@ -97,19 +97,19 @@ def judge(
     """Returns the means over pairs by name; each set is read once, block by block.
 
     Args:
-        names: of `METRICS`.
+        names: names from `METRICS`.
         real: the originals.
         fake: the pictures to compare with them, in the same order and sizes.
         protocol: channels, crop and window of PSNR and SSIM; None is
             `jaxgan.metrics.paired.RGB`.
         lpips: the network of LPIPS, which compares RGB without a crop.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no intervals.
-        tell: is called with the number of pairs of each block that was judged.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no intervals.
+        tell: called with the number of pairs of each block once it is judged.
 
     Raises:
-        InputError: a metric is unknown, a protocol or a network is missing or would be
-            ignored, or the pictures make no pairs.
+        InputError: if a metric is unknown, a network is missing, a protocol or network
+            would be ignored, or the pictures cannot be paired.
 
     Example:
         >>> noise = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3), np.uint8)
@@ -146,11 +146,11 @@ def of_folders(real: Path, fake: Path, store: Path) -> tuple[Pictures, Pictures]
 
     Args:
         real: the folder of the originals.
-        fake: the other one.
-        store: where hashes of files are remembered.
+        fake: the other folder.
+        store: where hashes of files are cached.
 
     Raises:
-        InputError: an image has no partner, or cannot be read; names the first.
+        InputError: if an image has no partner, or cannot be read; names the first.
     """
     found = zip_longest(find(real).images, find(fake).images)
     for number, (one, other) in enumerate(found):
@@ -190,7 +190,7 @@ def _check_needs(
 
 
 def _blocks(real: Pictures, fake: Pictures) -> Iterator[tuple[Block, Block]]:
-    """Yields a few pictures of both sets, once each pair is of one size."""
+    """Yields blocks of both sets, after checking that each pair has one size."""
     if real.count != fake.count or not real.count:
         raise InputError(
             f"Pairs need as many pictures on both sides, got {real.count} of "

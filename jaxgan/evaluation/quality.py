@@ -1,4 +1,4 @@
-"""The metrics of two sets of pictures, by what one network sees of them."""
+"""The metrics of two sets of pictures, by the features of one network."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -17,14 +17,14 @@ _SPLITS, _SUBSET = 10, 1_000
 
 
 class Pair(NamedTuple):
-    """Data and samples, seen through one network.
+    """Data and samples, as outputs of one network.
 
     Attributes:
         extractor: the network.
         real: the data.
         fake: the samples.
-        key: of subsets and the bootstrap.
-        resamples: of the bootstrap; 0: no intervals.
+        key: for the subsets and the bootstrap.
+        resamples: number of bootstrap resamples; 0 for no intervals.
     """
 
     extractor: Extractor
@@ -35,12 +35,12 @@ class Pair(NamedTuple):
 
     @property
     def described(self) -> str:
-        """The network and the two sets."""
+        """A description of the network and the two sets."""
         return f"{self.extractor.protocol}; {self.real.name} vs {self.fake.name}"
 
 
 class Metric(NamedTuple):
-    """What a metric needs of data and samples, and the function that takes it."""
+    """A metric: the parts that it needs of data and of samples, and its function."""
 
     real: frozenset[str]
     fake: frozenset[str]
@@ -48,7 +48,7 @@ class Metric(NamedTuple):
 
 
 def fid(pair: Pair) -> dict[str, Result]:
-    """Fréchet distance; with an interval, if all features are known."""
+    """Computes the Fréchet distance, with an interval if all features are known."""
     real, fake = pair.real, pair.fake
     if real.features is not None and fake.features is not None:
         found = frechet.distance(
@@ -66,7 +66,7 @@ def fid(pair: Pair) -> dict[str, Result]:
 
 
 def fid_infinity(pair: Pair) -> dict[str, Result]:
-    """Fréchet distance for infinitely many samples."""
+    """Computes the Fréchet distance extrapolated to infinitely many samples."""
     found = frechet.extrapolated(
         _known(pair.real.features),
         _known(pair.fake.features),
@@ -78,7 +78,7 @@ def fid_infinity(pair: Pair) -> dict[str, Result]:
 
 
 def kid(pair: Pair) -> dict[str, Result]:
-    """Kernel distance, of 100 subsets of 1,000 or of as many as there are."""
+    """Computes the kernel distance, from 100 subsets of at most 1,000 examples."""
     real, fake = _known(pair.real.features), _known(pair.fake.features)
     found = kernel_distance.distance(
         real,
@@ -92,7 +92,7 @@ def kid(pair: Pair) -> dict[str, Result]:
 
 
 def inception_score(pair: Pair) -> dict[str, Result]:
-    """Inception score, of the samples alone, in a random order."""
+    """Computes the Inception score of the samples alone, in a random order."""
     logits = np.asarray(_known(pair.fake.logits), np.float64)
     logits = np.random.default_rng(0).permutation(logits)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -107,7 +107,7 @@ def inception_score(pair: Pair) -> dict[str, Result]:
 
 
 def precision_recall(pair: Pair) -> dict[str, Result]:
-    """Precision, recall, density, coverage, with three neighbours as is usual."""
+    """Computes precision, recall, density, coverage with the usual three neighbours."""
     found = prdc.measure(
         _known(pair.real.features),
         _known(pair.fake.features),
@@ -120,7 +120,7 @@ def precision_recall(pair: Pair) -> dict[str, Result]:
 
 
 def authenticity(pair: Pair) -> dict[str, Result]:
-    """The share of samples that are no near copies of a training image."""
+    """Computes the share of samples that are not near copies of a training image."""
     found = memorised.authenticity(
         _known(pair.real.features),
         _known(pair.fake.features),
@@ -144,10 +144,10 @@ METRICS: Mapping[str, Metric] = {
 
 
 def check(names: Iterable[str]) -> tuple[str, ...]:
-    """Returns the names of metrics, each once.
+    """Returns the names of metrics without duplicates.
 
     Raises:
-        InputError: there is none, or one is unknown.
+        InputError: if there is none, or one is unknown.
     """
     names = tuple(dict.fromkeys(names))
     unknown = [name for name in names if name not in METRICS]
@@ -159,7 +159,7 @@ def check(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def wanted(names: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Returns what the metrics need of data, and of samples."""
+    """Returns the parts that the metrics need of data, and of samples."""
     metrics = [METRICS[name] for name in names]
     union = lambda parts: frozenset().union(*parts)
     return union(m.real for m in metrics), union(m.fake for m in metrics)

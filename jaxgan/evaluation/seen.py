@@ -1,4 +1,4 @@
-"""A set of pictures as a network sees it, block by block."""
+"""A network's outputs for a set of pictures, computed block by block."""
 
 import dataclasses
 import hashlib
@@ -18,19 +18,19 @@ from jaxgan.metrics.features.extractor import BLOCK, Extractor
 from jaxgan.metrics.moments import Moments, of_blocks
 
 FEATURES, LOGITS, MOMENTS = "features", "logits", "moments"
-_VERSION = 1  # raise it when equal pictures get other moments
+_VERSION = 1  # to be increased when the moments of equal pictures change
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Seen:
-    """A set of pictures as a network sees it; what was not wanted is None.
+    """A network's outputs for a set of pictures; those that were not wanted are None.
 
     Attributes:
-        name: the set's.
-        moments: of the features.
-        features: of every picture, ``[n d]``.
-        logits: of every picture, ``[n k]``.
-        classes: the name of every picture's class, ``[n]``, where there are labels.
+        name: name of the set.
+        moments: moments of the features.
+        features: features of every picture, ``[n d]``.
+        logits: logits of every picture, ``[n k]``.
+        classes: the name of every picture's class, ``[n]``, if there are labels.
     """
 
     name: str
@@ -47,17 +47,17 @@ def look(
     *,
     tell: Callable[[int], object] = lambda count: None,
 ) -> Seen:
-    """Sees a set through a network; several processes share its blocks.
+    """Runs a network on a set; several processes share its blocks.
 
     Args:
         extractor: the network.
         pictures: the set.
         wanted: "moments", "features" and "logits", or some of them. Only the latter
             two grow with the set.
-        tell: is called with the number of pictures of each block that was seen here.
+        tell: called with the number of pictures of each block of this process.
 
     Raises:
-        InputError: the network has no logits, and they are wanted.
+        InputError: if logits are wanted and the network has none.
     """
     total = -(-pictures.count // BLOCK)
     kept: dict[str, list[np.ndarray]] = {
@@ -90,13 +90,13 @@ def look(
 def remembered(
     store: Path, extractor: Extractor, pictures: Pictures, see: Callable[[], Seen]
 ) -> Seen:
-    """Returns the moments of a set, from the file that an earlier call has written.
+    """Returns the moments of a set, from the file of an earlier call if there is one.
 
     Args:
-        store: the folder of such files, made if need be.
+        store: the folder of such files, created if missing.
         extractor: the network.
-        pictures: the set; one without an identity is seen anew each time.
-        see: ``() -> Seen``, which is called where the moments are not known.
+        pictures: the set; one without an identity is processed anew each time.
+        see: ``() -> Seen``, called if the moments are not known.
     """
     if pictures.identity is None:
         return see()
@@ -125,7 +125,7 @@ def read_moments(file: Path) -> Moments | None:
 
 
 def write_moments(file: Path, moments: Moments) -> None:
-    """Writes the moments of a set to an ``.npz`` file, whole or not at all."""
+    """Writes the moments of a set to an ``.npz`` file, atomically."""
     content = io.BytesIO()
     count, mean, scatter = moments
     np.savez(content, count=count, mean=mean, scatter=scatter)

@@ -1,4 +1,4 @@
-"""What several processes have seen of one set, put together to the bit."""
+"""Several processes' outputs for one set, combined without changing a bit."""
 
 import functools
 import itertools
@@ -17,7 +17,7 @@ T = TypeVar("T")
 def own_blocks(blocks: Iterator[T], total: int) -> Iterator[T]:
     """Returns this process's share of blocks: every P-th of ``total`` for P processes.
 
-    All of them, where some process would have none.
+    Returns all blocks if some process would have none otherwise.
     """
     if not is_shared(total):
         return blocks
@@ -25,12 +25,12 @@ def own_blocks(blocks: Iterator[T], total: int) -> Iterator[T]:
 
 
 def is_shared(total: int) -> bool:
-    """Returns whether processes share so many blocks."""
+    """Returns whether processes share ``total`` blocks."""
     return 1 < jax.process_count() <= total
 
 
 def moments_of_all(own: Moments, total: int) -> Moments:
-    """Returns the moments of all processes' blocks; all must call it."""
+    """Returns the moments of all processes' blocks; every process must call it."""
     if not is_shared(total):
         return own
     counts = processes.gather(np.int32(own.count))
@@ -40,10 +40,10 @@ def moments_of_all(own: Moments, total: int) -> Moments:
 
 
 def rows_of_all(own: list[np.ndarray], total: int) -> np.ndarray:
-    """Returns the rows of all blocks, in the blocks' order; all must call it.
+    """Returns the rows of all blocks, in block order; every process must call it.
 
     Args:
-        own: this process's blocks ``[n d]``, each but the set's last of one length.
+        own: this process's blocks ``[n d]``, all but the set's last of equal length.
         total: the number of all blocks.
     """
     if not is_shared(total):
@@ -65,7 +65,7 @@ def rows_of_all(own: list[np.ndarray], total: int) -> np.ndarray:
 
 
 def _gather(array: np.ndarray) -> np.ndarray:
-    """``[p ...]`` of all processes, as bytes: JAX would round float64."""
+    """Returns ``[p ...]`` of all processes, sent as bytes: JAX would round float64."""
     content = np.ascontiguousarray(array)
     found = processes.gather(content.reshape(-1).view(np.uint8))
     return found.view(content.dtype).reshape(-1, *content.shape)

@@ -1,4 +1,4 @@
-"""Translations of held-out inputs, judged by their truths or in one direction."""
+"""Translations of held-out inputs, compared with targets or judged in one direction."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ Pixels = UInt8[np.ndarray, "n h w c"]
 
 
 class Translated(NamedTuple):
-    """Held-out inputs, what the game makes of them, and what they should be."""
+    """Held-out inputs, the game's translations of them, and the targets."""
 
     inputs: Pixels
     outputs: Pixels
@@ -34,11 +34,11 @@ def translate(
     """Returns the translations of the first held-out examples.
 
     Args:
-        sampler: of a game that is conditional on ``source``.
-        data: whose held-out rows are an input and its truth.
-        key: the run's.
+        sampler: sampler of a game that is conditional on ``source``.
+        data: data whose held-out rows are an input and its target.
+        key: the run's key.
         source: the data's entry to translate.
-        most: so many examples, or all if there are fewer.
+        most: maximum number of examples.
     """
     table = held_out(data)
     count = min(most, len(table))
@@ -50,15 +50,15 @@ def translate(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Translations:
-    """Evaluator: how far are translations of held-out inputs from the truth?
+    """Evaluator: how far are translations of held-out inputs from their targets?
 
-    Returns "l1", the mean absolute difference of pixels in [0, 1], and "ssim". Where
-    inputs have the shape of outputs, the details of "l1" say how far the inputs
-    themselves are, "copied", and the quotient of the two.
+    Returns "l1", the mean absolute difference of pixels in [0, 1], and "ssim". If
+    inputs have the shape of targets, the details of "l1" hold the difference of the
+    inputs themselves, "copied", and "l1" divided by it, "ratio".
 
     Attributes:
         source: the data's entry that is translated.
-        most: held-out examples that are judged.
+        most: maximum number of held-out examples to judge.
     """
 
     source: str = "input"
@@ -85,7 +85,7 @@ class Translations:
 
 
 def apart(x: Pixels, y: Pixels) -> np.ndarray:
-    """Each pair's mean absolute difference of pixels in [0, 1], ``[n]``.
+    """Returns each pair's mean absolute difference of pixels in [0, 1], ``[n]``.
 
     Example:
         >>> black, white = np.zeros((2, 4, 4, 1), np.uint8), np.uint8([[[[51]]]])
@@ -98,14 +98,14 @@ def apart(x: Pixels, y: Pixels) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OneWay:
-    """Evaluator: another one, of a game that translates in several directions.
+    """Evaluator: another one, for one direction of a game that translates in several.
 
     Attributes:
-        evaluator: what judges this direction.
+        evaluator: the evaluator of this direction.
         source: the data's entry that is translated.
         output: the entry that the translations imitate.
-        made: what the game's samples call them.
-        prefix: put before the names of the results.
+        made: name of the translations in the game's samples.
+        prefix: prefix of the names of the results.
     """
 
     evaluator: Evaluator
@@ -121,13 +121,13 @@ class OneWay:
 
 
 def one_way(sampler: Sampler, *, source: str, output: str, made: str) -> Sampler:
-    """The samples of one direction of a game that translates in several.
+    """Returns a sampler for one direction of a game that translates in several.
 
     Args:
-        sampler: of the game.
+        sampler: sampler of the game.
         source: the data's entry that is translated.
         output: the entry that the translations imitate.
-        made: what the game's samples call them.
+        made: name of the translations in the game's samples.
     """
     game = dataclasses.replace(sampler.game, condition=(source,), output=output)
     return _Renamed(game=game, state=sampler.state, whole=sampler, names={output: made})
@@ -135,7 +135,7 @@ def one_way(sampler: Sampler, *, source: str, output: str, made: str) -> Sampler
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class _Renamed(Sampler):
-    """Some of a game's samples, under the names of the data's entries."""
+    """A sampler of some of a game's outputs, under the names of the data's entries."""
 
     whole: Sampler
     names: Mapping[str, str]

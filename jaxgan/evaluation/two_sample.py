@@ -16,26 +16,26 @@ from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
 _DRAWS = 4
-_SEED = 0  # of which examples are judged; the same for every run
+_SEED = 0  # for choosing the examples; the same for every run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TwoSample:
     """Evaluator: can the nearest neighbour tell samples from held-out examples?
 
-    Leave-one-out 1-NN accuracy (Lopez-Paz & Oquab 2017, arXiv:1610.06545), about 1/2
-    for a perfect generator, the mean over four draws. Beside it, in the details, that
-    of training examples against held-out ones, both drawn at random, as a perfect
-    generator would draw them; and of the first of both in the set's own order, which
-    tells more apart where the order means something: the digits are sorted by writer.
+    Returns the leave-one-out 1-NN accuracy (Lopez-Paz & Oquab 2017, arXiv:1610.06545),
+    the mean over four draws, about 1/2 for a perfect generator. The details add the
+    accuracy for training examples against held-out ones: both drawn at random, as a
+    perfect generator would draw them; and the first of both in the set's own order,
+    which is higher if the order has a meaning: the digits are sorted by writer.
 
     Distances of pixels are exact. An example with several nearest neighbours at the
-    same distance, as copies and blank images have, counts by the share of them that
-    are of its own kind.
+    same distance, as copies and blank images have, counts by the share of them in its
+    own set.
 
     Attributes:
-        samples: of the generator.
-        examples: of each kind in one draw, at most.
+        samples: number of generated samples.
+        examples: maximum number of examples of each set in one draw.
     """
 
     samples: int = 4_000
@@ -48,7 +48,7 @@ class TwoSample:
 
 
 def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Result:
-    """Returns the accuracy for samples ``[n ...]`` in the data's own form."""
+    """Returns the accuracy for samples ``[n ...]`` in the data's format."""
     train, test = trained_on(data), held_out(data)
     name, _ = output_of(sampler.game, data)
     take = lambda table, chosen: _numbers(entry(table.batch(chosen), name))
@@ -86,11 +86,11 @@ def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Resul
 
 
 def _numbers(examples: np.ndarray) -> jax.Array:
-    """Pixels in uint8, as equal distances of whole numbers are equal; else floats."""
+    """Returns pixels as uint8, whose equal distances compare equal; else floats."""
     pixels = examples.dtype == np.uint8
     return jnp.asarray(examples if pixels else examples.astype(np.float32))
 
 
 def _shuffled(count: int, draw: int = 0) -> np.ndarray:
-    """All rows of a set, in random order: a set's own may be by class, or by writer."""
+    """Returns a set's rows in random order: it may be sorted by class or by writer."""
     return epoch_order(_SEED, draw, count)

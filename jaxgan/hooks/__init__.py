@@ -1,7 +1,7 @@
-"""Hooks: what happens between the chunks of steps of `jaxgan.fit`.
+"""Hooks: actions between the chunks of steps of `jaxgan.fit`.
 
-Each is a value to pass; give them in this order, so that what is measured is in the
-log, and what must be kept is in the checkpoint::
+Pass them in this order, so that the log has all measurements and the checkpoint all
+that must be kept::
 
     hooks = (
         jaxgan.hooks.Progress(),

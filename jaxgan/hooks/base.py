@@ -1,4 +1,4 @@
-"""Hooks as `jaxgan.fit` sees them, and a run as its hooks see it."""
+"""The interface between `jaxgan.fit` and its hooks: `Hook` and `Run`."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,18 @@ from jaxgan.typing import Key
 
 
 class Run:
-    """A run of `fit`, as its hooks see it.
+    """A run of `jaxgan.fit`, as passed to its hooks.
 
     Attributes:
         game: the game.
         key: the run's key.
         steps: the last step.
-        data: the examples that it plays, a `jaxgan.data.DataSet` or a table; None where
-            they come from an iterator.
-        hooks: all of them.
+        data: the examples to train on, a `jaxgan.data.DataSet` or a table; None if they
+            come from an iterator.
+        hooks: all hooks of the run.
         shards: number of exact shards, or None.
-        state: the state now.
-        notes: of each hook, by its name, from the checkpoint that it continues.
+        state: the current state.
+        notes: notes of each hook, by name, from the checkpoint that the run continues.
     """
 
     def __init__(
@@ -46,69 +46,69 @@ class Run:
 
     @property
     def sampler(self) -> Sampler:
-        """The game's samples, by the networks as they are now."""
+        """A sampler of the game, with the current networks."""
         return Sampler(self.game, self.state)
 
     def continue_from(self, state: GameState, notes: Mapping[str, Any]) -> None:
-        """Puts a saved state, and what the hooks noted, in place of the first one."""
+        """Replaces the initial state and notes by saved ones."""
         self.state, self.notes = state, dict(notes)
         self.step = int(state.rounds)
 
     def say(self, text: str) -> None:
         """Prints a line on stderr, above a progress bar if there is one."""
-        from tqdm import tqdm  # which the library's import does without
+        from tqdm import tqdm  # not needed to import the library
 
         if processes.is_first() and sys.stderr is not None:
             tqdm.write(text, file=sys.stderr)
 
 
 class Hook:
-    """Something that happens while a game trains; each method does nothing here.
+    """The base class of actions during training; its methods do nothing.
 
-    `jaxgan.fit` calls, of all hooks in their order: `restore` and `begin` once;
-    `advance` after each chunk of steps; where a hook is due, `measure`, whose numbers
-    become one line of the log; `line` with that line; `act`; then `end` after the last
-    step, and `close` in any case. With several processes all of them call all methods,
-    and `jaxgan.processes.is_first` tells which one writes files.
+    `jaxgan.fit` calls the hooks in order: `restore` and `begin` once; `advance` after
+    each chunk of steps; for the hooks that are due, `measure`, whose numbers become one
+    line of the log; for all hooks, `line` with that line; for those due, `act`; then
+    `end` after the last step, and `close` in any case. With several processes, all of
+    them call all methods, and `jaxgan.processes.is_first` tells which one writes files.
 
     Attributes:
-        every: the hook is due every so many steps, and after the last one; None: only
-            after the last one.
-        name: under which its notes are kept in a checkpoint.
+        every: steps between the calls when the hook is due; it is also due after the
+            last step. None: only after the last step.
+        name: the name under which its notes are kept in a checkpoint.
     """
 
     every: int | None = None
     name: str = ""
 
     def restore(self, run: Run) -> None:
-        """Replaces the run's state and notes by saved ones, before it begins."""
+        """Replaces the run's state and notes by saved ones, before the run begins."""
 
     def begin(self, run: Run) -> None:
         """Prepares for steps from ``run.step`` on."""
 
     def advance(self, run: Run, metrics: Mapping[str, np.ndarray]) -> None:
-        """Takes the metrics of the steps just played, ``[steps]`` each."""
+        """Receives the metrics of the steps just completed, ``[steps]`` each."""
 
     def measure(self, run: Run) -> Mapping[str, float]:
-        """Returns numbers by name, for the line of this step."""
+        """Returns numbers by name, for this step's line of the log."""
         return {}
 
     def line(self, run: Run, row: Mapping[str, Any]) -> None:
-        """Takes a line: "step", and what all hooks measured at it."""
+        """Receives a line of the log: "step", and what all hooks measured at it."""
 
     def act(self, run: Run) -> None:
-        """Acts on the state as it is now, the line being written."""
+        """Acts on the current state, after the line is written."""
 
     def stop(self, run: Run) -> bool:
         """Saves the state before the run stops early; returns whether it did."""
         return False
 
     def end(self, run: Run) -> None:
-        """Finishes a run that has played its last step."""
+        """Finishes a run after its last step."""
 
     def close(self, error: BaseException | None) -> None:
-        """Releases what it holds, after the end or after an error."""
+        """Releases the hook's resources, after the end or after an error."""
 
     def notes(self) -> dict[str, Any]:
-        """Returns what it must know again to continue from a checkpoint, as JSON."""
+        """Returns what the hook needs to continue from a checkpoint, as JSON values."""
         return {}

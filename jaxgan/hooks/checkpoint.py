@@ -1,4 +1,4 @@
-"""Checkpoints while a game trains; and the start from the newest of them."""
+"""Checkpoints during training, and resumption from the newest of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from jaxgan.hooks.base import Hook, Run
 
 
 class Checkpoint(Hook):
-    """Saves the state, and what the hooks note, and continues from the newest.
+    """Saves the state and the hooks' notes, and resumes from the newest checkpoint.
 
-    Give it after the hooks that must act before a state is saved: `Evaluate`.
+    Pass it after the hooks that must act before a state is saved, such as `Evaluate`.
 
     Args:
-        folder: of the checkpoints. Where it holds some of the same run, the run
-            continues from the newest good one.
+        folder: folder of the checkpoints. If it holds some of the same run, the run
+            continues from the newest valid one.
         every: steps between checkpoints; the last step has one.
-        keep: how many of the newest are kept.
+        keep: number of the newest checkpoints to keep.
 
     Raises:
         InputError: by `jaxgan.fit`, if the checkpoints there are of a run with another
@@ -56,7 +56,7 @@ class Checkpoint(Hook):
             print(f"Continuing from the checkpoint of step {run.step}.")
 
     def begin(self, run: Run) -> None:
-        # Where it begins at a later step, that state may not be there to be read again.
+        # A state given at a later step may not be available for a restart: save it.
         if run.step > 0 and self._open.latest is None:
             self._save(run, noting=())
 
@@ -84,7 +84,7 @@ class Checkpoint(Hook):
         return self.checkpoints
 
     def _save(self, run: Run, *, noting: Sequence[Hook]) -> None:
-        """Saves, unless the last update, which no metric has seen, went wrong."""
+        """Saves the state; raises if it is not finite, which no metric shows yet."""
         from jaxgan.loop import NonFiniteError
 
         notes: dict[str, Any] = {

@@ -15,13 +15,13 @@ from jaxgan.hooks.base import Hook, Run
 from jaxgan.metrics import collapse
 
 _EXAMPLES = 256
-_SEED = 0  # of which training examples the samples are held against
-# A sign must have been in every line of so large a share of the run, and in three.
+_SEED = 0  # for choosing the training examples to compare with
+# A sign must have been in every line of this share of the run, and in at least three.
 _LASTING = 0.25
 _LINES = 3
 # The first samples of any run lie close together.
 _GRACE = 0.1
-# Those whose logits are log odds, so that a large gap means a sure discriminator.
+# Losses whose logits are log odds, so that a large gap means a sure discriminator.
 _LOG_ODDS = (losses.minimax, losses.non_saturating, losses.relativistic)
 _SIGNS = ("distance_ratio", "duplicates")
 _LOGITS = {"d_real_logit", "d_fake_logit"}
@@ -34,12 +34,12 @@ class CollapseMonitor(Hook):
 
     The numbers are "distance_ratio" and "duplicates" of `jaxgan.metrics.collapse`;
     with the discriminator's mean logits of the same line they are the signs. A
-    warning comes once a sign has been in every line of a quarter of the run, and in
-    three at least, the run's first tenth not counted.
+    warning is printed once a sign has been in every line of a quarter of the run, and
+    in at least three, not counting the run's first tenth.
 
     Args:
-        data: what the samples are held against; by default what the run plays.
-        every: steps between measurements; best those of `Log`.
+        data: the data to compare the samples with; by default the run's data.
+        every: steps between measurements; best the same as for `Log`.
     """
 
     name = "collapse"
@@ -89,7 +89,7 @@ def lasting(game: Game, lines: Sequence[Row], steps: int) -> dict[str, str]:
 
     Args:
         game: the game; its loss says whether a gap between the logits means anything.
-        lines: with both signs, in order.
+        lines: lines of the log with both signs, in order.
         steps: the run's length.
     """
     needed = _needed(lines, steps)
@@ -106,7 +106,7 @@ def lasting(game: Game, lines: Sequence[Row], steps: int) -> dict[str, str]:
 def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str, Any]]:
     """Returns the problems of a whole run that persisted, by kind.
 
-    Each has its first and last step, its last text, and whether the run recovered.
+    Each has its first and last step, its last warning, and whether the run recovered.
     Lines without both signs do not count.
     """
     lines = [line for line in lines if line.keys() >= set(_SIGNS)]
@@ -122,22 +122,22 @@ def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str,
 
 
 def _needed(lines: Sequence[Row], steps: int) -> int:
-    """The number of last lines that make up the share of the run to look at."""
+    """Returns the number of last lines that cover the required share of the run."""
     last = lines[-1]["step"] if lines else 0
     first = last - _LASTING * steps
     within = sum(row["step"] >= first for row in lines)
-    # One line more where none is exactly that old: the time must have passed.
+    # One more line if none is exactly that old: the whole share must have passed.
     exact = any(row["step"] == first for row in lines)
     return max(_LINES, within + (not exact))
 
 
 def _alarms(game: Game, row: Row) -> dict[str, str]:
-    """The warnings of one line, by their first word."""
+    """Returns the warnings of one line, by their text before the colon."""
     gap, limit = 0.0, None
     if isinstance(game, GAN) and game.loss in _LOG_ODDS and row.keys() >= _LOGITS:
         gap = row["d_real_logit"] - row["d_fake_logit"]
         limit = collapse.Thresholds().gap
-    # Of NumPy, for which nothing is compiled in the middle of a run.
+    # NumPy scalars, so that nothing is compiled in the middle of a run.
     numbers: Any = map(np.float32, (row["distance_ratio"], row["duplicates"], gap))
     told = collapse.alarms(collapse.Signs(*numbers), collapse.Thresholds(gap=limit))
     return {text.partition(":")[0]: text for text in told}

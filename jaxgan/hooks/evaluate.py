@@ -1,4 +1,4 @@
-"""Judgements on the way and at the end, and the best checkpoint by one of them."""
+"""Evaluation during and after training, and the best checkpoint by one result."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,20 +12,20 @@ from jaxgan.metrics.result import Result
 
 
 class Evaluate(Hook):
-    """Judges the samples; each result's value is a number of the log.
+    """Evaluates the samples; each result's value is a number of the log.
 
     Args:
         evaluators: see `jaxgan.evaluation`.
-        data: what to judge by; by default what the run plays.
-        every: steps between judgements; None: at the end only.
-        folder: where the best state is kept; None: nowhere.
-        keep_best: the name of the result whose lowest value is the best, of equal ones
-            the earlier; by default the first result.
+        data: the data to evaluate against; by default the run's data.
+        every: steps between evaluations; None for the end only.
+        folder: folder of the best state; None to keep none.
+        keep_best: name of the result whose lowest value is the best, the earlier one if
+            equal; by default the first result.
         highest: whether the highest value is the best instead.
 
     Attributes:
-        results: the last judgement, by name.
-        best: the best state's step and value; None before the first judgement.
+        results: the results of the last evaluation, by name.
+        best: the best state's step and value; None before the first evaluation.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Evaluate(Hook):
         return {name: result.value for name, result in self.results.items()}
 
     def end(self, run: Run) -> None:
-        # A run that was killed after its last checkpoint has no step left to judge at.
+        # A run killed after its last checkpoint has no step left to evaluate at.
         if self._judged != run.step:
             self.measure(run)
 
@@ -84,8 +84,8 @@ class Evaluate(Hook):
     def _keep(self, run: Run, checkpoints: Checkpoints) -> None:
         """Saves the state if it is the best so far.
 
-        A run that was killed and judges the same state again finds the same number,
-        which is no better, and so keeps what it has.
+        A run that was killed and evaluates the same state again gets the same value,
+        which is no better, and so keeps the saved state.
         """
         if self._keep_best is None:
             self._keep_best = next(iter(self.results))
@@ -96,11 +96,11 @@ class Evaluate(Hook):
             )
         value = self.results[self._keep_best].value
         sign = -1 if self._highest else 1
-        # An earlier session of the run may have been judged by something else.
+        # An earlier session of the run may have used another result.
         before = None if self.best is None else self.best.get(self._keep_best)
         if before is None or sign * value < sign * before:
             self.best = {"step": run.step, self._keep_best: value}
             checkpoints.save(run.state, self.best, step=run.step)
-            # On disk before a later checkpoint of the run is: else a run that was
-            # killed would continue after the best state and never see it again.
+            # Must be on disk before any later checkpoint of the run: else a killed run
+            # would continue after the best state and never reach it again.
             checkpoints.wait()

@@ -23,15 +23,15 @@ _LOST = (
 
 
 class Log(Hook):
-    """Writes the metrics' means since the line before, and all that hooks measure.
+    """Writes the metrics' means since the previous line, and all that hooks measure.
 
     A line has "step", "images", "images_per_second", "seconds" (of all steps so far)
-    and the metrics by name; what another hook measures at a step of its own is a line
-    of that alone.
+    and the metrics by name; what another hook measures at a different step gets a line
+    of its own.
 
     Args:
-        folder: of metrics.jsonl; made if missing. Lines beyond the step that a run
-            continues from are dropped, since they will be written again.
+        folder: folder of metrics.jsonl; created if missing. Lines beyond the step that
+            a run continues from are dropped, since they will be written again.
         every: steps between lines.
     """
 
@@ -48,7 +48,7 @@ class Log(Hook):
         saved = run.notes.get(self.name, {})
         self._any = bool(rows)
         if processes.is_first():
-            # Notes of an older version say nothing of lines, but there was a file.
+            # Notes of an older version do not mention lines, but there was a file.
             if saved and not rows and saved.get("lines", not self.path.exists()):
                 warnings.warn(_LOST.format(path=self.path, step=run.step), stacklevel=2)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,10 +75,10 @@ class Log(Hook):
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a folder's metrics.jsonl, without a last one cut off.
+    """Returns the lines of a folder's metrics.jsonl, except a truncated last line.
 
     Raises:
-        InputError: another line cannot be read.
+        InputError: if another line cannot be read.
     """
     path = folder / "metrics.jsonl"
     try:
@@ -97,13 +97,13 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
                 "file, or remove that line."
             )
         rows.append(row)
-    # A process that is killed while it writes leaves a line without an end.
+    # A process that is killed while writing leaves a line without an end.
     row = _row(last)
     return rows if row is None else [*rows, row]
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """The row, numbers by name and their "step"; None if it is none."""
+    """Parses a line, numbers by name and their "step"; None if it is anything else."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a number that fits a float."""
+    """Returns whether ``value`` is a number that fits a float."""
     if isinstance(value, int):
         return abs(value) <= sys.float_info.max
     return isinstance(value, float)

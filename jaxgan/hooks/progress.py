@@ -1,4 +1,4 @@
-"""The progress of a run: a bar on a terminal, a plain line now and then elsewhere."""
+"""The progress of a run: a bar on a terminal, occasional plain lines elsewhere."""
 
 import sys
 import time
@@ -12,11 +12,11 @@ from jaxgan.hooks.base import Hook, Run
 
 
 class Progress(Hook):
-    """Shows how far a run is, and its losses.
+    """Shows the progress of a run and its losses.
 
     Args:
-        seconds: how often a plain line is printed where there is no terminal.
-        out: the file that it is shown on; by default stderr.
+        seconds: seconds between plain lines where there is no terminal.
+        out: the stream to print to; by default stderr.
     """
 
     def __init__(self, *, seconds: float = 30.0, out: Any = None):
@@ -77,7 +77,7 @@ class Progress(Hook):
 
 
 def _clock(seconds: float) -> str:
-    """Hours, minutes and seconds.
+    """Formats a time as hours, minutes and seconds.
 
     Example:
         >>> _clock(75), _clock(7_265)

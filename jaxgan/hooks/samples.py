@@ -1,4 +1,4 @@
-"""Pictures of samples while a game trains."""
+"""Pictures of samples during training."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ from jaxgan.hooks.base import Hook, Run
 
 
 class Samples(Hook):
-    """Shows the same draws again and again, as the game says (`jaxgan.show`).
+    """Saves pictures of the same draws over time, in the game's way (`jaxgan.show`).
 
     Args:
-        folder: gets ``samples/STEP.png`` and the last of them as ``samples.png``.
-        data: where conditions and what samples are shown beside come from; by default
-            what the run plays.
+        folder: folder of ``samples/STEP.png`` and, for the last one, ``samples.png``.
+        data: source of the conditions and of what samples are shown beside; by default
+            the run's data.
         every: steps between pictures; there is one of the first state, and of the last.
     """
 
@@ -30,7 +30,7 @@ class Samples(Hook):
             self.act(run)
 
     def act(self, run: Run) -> None:
-        from jaxgan import show  # brings Pillow, which a loop without pictures spares
+        from jaxgan import show  # needs Pillow, which a loop without pictures does not
 
         make = run.game.show or show.suggested(run.game, self._data)
         picture = make(run.sampler, self._data, keys.stream(run.key, "grid", 0))

@@ -1,4 +1,4 @@
-"""TensorBoard's events, without PyTorch."""
+"""TensorBoard events, written without PyTorch."""
 
 import sys
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from jaxgan.hooks.base import Hook, Run
 
 
 class TensorBoard(Hook):
-    """Writes each line of the log as points, one for each number.
+    """Writes each line of the log as scalars, one for each number.
 
     Args:
-        folder: where the events go.
+        folder: folder of the events.
     """
 
     def __init__(self, folder: str | Path):
@@ -38,12 +38,12 @@ class TensorBoard(Hook):
 def writer(folder: Path, *, purge_step: int) -> Any:
     """Returns a tensorboardX ``SummaryWriter`` of events in ``folder``.
 
-    Where PyTorch is installed, tensorboardX imports it, and a run would spend seconds
-    and hundreds of MB on what it never calls. Without it, tensorboardX writes the same.
+    If PyTorch is installed, tensorboardX imports it, and a run would spend seconds and
+    hundreds of MB on code it never calls. Without it, tensorboardX writes the same.
 
     Args:
-        folder: where the events go.
-        purge_step: the step from which on TensorBoard hides what was written before.
+        folder: folder of the events.
+        purge_step: the step from which on TensorBoard hides earlier events.
     """
     modules: dict[str, Any] = sys.modules
     hidden = "torch" not in modules

@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Window:
-    """Metrics of every step until a line is due, which holds their means.
+    """The metrics of every step until a line is due, which holds their means.
 
     Args:
         notes: what `notes` returned when the run was saved between two lines.
-        images: the images seen when a new window begins.
+        images: number of images seen when a new window begins.
     """
 
     def __init__(self, notes: Mapping[str, Any], images: int):
@@ -22,11 +22,11 @@ class Window:
         self._images: int = notes.get("images", images)
 
     def add(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Adds the metrics of some steps more, ``[steps]`` each."""
+        """Adds the metrics of further steps, ``[steps]`` each."""
         self._parts.append(dict(metrics))
 
     def line(self, images: int) -> dict[str, float]:
-        """Returns the line that ends after so many images; a new window begins."""
+        """Returns the line that ends after ``images`` images; begins a new window."""
         metrics, now = self._all(), time.monotonic()
         seconds, seen = now - self._begin, images - self._images
         self._parts, self._begin, self._images = [], now, images
@@ -38,7 +38,7 @@ class Window:
         }
 
     def notes(self) -> dict[str, Any]:
-        """Returns what to keep beside a checkpoint, as JSON values."""
+        """Returns the values to keep with a checkpoint, as JSON values."""
         metrics = {name: values.tolist() for name, values in self._all().items()}
         seconds = time.monotonic() - self._begin
         return {"metrics": metrics, "seconds": seconds, "images": self._images}

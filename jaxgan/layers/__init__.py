@@ -1,4 +1,4 @@
-"""Layers that several architectures share, one idea a file.
+"""Layers that several architectures share, one idea per file.
 
 Convolutions are in `jaxgan.nets.conv`.
 """

@@ -17,9 +17,9 @@ class Dense(nn.Module):
     Attributes:
         features: number of outputs.
         use_bias: whether there is a b, zero at first.
-        kernel_init: of W ``[i features]``.
-        dtype: what it computes in.
-        weight: what is used instead of W, such as `jaxgan.layers.spectral_norm`.
+        kernel_init: initialiser of W ``[i features]``.
+        dtype: dtype of the computation.
+        weight: transformation of W, such as `jaxgan.layers.spectral_norm`.
 
     Example:
         >>> import jax
@@ -49,15 +49,14 @@ class Embed(nn.Module):
     """A vector for each class: ``[b] -> [b features]``.
 
     A label out of range gives NaN, which stops a run: a compiled step cannot raise
-    errors on values.
+    errors that depend on values.
 
     Attributes:
         num_classes: number of vectors.
         features: their size.
-        kernel_init: of the table ``[num_classes features]``.
-        dtype: what it returns.
-        weight: what is used instead of the table, such as
-            `jaxgan.layers.spectral_norm`.
+        kernel_init: initialiser of the table ``[num_classes features]``.
+        dtype: dtype of the result.
+        weight: transformation of the table, such as `jaxgan.layers.spectral_norm`.
 
     Example:
         >>> import jax

@@ -1,7 +1,7 @@
-"""Gaussian noise on what flows through a network, from its random stream "noise".
+"""Gaussian noise added to a network's activations, from its random stream "noise".
 
-Each example draws by itself, so that it meets the same noise on any number of devices.
-In evaluation there is none, unless asked for.
+Each example's noise is drawn separately, so that it is the same on any number of
+devices. In evaluation there is none, unless asked for.
 """
 
 import flax.linen as nn
@@ -13,7 +13,7 @@ _STREAM = "noise"
 
 
 class Noise(nn.Module):
-    """``x + std n``, with n from N(0, 1) for each number of x; same shape.
+    """``x + std n``, with n from N(0, 1) for each element of x; same shape.
 
     Attributes:
         std: standard deviation.
@@ -42,7 +42,7 @@ class Noise(nn.Module):
 
 
 class PixelNoise(nn.Module):
-    """``x + s n``, with one n from N(0, 1) a pixel and a learned strength s.
+    """``x + s n``, with one n from N(0, 1) per pixel and a learned strength s.
 
     A pixel's channels share its n: ``[b h w c]``, same shape. s is zero at first.
 

@@ -1,10 +1,10 @@
-"""Normalisation: of one example, or of a batch with a gain and a bias that are given.
+"""Normalisation: of one example, or of a batch with a given gain and bias.
 
 Group norm and layer norm are `flax.linen.GroupNorm` and `flax.linen.LayerNorm`. With
 ``reduction_axes=(1, 2, 3), feature_axes=-1`` the latter normalises a whole image.
 
-Batch norms look across their batch, which a critic with a gradient penalty may not, and
-take their statistics over all devices where they are given ``axis_name``.
+Batch norms mix the examples of a batch, which a critic with a gradient penalty must
+not, and take their statistics over all devices if ``axis_name`` is given.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _SELF_MODULATION_UNITS = 32
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of each image with mean 0 and variance 1: ``[b h w c]``, same shape.
+    """Instance norm, ``[b h w c]``: mean 0 and variance 1 per channel; same shape.
 
     y = (x - mean) / sqrt(variance + epsilon), both over the image's pixels. There is no
     gain or bias to learn, as in PyTorch; `flax.linen.InstanceNorm` has them.
@@ -43,14 +43,14 @@ class InstanceNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         y = x.astype(jnp.float32)
-        # Not E x^2 - (E x)^2, which loses its digits where the mean is large.
+        # Not E x^2 - (E x)^2, which loses digits where the mean is large.
         y = y - y.mean(axis=(1, 2), keepdims=True)
         variance = jnp.square(y).mean(axis=(1, 2), keepdims=True)
         return (y * lax.rsqrt(variance + self.epsilon)).astype(x.dtype)
 
 
 class PixelNorm(nn.Module):
-    """Each pixel's channels, or each latent, with a mean square of 1; same shape.
+    """Pixel norm: a mean square of 1 for each pixel or latent vector; same shape.
 
     y = x / sqrt(mean of x^2 over the last axis + epsilon).
 
@@ -82,12 +82,13 @@ class ConditionalBatchNorm(nn.Module):
     BigGAN's c is an embedding of the class and a part of the latent.
 
     Attributes:
-        kernel_init: of A and B ``[k c]``: by default zeros, plain batch norm at first.
-        weight: what is used instead of A and B, such as
-            `jaxgan.layers.spectral_norm`, which needs another initialisation.
-        momentum: of the running averages.
+        kernel_init: initialiser of A and B ``[k c]``: by default zeros, plain batch
+            norm at first.
+        weight: transformation of A and B, such as `jaxgan.layers.spectral_norm`, which
+            needs another initialisation.
+        momentum: momentum of the running averages.
         epsilon: added to the variance.
-        dtype: what it computes in; parameters and statistics are float32.
+        dtype: dtype of the computation; parameters and statistics are float32.
         axis_name: the devices over which it takes its statistics.
 
     Example:
@@ -137,12 +138,13 @@ class SelfModulatedBatchNorm(nn.Module):
 
     y = (1 + gamma(z)) x^ + beta(z), with x^ the normalised x, and gamma and beta linear
     in 32 rectified hidden units, which are linear in z. The paper's gamma is ours plus
-    1. It needs no labels; with some, z may be the latent beside an embedding of them.
+    1. The layer needs no labels; with some, z may be the latent concatenated with an
+    embedding of them.
 
     Attributes:
-        momentum: of the running averages.
+        momentum: momentum of the running averages.
         epsilon: added to the variance.
-        dtype: what it computes in; parameters and statistics are float32.
+        dtype: dtype of the computation; parameters and statistics are float32.
         axis_name: the devices over which it takes its statistics.
 
     Example:
@@ -175,7 +177,7 @@ class SelfModulatedBatchNorm(nn.Module):
 
 
 def _batch_normalised(norm: Any, x: Array, train: bool) -> Array:
-    """Batch norm by the fields of a module, without a gain and a bias."""
+    """Applies batch norm with the fields of a module, without a gain and a bias."""
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=norm.momentum,

@@ -1,8 +1,8 @@
-"""Images of twice or half the size, low-pass filtered along each axis.
+"""Up- and downsampling of images by 2, with a low-pass filter along each axis.
 
-A filter is its taps along one axis, such as ``(1, 3, 3, 1)``: the same along both axes,
-symmetric, and scaled here to a sum of 1. With ``k`` taps ``f`` and ``p = k // 2``,
-along each axis and with zeros outside the image,
+A filter is given by its taps along one axis, such as ``(1, 3, 3, 1)``: the same along
+both axes, symmetric, and scaled here to a sum of 1. With ``k`` taps ``f`` and
+``p = k // 2``, along each axis and with zeros outside the image,
 
     up:    y[n] = 2 sum_i f[2i - n + p] x[i]            n = 0 ... 2h - 1
     down:  y[n] = sum_j f[j] x[2n + j - (k - 1) // 2]   n = 0 ... h/2 - 1
@@ -13,12 +13,12 @@ averages pixels, `BILINEAR` interpolates between their centres. With an odd numb
 centres of every other pixel do: ``(1, 2, 1)`` keeps ``y[2i] = x[i]`` and puts means
 between them. Down is a quarter of up's transpose.
 
-All are sums of shifted slices, without a kernel for each channel: XLA's convolutions in
-as many groups as channels are slow on CPUs, and so are their derivatives.
+All are sums of shifted slices, not depthwise convolutions: XLA's are slow on CPUs, and
+so are their derivatives.
 
 References:
-    Zhang 2019, arXiv:1904.11486 (a filter before pixels are left out); Karras et al.
-    2018, arXiv:1812.04948 (such filters in a GAN).
+    Zhang 2019, arXiv:1904.11486 (a filter before subsampling); Karras et al. 2018,
+    arXiv:1812.04948 (such filters in a GAN).
 """
 
 import math
@@ -42,7 +42,7 @@ _ROWS_AND_COLUMNS = (1, 2)
 
 
 def up(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
-    """Images of twice the height and width, with zeros beyond the border.
+    """Upsamples images to twice the height and width, with zeros beyond the border.
 
     Args:
         x: the images, of any size.
@@ -68,7 +68,7 @@ def up(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
 
 
 def down(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
-    """Images of half the height and width, with zeros beyond the border.
+    """Downsamples images to half the height and width, with zeros beyond the border.
 
     Args:
         x: the images, of even height and width.
@@ -97,13 +97,13 @@ def down(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
 def blur(
     x: Float[Array, "b h w c"], taps: Taps, *, padding: Pair | None = None
 ) -> Float[Array, "b g q c"]:
-    """Filtered images, with zeros beyond the border.
+    """Filters images, with zeros beyond the border.
 
     Args:
         x: the images, of any size.
         taps: the filter along each axis.
-        padding: zeros before and after, along each axis, of which ``k - 1`` keep the
-            size. By default as many on both sides, which needs an odd number of taps.
+        padding: zeros before and after, along each axis; ``k - 1`` in all keep the
+            size. By default equal on both sides, which needs an odd number of taps.
 
     Raises:
         InputError: for an even number of taps without ``padding``, taps that are not
@@ -132,7 +132,7 @@ def blur(
 
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """The means of each 2x2 pixels; the height and the width must be even.
+    """Averages each 2x2 pixels; the height and the width must be even.
 
     Example:
         >>> print(average_pool(jnp.arange(4.0).reshape(1, 2, 2, 1)).squeeze())
@@ -142,7 +142,7 @@ def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 
 def upsample_nearest(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Each pixel repeated as 2x2.
+    """Repeats each pixel as 2x2.
 
     Example:
         >>> print(upsample_nearest(jnp.ones((1, 2, 3, 1))).shape)
@@ -152,9 +152,9 @@ def upsample_nearest(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 
 def upsample_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Bilinear interpolation between the pixels' centres, twice as high and wide.
+    """Doubles height and width by bilinear interpolation between the pixels' centres.
 
-    Beyond the border are the border's pixels, as with PyTorch's
+    The border's pixels continue beyond it, as with PyTorch's
     ``align_corners=False``: constant images stay constant. So this is
     ``up(x, BILINEAR)``, which has zeros there, divided by the sum of the taps that are
     inside.
@@ -170,14 +170,14 @@ def upsample_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 
 def _share_inside(size: int) -> np.ndarray:
-    """The sum of the taps of `BILINEAR` that are not beyond the border, ``[size]``."""
+    """Returns the sum of `BILINEAR`'s taps that are inside the border, ``[size]``."""
     share = np.ones(size)
     share[[0, -1]] = 3 / 4
     return share
 
 
 def _normalised(taps: Taps) -> tuple[float, ...]:
-    """The taps, scaled to a sum of 1.
+    """Scales the taps to a sum of 1.
 
     Raises:
         InputError: if they are not symmetric, or cannot be scaled.
@@ -198,9 +198,9 @@ def _along_both(x: Any, change: Callable[[Any, int], Any]) -> Any:
 
 
 def _doubled(x: Any, axis: int, taps: Taps) -> Any:
-    """The pixels that fall on y[2m], and those on y[2m + 1], interleaved.
+    """Upsamples along an axis: interleaves the pixels y[2m] and y[2m + 1].
 
-    Each is a sum of half of the taps: an image with zeros in between would multiply
+    Each uses half of the taps: filtering an image with zeros in between would multiply
     the other half by 0, and takes two to four times as long.
     """
     middle, length, halves = len(taps) // 2, x.shape[axis], []
@@ -234,5 +234,5 @@ def _filtered(x: Any, axis: int, taps: Taps, pads: Pair, stride: int = 1) -> Any
 
 def _with_zeros(x: Any, axis: int, before: int, after: int) -> Any:
     ends = [(0, 0, 0)] * x.ndim
-    ends[axis] = (before, after, 0)  # negative ones cut off
+    ends[axis] = (before, after, 0)  # negative ones crop
     return lax.pad(x, jnp.zeros((), x.dtype), ends)

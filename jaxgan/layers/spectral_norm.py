@@ -16,12 +16,12 @@ convolution as a linear map of images.
 u is in a collection of its own, "spectral_norm". It depends on the weights alone, and
 all calls of one update start from the u with which the update began
 (`jaxgan.networks.OF_WEIGHTS`): the real and the fake images, a penalty's points and
-every microbatch meet the same weights, and u moves by one step. An average of the
+every microbatch see the same weights, and u advances by one step. An average of the
 network (`jaxgan.EMA`) takes the latest u as it is.
 
-PyTorch differs: there u moves in every call in training mode. So it moves two or more
-times in a discriminator's update, and also in the generator's, where here all that a
-network that does not move has changed is dropped.
+PyTorch differs: there u advances in every call in training mode. So it advances two or
+more times in a discriminator's update, and also in the generator's; here, changes by a
+network that is not being updated are dropped.
 
 References:
     Miyato, Kataoka, Koyama & Yoshida 2018, arXiv:1802.05957, algorithm 1 and eq. 12.
@@ -44,16 +44,16 @@ _FIRST_ITERATIONS = 15
 def spectral_norm(
     layer: Any, kernel: Float[Array, "..."], out_axis: int
 ) -> Float[Array, "..."]:
-    """The kernel divided by an estimate of its largest singular value.
+    """Divides the kernel by an estimate of its largest singular value.
 
     A value for the field ``weight`` of a layer. The estimate is never too large, and
-    tends to the singular value while the weights are at rest. Its u is drawn from the
-    parameters' key and refined by 15 iterations at first. It moves where its collection
-    is mutable, as in a training step; elsewhere the same iteration is taken from it,
-    and dropped.
+    converges to the singular value while the weights do not change. Its u is drawn from
+    the parameters' key and refined by 15 iterations at first. It advances if its
+    collection is mutable, as in a training step; otherwise the same iteration is
+    computed, but not stored.
 
     Args:
-        layer: the Linen module whose kernel it is, in which u is kept.
+        layer: the Linen module that has the kernel, in which u is kept.
         kernel: of any shape. A kernel of zeros has no direction and becomes NaN, so
             such a layer needs another initialisation.
         out_axis: the kernel's axis of the layer's outputs.
@@ -86,7 +86,7 @@ def spectral_norm(
 def power_iteration(
     matrix: Float[Array, "o i"], u: Float[Array, " o"]
 ) -> tuple[Float[Array, " o"], Float[Array, " i"]]:
-    """The next left singular vector, and the right one between: ``(u, v)``.
+    """Computes the next left singular vector, and the right one between: ``(u, v)``.
 
     Example:
         >>> u, v = power_iteration(jnp.array([[4.0], [3.0]]), jnp.array([1.0, 0.0]))

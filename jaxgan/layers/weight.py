@@ -8,23 +8,23 @@ import jax
 import jax.numpy as jnp
 
 Weight = Callable[[nn.Module, jax.Array, int], jax.Array]
-"""``(layer, kernel, out_axis) -> kernel``: what a layer uses instead of its parameter.
+"""``(layer, kernel, out_axis) -> kernel``: a transformation of a layer's kernel.
 
-It is called within the layer's ``__call__`` and may give the layer parameters and
-variables of its own. ``out_axis`` is the kernel's axis of the layer's outputs.
+It is called within the layer's ``__call__`` and may add parameters and variables to the
+layer. ``out_axis`` is the kernel's axis of the layer's outputs.
 """
 
 
 def kernel_of(
     layer: Any, shape: Sequence[int], *, out_axis: int, name: str = "kernel"
 ) -> jax.Array:
-    """A layer's kernel, float32, transformed by its field ``weight`` unless None.
+    """Returns a layer's kernel, float32, transformed by its ``weight`` unless None.
 
     Args:
         layer: a Linen module with the fields ``kernel_init`` and ``weight``.
-        shape: the kernel's.
+        shape: the kernel's shape.
         out_axis: its axis of the layer's outputs.
-        name: the parameter's.
+        name: the parameter's name.
     """
     kernel = layer.param(name, layer.kernel_init, tuple(shape), jnp.float32)
     return kernel if layer.weight is None else layer.weight(layer, kernel, out_axis)

@@ -1,9 +1,10 @@
-"""Weight norm: the length and the direction of each output's weights, apart.
+"""Weight norm: separate length and direction of each output's weights.
 
     w = g v / |v|
 
 for each output of a layer: |v| is over all its weights, g is a parameter "scale", and v
-is the kernel's own. The first g is |v|, so that the layer starts as it would without.
+is the kernel's parameter. g starts as |v|, so that the layer starts as it would without
+weight norm.
 
 References:
     Salimans & Kingma 2016, arXiv:1602.07868, eq. 2. Their initialisation of g and of
@@ -19,12 +20,12 @@ from jaxtyping import Array, Float
 def weight_norm(
     layer: Any, kernel: Float[Array, "..."], out_axis: int
 ) -> Float[Array, "..."]:
-    """The kernel with a learned length for each output.
+    """Gives the kernel a learned length for each output.
 
     A value for the field ``weight`` of a layer.
 
     Args:
-        layer: the Linen module whose kernel it is, which gets the parameter "scale".
+        layer: the Linen module that has the kernel, and gets the parameter "scale".
         kernel: of any shape; no output's weights may all be zero.
         out_axis: the kernel's axis of the layer's outputs.
 

@@ -1,9 +1,9 @@
 """Adaptive discriminator augmentation, Karras et al. 2020 (arXiv:2006.06676).
 
 Every image that the discriminator sees, real or fake, is transformed with a probability
-p, so that few images are overfitted later. While p is below about 0.8, the generator
-still learns to make untransformed images (section 2.2). The discriminator determines p.
-With
+p, so that overfitting to few images sets in later. While p is below about 0.8, the
+generator still learns to make untransformed images (section 2.2). The discriminator
+determines p. With
 
     r_t = E sign(D(x))    over the reals of the last four batches, eq. 1,
 
@@ -13,8 +13,8 @@ which is 0 if it only guesses and 1 if it has memorised its reals,
 
 after that many images. (The paper clips at 0 only; its code lets p grow above 1.)
 
-The transformations are in `jaxgan.methods.ada_transforms`. `augmented` plays them with
-a probability that is given or follows a schedule.
+The transformations are in `jaxgan.methods.ada_transforms`. `augmented` applies them
+with a probability that is given or follows a schedule.
 """
 
 import functools
@@ -49,7 +49,7 @@ def ada(
     every: int = 4,
     transforms: tuple[Transform | Group, ...] = BGC,
 ) -> Augment:
-    """Transformations with a probability that follows the discriminator.
+    """Makes transformations with a probability that follows the discriminator.
 
     It needs a loss whose logits are positive for "real", and a game whose objective "d"
     has an output "real_logit". With patches, each has its own sign.
@@ -57,14 +57,14 @@ def ada(
     Args:
         target: the r_t that p is adapted to reach.
         speed_images: number of the discriminator's images that take p from 0 to 1.
-        every: number of updates of the discriminator for one of p.
+        every: number of updates of the discriminator per update of p.
         transforms: applied one after another, each with probability p; a `Group`
-            makes several draws itself. By default those the paper trains with, for
-            images ``[h w c]`` of one channel or three.
+            makes several draws itself. By default those that the paper trains with,
+            for images ``[h w c]`` of one channel or three.
 
     Returns:
         The view, and its memory: ``{"p": ..., "signs": ...}``, p and the sum of r_t
-        since it last moved.
+        since p last changed.
 
     Raises:
         InputError: if ``speed_images`` or ``every`` is not positive.
@@ -116,7 +116,7 @@ def ada(
 def augmented(
     p: Scalar | Schedule, transforms: tuple[Transform | Group, ...] = BGC
 ) -> Augment:
-    """Transformations with a probability that is given.
+    """Makes transformations with a given probability.
 
     Args:
         p: the probability, or a schedule of the images seen; R3GAN's rises along a
@@ -124,7 +124,7 @@ def augmented(
         transforms: as for `ada`.
 
     Raises:
-        InputError: for a number that is no probability.
+        InputError: for a number that is not a probability.
 
     Example:
         >>> from jaxgan.methods.ada_transforms import R3GAN

@@ -1,7 +1,7 @@
 """Random parts of aligned pairs of a small image and a large one.
 
-What an example's part is, and how it is turned and flipped, is drawn from its own key
-at each update: neither the number of devices nor of microbatches changes it.
+An example's part, and its rotation and reflection, are drawn from its own key at each
+update: the numbers of devices and microbatches do not change them.
 """
 
 import jax
@@ -14,14 +14,14 @@ from jaxgan.typing import Array, Batch, Key
 
 
 def parts(batch: Batch, turn: Turn, *, crop: int | None, scale: int) -> Batch:
-    """A random part of each example, turned and flipped in one of eight ways.
+    """Cuts a random part of each example, turned and flipped in one of eight ways.
 
     Input and target stay aligned: the part begins at a pixel of the input.
 
     Args:
         batch: ``{"input": [b h w c], "target": [b s·h s·w c]}``.
-        turn: whose stream "part" is drawn from.
-        crop: the side of the target's part in pixels; None: all of a square one.
+        turn: the turn whose stream "part" is drawn from.
+        crop: the side of the target's part in pixels; None: all of a square target.
         scale: s.
 
     Raises:
@@ -49,12 +49,12 @@ def parts(batch: Batch, turn: Turn, *, crop: int | None, scale: int) -> Batch:
 
 
 def turned(image: Array, ways: Array) -> Array:
-    """A square image ``[h h c]`` in one of its eight orientations.
+    """Returns a square image ``[h h c]`` in one of its eight orientations.
 
     Args:
         image: the image.
-        ways: whether it is turned upside down, whether left and right change places,
-            and then rows and columns, ``[3]``.
+        ways: whether to flip it vertically, to flip it horizontally, and then to
+            exchange rows and columns, ``[3]``.
     """
     image = jnp.where(ways[0], image[::-1], image)
     image = jnp.where(ways[1], image[:, ::-1], image)
@@ -64,7 +64,7 @@ def turned(image: Array, ways: Array) -> Array:
 def _checked_side(
     small: tuple[int, ...], whole: tuple[int, ...], crop: int | None, scale: int
 ) -> int:
-    """The side of the input's part in pixels."""
+    """Returns the side of the input's part in pixels."""
     if len(small) != 4 or whole[1:3] != tuple(scale * side for side in small[1:3]):
         raise InputError(
             f"Targets must be {scale} times as high and wide as inputs, got shapes "

@@ -31,13 +31,13 @@ from jaxgan.turn import Nets, Turn, as_floats
 from jaxgan.typing import Array, Batch, Key
 
 ADAM = optax.adam(2e-4, b1=0.5)
-"""BiGAN's optimizer, for the first half of its epochs."""
+"""BiGAN's optimizer for the first half of its epochs."""
 
 Draw = Callable[[Key], Array]
 
 
 def uniform_prior(key: Key, latent_dim: int) -> Array:
-    """One latent ``[z]`` of U(-1, 1): BiGAN's. ALI has `jaxgan.gan.gaussian_prior`."""
+    """Draws a latent ``[z]`` from U(-1, 1). ALI uses `jaxgan.gan.gaussian_prior`."""
     return jax.random.uniform(key, (latent_dim,), minval=-1.0, maxval=1.0)
 
 
@@ -53,7 +53,7 @@ def bigan(
     prior: Prior = uniform_prior,
     ema: EMA | None = None,
 ) -> Game:
-    """The game of "generator", "encoder" and "discriminator", with Algorithm 1.
+    """Makes the game of "generator", "encoder", "discriminator", with Algorithm 1.
 
     A batch is ``{"image": [b ...]}``. `jaxgan.sample` returns pairs, ``{"image": ...,
     "latent": ...}``: G(z) and z, or, with images as its condition, G(E(x)) and E(x).
@@ -63,10 +63,10 @@ def bigan(
         encoder: images to latents ``[b z]``.
         discriminator: ``(image, latent [b z]) -> logits [b ...]``; or a dict with them
             under "logits".
-        g_optimizer: that of generator and encoder.
-        d_optimizer: the discriminator's.
-        loss: only its discriminator's half is used: as it is by the discriminator, with
-            the logits exchanged by generator and encoder.
+        g_optimizer: the optimizer of generator and encoder.
+        d_optimizer: the discriminator's optimizer.
+        loss: only its discriminator's half is used: as it is for the discriminator,
+            with the logits exchanged for generator and encoder.
         latent_dim: the latent's size ``z``.
         prior: ``(key, latent_dim) -> [z]``, the distribution of one latent.
         ema: the average of generator and encoder; None, as in the papers: no average.
@@ -111,7 +111,7 @@ def bigan(
 def discriminator_loss(
     nets: Nets, batch: Batch, turn: Turn, *, loss: losses.AdversarialLoss, draw: Draw
 ):
-    """``softplus(-D(x, E(x))) + softplus(D(G(z), z))``, ``[b]``."""
+    """Computes ``softplus(-D(x, E(x))) + softplus(D(G(z), z))``, ``[b]``."""
     encoded, generated = judged(nets, batch, turn, draw)
     outputs = {"real_logit": encoded, "fake_logit": generated}
     return pointwise(loss.discriminator, encoded, generated), outputs
@@ -120,7 +120,7 @@ def discriminator_loss(
 def inverses_loss(
     nets: Nets, batch: Batch, turn: Turn, *, loss: losses.AdversarialLoss, draw: Draw
 ):
-    """``softplus(D(x, E(x))) + softplus(-D(G(z), z))``, ``[b]``."""
+    """Computes ``softplus(D(x, E(x))) + softplus(-D(G(z), z))``, ``[b]``."""
     encoded, generated = judged(nets, batch, turn, draw)
     outputs = {"real_logit": encoded, "fake_logit": generated}
     return pointwise(loss.discriminator, generated, encoded), outputs
@@ -141,7 +141,7 @@ def judged(nets: Nets, batch: Batch, turn: Turn, draw: Draw) -> tuple[Array, Arr
 
 
 def pairs(draw: Draw, nets: Nets, keys: Key, condition: Any) -> dict[str, Any]:
-    """Images with their latents: of the prior, or those of given images."""
+    """Returns images and their latents, from the prior or encoded from given images."""
     if condition is None:
         z = jax.vmap(draw)(keys)
     else:

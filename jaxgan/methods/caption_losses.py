@@ -19,10 +19,10 @@ from jaxgan.typing import Array, Batch, Key
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Terms:
-    """What the losses need beside the GAN's settings.
+    """Settings of the losses besides the GAN's.
 
     Attributes:
-        captions: the batch's entry.
+        captions: the batch's entry that holds the captions.
         mismatch: the weight m.
         interpolated: the weight i.
         matching_aware: the weight of the matching-aware penalty.
@@ -35,7 +35,7 @@ class Terms:
 
 
 def discriminator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn):
-    """Images under their own captions against fakes, and against wrong captions."""
+    """Computes D's loss: real pairs against fakes and against wrong captions."""
     image, text = batch["image"], embedded(terms, nets, batch, turn)
     fake = nets("generator", latents(gan, turn), text)
     check_fits(fake, image)
@@ -58,7 +58,7 @@ def discriminator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: T
 
 
 def generator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn):
-    """Fakes of the batch's captions, and of captions between them and wrong ones."""
+    """Computes G's loss: fakes for captions, and for ones between right and wrong."""
     image, text = batch["image"], embedded(terms, nets, batch, turn)
     play = functools.partial(judge, gan, nets, turn=turn)
     real_logits = None
@@ -83,7 +83,7 @@ def generator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn)
 
 
 def embedded(terms: Terms, nets: Nets, batch: Batch, turn: Turn) -> Array:
-    """The embedding ``[b d]`` of one caption of each example.
+    """Returns the embedding ``[b d]`` of one caption of each example.
 
     Raises:
         InputError: the batch has no captions.
@@ -98,20 +98,20 @@ def embedded(terms: Terms, nets: Nets, batch: Batch, turn: Turn) -> Array:
 
 
 def wrong(nets: Nets, turn: Turn) -> Array:
-    """The embedding ``[b d]`` of another caption, drawn for each example by itself."""
+    """Returns the embedding ``[b d]`` of a wrong caption, drawn for each example."""
     others = turn.memory["others"]
     pick = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(others)))
     return embed(nets, others[pick(turn.draws("wrong"))])
 
 
 def embed(nets: Nets, captions: Array) -> Array:
-    """The embedding of captions; of embeddings, themselves."""
+    """Returns the embeddings of captions; embeddings are returned as they are."""
     words = jnp.issubdtype(captions.dtype, jnp.integer)
     return nets("text", captions) if words else captions
 
 
 def matching_aware(gan: GAN, nets: Nets, image: Any, text: Array, turn: Turn) -> Array:
-    """``|| grad_(x, t) D(x, t) ||^6`` of every image and its caption, ``[b]``."""
+    """Computes ``|| grad_(x, t) D(x, t) ||^6`` of each image and caption, ``[b]``."""
     play = nets.alone("discriminator")
 
     def one(key: Key, image: Any, text: Array) -> Array:

@@ -1,11 +1,11 @@
 """CycleGAN, Zhu et al. 2017 (arXiv:1703.10593): translation between unpaired sets.
 
-Two generators, G: A -> B and F: B -> A, and a discriminator of each set. With the
+Two generators, G: A -> B and F: B -> A, and a discriminator for each set. With the
 least squares of section 4, D_B minimises
 
     E_b[(D_B(b) - 1)^2] / 2 + E_a[D_B(G(a))^2] / 2,
 
-D_A likewise, and G and F together
+D_A the same with the sets exchanged, and G and F together
 
     E_a[(D_B(G(a)) - 1)^2] + E_b[(D_A(F(b)) - 1)^2]
     + 10 (E_a|F(G(a)) - a| + E_b|G(F(b)) - b|)    the cycle, eq. 2
@@ -53,7 +53,7 @@ def cyclegan(
     pool: int = 50,
     ema: EMA | None = None,
 ) -> Game:
-    """The game of the players "g_ab", "g_ba", "d_a" and "d_b", with Algorithm 1.
+    """Makes the game of "g_ab", "g_ba", "d_a" and "d_b", with Algorithm 1.
 
     (The authors' code moves the generators first in a round, and shows the
     discriminators the fakes from before that move.)
@@ -69,13 +69,13 @@ def cyclegan(
             or per patch; or a dict with them under "logits".
         discriminator_b: the same for the set B.
         shape_a: the shape of one image of A.
-        shape_b: that of one of B; by default the same.
-        g_optimizer: that of both generators.
-        d_optimizer: that of both discriminators.
+        shape_b: the shape of one image of B; by default the same.
+        g_optimizer: the optimizer of both generators.
+        d_optimizer: the optimizer of both discriminators.
         cycle: the weight of the cycle, or a schedule of the images seen.
-        identity: the weight of the identity; None: no such term. It needs sets of one
-            shape.
-        pool: number of old fakes kept of each set; 0: none, and the discriminators
+        identity: the weight of the identity; None: no such term. It needs sets of the
+            same shape.
+        pool: number of old fakes kept for each set; 0: none, and the discriminators
             see the current fakes.
         ema: the generators' average; None, as in the paper: no average.
 
@@ -128,7 +128,7 @@ def cyclegan(
 
 
 def discriminators_loss(nets: Nets, batch: Batch, turn: Turn):
-    """``((D(real) - 1)^2 + D(fake)^2) / 2`` of both sets, ``[b]``.
+    """Computes ``((D(real) - 1)^2 + D(fake)^2) / 2``, summed over both sets, ``[b]``.
 
     The fakes come from the pools; the new ones are outputs, for the pools to store.
     """
@@ -148,7 +148,7 @@ def discriminators_loss(nets: Nets, batch: Batch, turn: Turn):
 
 
 def generators_loss(nets: Nets, batch: Batch, turn: Turn, *, cycle: Any, identity: Any):
-    """``(D(fake) - 1)^2``, the cycle and the identity, both ways, ``[b]``."""
+    """Computes ``(D(fake) - 1)^2``, cycle and identity, both ways, ``[b]``."""
     a, b = batch["a"], batch["b"]
     fake_b, fake_a = nets("g_ab", a), nets("g_ba", b)
 
@@ -165,18 +165,18 @@ def generators_loss(nets: Nets, batch: Batch, turn: Turn, *, cycle: Any, identit
 
 
 def off_target(nets: Nets, name: str, x: Array, target: int) -> Array:
-    """``(D(x) - target)^2`` of each patch, then the mean over an example's, ``[b]``."""
+    """Computes the mean of ``(D(x) - target)^2`` over an example's patches, ``[b]``."""
     logits = in_float32(logits_of(nets(name, x), x))
     return jnp.square(logits - target).reshape(len(x), -1).mean(axis=1)
 
 
 def distance(x: Array, y: Array) -> Array:
-    """The mean absolute difference of an example's pixels, ``[b]``."""
+    """Computes the mean absolute difference of each example's pixels, ``[b]``."""
     return in_float32(jnp.abs(x - y)).reshape(len(x), -1).mean(axis=1)
 
 
 def translate(nets: Nets, keys: Key, condition: Any) -> dict[str, Array]:
-    """The translations of images ``{"a": ..., "b": ...}`` or of one of the two."""
+    """Translates images ``{"a": ..., "b": ...}``, or one of the two."""
     if not isinstance(condition, Mapping) or not set(condition) & {"a", "b"}:
         raise InputError(
             'CycleGAN translates: give sample(condition={"a": images, "b": images}), '
@@ -193,12 +193,12 @@ def translate(nets: Nets, keys: Key, condition: Any) -> dict[str, Array]:
 
 
 class Pool(struct.PyTreeNode):
-    """Old fakes of one set.
+    """The pool of old fakes of one set.
 
-    With batches of one it is the paper's: while there is room, a fake is stored and
-    shown; after that, with probability 1/2, it replaces a random old one, which is
+    With batches of one it is the paper's pool: while there is room, a fake is stored
+    and shown; after that, with probability 1/2, it replaces a random old one, which is
     shown instead, and otherwise it is shown and not kept. The fakes of a larger batch
-    all use the pool as it was before: they are stored in the order of their index, or
+    all use the pool as it was before: they are stored in the order of their indices, or
     exchanged, each with a different old one. A fake without a slot is only shown. So no
     old fake is shown twice in a batch, and no fake is dropped without being shown.
 
@@ -211,13 +211,13 @@ class Pool(struct.PyTreeNode):
     size: Any
 
     def shown(self, fakes: Array, slots: Array, stays: Array) -> Array:
-        """The fakes for the discriminator instead of the new ones, ``[b ...]``."""
+        """Returns the fakes that the discriminator sees, ``[b ...]``."""
         traded = stays & (self.size == len(self.images))
         traded = traded.reshape(-1, *[1] * (fakes.ndim - 1))
         return jnp.where(traded, self.images[slots], fakes)
 
     def stored(self, fakes: Array, slots: Array, stays: Array) -> "Pool":
-        """The pool with those of the new fakes that stay in their slots."""
+        """Returns the pool with the new fakes that stay, in their slots."""
         capacity = len(self.images)
         slots = jnp.where(stays, slots, capacity)  # writes out of range are dropped
         images = self.images.at[slots].set(fakes, mode="drop")
@@ -226,11 +226,11 @@ class Pool(struct.PyTreeNode):
 
 
 def places(pool: Pool, draws: Draws, side: str) -> tuple[Array, Array]:
-    """Slots of the new fakes in the pool, ``[b]``, and whether each is stored there.
+    """Returns the new fakes' slots in the pool, ``[b]``, and whether each is stored.
 
     Args:
-        pool: as it was before the update.
-        draws: the update's: on every device the same for the same example.
+        pool: the pool before the update.
+        draws: the update's draws: the same for the same example on every device.
         side: the name of the pool's set, for the streams.
     """
     capacity, index = len(pool.images), draws.index
@@ -242,7 +242,7 @@ def places(pool: Pool, draws: Draws, side: str) -> tuple[Array, Array]:
 def places_by(
     size: Array, index: Array, coins: Array, order: Array
 ) -> tuple[Array, Array]:
-    """`places` by given random numbers.
+    """Computes `places` from given random numbers.
 
     Args:
         size: number of images in the pool.

@@ -1,4 +1,4 @@
-"""A game made of another one: some objectives changed, or a memory added."""
+"""A game made from another one: some objectives changed, or a memory added."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ _COPIED = ("players", "clock", "sample", "condition", "output", "show")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Derived(Game):
-    """A game made of another one, which checks what that one does.
+    """A game made from another one, with the same checks.
 
     Attributes:
-        base: the other one.
+        base: the other game.
     """
 
     base: Game
@@ -37,13 +37,13 @@ def derived(
 ) -> Derived:
     """Returns the game with other objectives, and with more memory.
 
-    Players, samples and conditions are the same, so a state of one is one of the other
-    but for the memory.
+    Players, samples and conditions are the same, so the states of both games differ
+    only in the memory.
 
     Args:
         game: the game.
-        objectives: those that are added, or take the place of one of that name.
-        memory: likewise; by default none.
+        objectives: objectives to add, or to replace those of the same name.
+        memory: memories to add or to replace; by default none.
     """
     return Derived(
         base=game,

@@ -1,11 +1,11 @@
-"""DiffAugment, Zhao et al. 2020 (arXiv:2006.10738): both players see changed images.
+"""DiffAugment, Zhao et al. 2020 (arXiv:2006.10738): both see transformed images.
 
     D minimises  E f_D(D(T(x)), D(T(G(z))))
     G minimises  E f_G(D(T(G(z))))    eq. 4, 5
 
 where T is random and differentiable, so that its gradient reaches G. All images are
-always changed. What the generator must learn stays the same: T of no other distribution
-looks like T of the data.
+always transformed. The generator's target stays the same: no other distribution looks
+like the data after T.
 """
 
 import jax
@@ -18,29 +18,29 @@ from jaxgan.view import Augment
 
 
 def brightness(key: Key, image: Array) -> Array:
-    """The image plus a number of U(-1/2, 1/2)."""
+    """Adds a number drawn from U(-1/2, 1/2) to the image."""
     return image + jax.random.uniform(key, minval=-0.5, maxval=0.5)
 
 
 def saturation(key: Key, image: Array) -> Array:
-    """The image with its distance from grey, the channels' mean, times U(0, 2).
+    """Multiplies the distance from grey, the channels' mean, by a draw from U(0, 2).
 
-    An image of one channel is its own mean: it stays as it is.
+    An image of one channel is its own mean, and does not change.
     """
     grey = image.mean(axis=-1, keepdims=True)
     return grey + jax.random.uniform(key, maxval=2.0) * (image - grey)
 
 
 def contrast(key: Key, image: Array) -> Array:
-    """The image with its distance from its mean times U(1/2, 3/2)."""
+    """Multiplies the distance from the image's mean by a draw from U(1/2, 3/2)."""
     mean = image.mean()
     return mean + jax.random.uniform(key, minval=0.5, maxval=1.5) * (image - mean)
 
 
 def translation(key: Key, image: Array) -> Array:
-    """The image moved by up to 1/8 of its height and width, in whole pixels.
+    """Shifts the image by up to 1/8 of its height and width, in whole pixels.
 
-    Every number of pixels is as likely. Borders are filled with 0.
+    All numbers of pixels are equally likely. Borders are filled with 0.
     """
     for axis, own in enumerate(jax.random.split(key)):
         size = image.shape[axis]
@@ -55,15 +55,15 @@ def translation(key: Key, image: Array) -> Array:
 
 
 def cutout(key: Key, image: Array) -> Array:
-    """The image with 0 in a part of half its height and width.
+    """Sets a part of half the image's height and width to 0.
 
-    The part's centre is uniform over the image, so it may reach over the border.
+    The part's centre is uniform over the image, so it may reach beyond the border.
     """
     kept = jnp.zeros(image.shape[:2], bool)
     for axis, own in enumerate(jax.random.split(key)):
         size = image.shape[axis]
         part = _rounded(size / 2)
-        # The centre is a pixel of an odd part, and lies between two of an even one.
+        # The centre of an odd part is a pixel; of an even part, it is between two.
         centre = jax.random.randint(own, (), 0, size + 1 - part % 2)
         from_first = jnp.arange(size) - (centre - part // 2)
         outside = (from_first < 0) | (from_first >= part)
@@ -72,7 +72,7 @@ def cutout(key: Key, image: Array) -> Array:
 
 
 def _rounded(size: float) -> int:
-    """The nearest whole number; halves are rounded up."""
+    """Returns the nearest integer; halves are rounded up."""
     return int(size + 0.5)
 
 
@@ -84,11 +84,11 @@ ALL = (*COLOUR, *TRANSLATION, *CUTOUT)
 
 
 def diffaugment(transforms: tuple[Transform, ...] = ALL) -> Augment:
-    """Transformations of all images that the discriminator sees, one after another.
+    """Makes transformations, applied in turn, of all images the discriminator sees.
 
     Args:
         transforms: the policy, functions ``(key, image [h w c]) -> [h w c]``; each is
-            played on every image. By default all of the paper's.
+            applied to every image. By default all of the paper's.
 
     Raises:
         InputError: for a policy without transformations.

@@ -1,7 +1,7 @@
 """Feature matching, Salimans et al. 2016 (arXiv:1606.03498), section 3.1.
 
 The generator no longer plays against the discriminator's output. It matches the batch
-means of an inner layer, f:
+means of a hidden layer, f:
 
     || E_x f(x) - E_z f(G(z)) ||^2
 
@@ -26,18 +26,19 @@ from jaxgan.typing import Batch, Scalar, Schedule
 
 
 def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
-    """The GAN with a generator that matches features.
+    """Returns the GAN with a generator that matches features.
 
     The GAN's `generator_terms` are added as before; only the discriminator's half of
     its loss is used.
 
     Args:
-        gan: its discriminator returns ``{"logits": [b ...], "features": [b ...]}``;
-            the features may be a pytree, of several layers.
-        weight: of the generator's loss, or a schedule of the images seen.
+        gan: a GAN whose discriminator returns
+            ``{"logits": [b ...], "features": [b ...]}``; the features may be a pytree,
+            of several layers.
+        weight: the weight of the generator's loss, or a schedule of the images seen.
 
-    The means are those of the batch on all devices, so that the gradient is that of the
-    whole batch; a batch in microbatches is refused.
+    The means are taken over the batch on all devices, so that the gradient is that of
+    the whole batch; microbatches are refused.
 
     Example:
         >>> import flax.linen as nn, jaxgan, optax
@@ -74,7 +75,7 @@ def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
 def matching_loss(
     gan: GAN, weight: Scalar | Schedule, nets: Nets, batch: Batch, turn: Turn
 ):
-    """``weight ||mean f(x) - mean f(G(z))||^2``, equal for all examples, ``[b]``."""
+    """Computes ``weight ||mean f(x) - mean f(G(z))||^2``, equal for all, ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
 
@@ -94,7 +95,7 @@ def matching_loss(
 def features(
     gan: GAN, nets: Nets, x: Any, condition: tuple, turn: Turn, which: str
 ) -> Any:
-    """The discriminator's features ``[b ...]`` of its view of ``x``."""
+    """Returns the discriminator's features ``[b ...]`` for its view of ``x``."""
     seen = gan.seen(x, turn.draws(f"{which}_view"), turn)
     output = nets("discriminator", seen, *condition)
     if not isinstance(output, Mapping) or "features" not in output:

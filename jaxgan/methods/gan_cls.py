@@ -1,29 +1,29 @@
 """Images from captions: GAN-CLS and DF-GAN, whose discriminators see wrong captions.
 
-For an image x, its caption t, a wrong caption w, and an adversarial loss of which f_D
-and f_G are the halves,
+For an image x, its caption t, a wrong caption w, and an adversarial loss with the
+halves f_D and f_G,
 
     D minimises  (1 - m) f_D(D(x, t), D(G(z, t), t)) + m f_D(D(x, t), D(x, w)) + ...
     G minimises  f_G(D(G(z, t), t)) + i f_G(D(G(z, u), u)),    u = (t + w) / 2
 
 with penalties in place of the dots.
 
-A discriminator that never sees a real image under a wrong caption learns to tell reals
-from fakes, and the generator may ignore the caption. Reed et al. 2016
-(arXiv:1605.05396) have m = 1/2 (GAN-CLS, algorithm 1: real images count fully, both
+A discriminator that never sees a real image with a wrong caption only learns to tell
+reals from fakes, and the generator may ignore the caption. Reed et al. 2016
+(arXiv:1605.05396) use m = 1/2 (GAN-CLS, algorithm 1: real images count fully, both
 kinds of fakes half), and i = 1 (GAN-INT, eq. 5: captions between captions, which no
-image has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) have m = 1/2, the hinge loss, no
+image has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) use m = 1/2, the hinge loss, no
 interpolation, and the matching-aware gradient penalty
 
     2 E || grad_(x, t) D(x, t) ||^6    eq. 4
 
 of real images and their own captions' embeddings, both at once.
 
-Captions are embedded by a network that does not move: train it before, by
-`jaxgan.methods.matching`, and put it into the first state by `with_text`. Wrong
-captions are drawn from a table in the game's memory, for each example by itself, so
-that the number of devices and of microbatches changes nothing; now and then one is
-right by chance.
+Captions are embedded by a fixed network: train it beforehand with
+`jaxgan.methods.matching`, and put it into the first state with `with_text`. Wrong
+captions are drawn from a table in the game's memory, separately for each example, so
+that the numbers of devices and microbatches change nothing; now and then one is right
+by chance.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ from jaxgan.turn import Nets
 from jaxgan.typing import Key, Variables
 
 GAN_CLS_ADAM = optax.adam(2e-4, b1=0.5)
-"""The optimizer of Reed et al., who halve its rate every 100 epochs."""
+"""The optimizer of Reed et al., who halve its learning rate every 100 epochs."""
 
 DF_GAN_G, DF_GAN_D = optax.adam(1e-4, b1=0.0, b2=0.9), optax.adam(4e-4, b1=0.0, b2=0.9)
 """DF-GAN's optimizers, of the generator and of the discriminator."""
@@ -71,30 +71,30 @@ def gan_cls(
     show: Any = None,
     **settings: Any,
 ) -> Game:
-    """The game of "generator" and "discriminator" on captioned images.
+    """Makes the game of "generator" and "discriminator" on captioned images.
 
     A batch is ``{"image": [b h w c], "captions": int32 [b k L]}``, of which each update
-    takes one of the k wordings by chance, or ``[b L]``. `jaxgan.sample` takes captions
-    of either shape as its condition, and of several wordings the first.
+    takes one of the k wordings at random, or ``[b L]``. `jaxgan.sample` takes captions
+    of either shape as its condition, and uses the first of several wordings.
 
     Args:
         generator: ``(z [b z], embedding [b d]) -> image [b h w c]``.
         discriminator: ``(image [b h w c], embedding [b d]) -> logits [b ...]``, one
             that judges each example by itself if there are penalties.
-        text: ``captions [b L] -> embedding [b d]``, which does not move; None where the
-            batch's captions are embeddings already, float ``[b k d]`` or ``[b d]``.
+        text: ``captions [b L] -> embedding [b d]``, not trained; None if the batch's
+            captions are embeddings already, float ``[b k d]`` or ``[b d]``.
         others: captions ``[m L]``, or embeddings ``[m d]``, to draw wrong ones from.
-        captions: the batch's entry.
+        captions: the batch's entry that holds the captions.
         mismatch: the weight m of wrong captions, in [0, 1].
         interpolated: the weight i of captions between captions.
         matching_aware: the weight of DF-GAN's penalty.
         loss: the adversarial loss.
-        penalties: as those of `jaxgan.GAN`, given the right caption.
-        g_optimizer: the generator's.
-        d_optimizer: the discriminator's.
+        penalties: as for `jaxgan.GAN`, given the right caption.
+        g_optimizer: the generator's optimizer.
+        d_optimizer: the discriminator's optimizer.
         latent_dim: the latent's size.
         show: see `jaxgan.Game`.
-        settings: further ones of `jaxgan.GAN`, such as ``augment``.
+        settings: further settings of `jaxgan.GAN`, such as ``augment``.
 
     Raises:
         InputError: there is no caption to draw wrong ones from, or ``mismatch`` is not
@@ -165,7 +165,7 @@ def df_gan(
     d_optimizer: optax.GradientTransformation = DF_GAN_D,
     **settings: Any,
 ) -> Game:
-    """DF-GAN's game: `gan_cls` with the hinge loss and the matching-aware penalty.
+    """Makes DF-GAN's game: `gan_cls` with hinge loss and matching-aware penalty.
 
     Args:
         generator: see `gan_cls`.
@@ -173,9 +173,9 @@ def df_gan(
         text: see `gan_cls`.
         others: see `gan_cls`.
         matching_aware: the penalty's weight.
-        g_optimizer: the generator's.
-        d_optimizer: the discriminator's.
-        settings: further ones of `gan_cls`.
+        g_optimizer: the generator's optimizer.
+        d_optimizer: the discriminator's optimizer.
+        settings: further settings of `gan_cls`.
     """
     return gan_cls(
         generator=generator,
@@ -190,15 +190,15 @@ def df_gan(
 
 
 def with_text(state: GameState, variables: Variables) -> GameState:
-    """The first state with a trained text encoder.
+    """Returns the first state with a trained text encoder.
 
     Args:
-        state: of a game that has one.
-        variables: the encoder's, such as
+        state: the state of a game that has a text encoder.
+        variables: the encoder's variables, such as
             ``matching_state.players["text"].variables``.
 
     Raises:
-        InputError: they are those of another encoder.
+        InputError: they belong to another encoder.
     """
     text = state.players["text"]
     shapes = lambda tree: jax.tree.map(jnp.shape, tree)
@@ -214,7 +214,7 @@ def with_text(state: GameState, variables: Variables) -> GameState:
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """The generator's images of latents of the prior and captions: `Game.sample`."""
+    """The generator's images from latents of the prior and captions: `Game.sample`."""
 
     prior: Any
     latent_dim: int
@@ -239,5 +239,5 @@ class Draw:
 
 
 def _still(module: nn.Module) -> Player:
-    """A network that no objective moves."""
+    """Makes a player that no objective trains."""
     return Player(module=module, optimizer=optax.set_to_zero())

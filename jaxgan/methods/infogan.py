@@ -1,11 +1,11 @@
-"""InfoGAN, Chen et al. 2016 (arXiv:1606.03657): latents with a meaning.
+"""InfoGAN, Chen et al. 2016 (arXiv:1606.03657): interpretable latents.
 
 Some of a latent's dimensions are codes c, which a third network Q recovers from the
 image. Section 5:
 
     L_I(G, Q) = E log Q(c | G(z, c)) + H(c)    eq. 5, at most the mutual information
-    D minimises       that of the GAN
-    G and Q minimise  that of the GAN - lambda L_I(G, Q)    eq. 6
+    D minimises       the GAN's loss
+    G and Q minimise  the GAN's loss - lambda L_I(G, Q)    eq. 6
 
 Q returns logits for a categorical code, and for a continuous one the mean and the log
 standard deviation of a Gaussian. Its input is the discriminator's last hidden layer, so
@@ -43,9 +43,9 @@ class Codes:
     """The parts of a latent; by default those of the paper for MNIST.
 
     Attributes:
-        noise: dimensions of N(0, I) without a meaning.
-        categorical: the number of classes of each uniform categorical code.
-        continuous: the number of codes of U(-1, 1).
+        noise: number of unstructured dimensions, from N(0, I).
+        categorical: number of classes of each uniform categorical code.
+        continuous: number of continuous codes, from U(-1, 1).
 
     Example:
         >>> codes = Codes(noise=2, categorical=(3,), continuous=1)
@@ -68,7 +68,7 @@ class Codes:
         return sum(self.categorical) + 2 * self.continuous
 
     def draw(self, key: Key) -> dict[str, Array]:
-        """The parts of one latent."""
+        """Draws the parts of one latent."""
         noise, labels, numbers = jax.random.split(key, 3)
         shape, classes = (len(self.categorical),), jnp.int32(self.categorical)
         uniform = functools.partial(jax.random.uniform, minval=-1.0, maxval=1.0)
@@ -79,13 +79,13 @@ class Codes:
         }
 
     def latent(self, parts: Parts) -> Array:
-        """The latent ``[z]``: noise, the one-hot classes, the continuous codes."""
+        """Joins the parts ``[z]``: noise, one-hot classes, continuous codes."""
         pairs = zip(parts["categorical"], self.categorical, strict=True)
         ones = [jax.nn.one_hot(label, classes) for label, classes in pairs]
         return jnp.concatenate([parts["noise"], *ones, parts["continuous"]])
 
     def information(self, q: Array, parts: Parts) -> dict[str, Array]:
-        """``log Q(c | x) + H(c)`` of the codes of either kind, in nats, ``[b]``.
+        """Computes ``log Q(c | x) + H(c)`` for either kind of code, in nats, ``[b]``.
 
         Args:
             q: Q's output, ``[b q_dim]``.
@@ -119,23 +119,23 @@ def infogan(
     features: str | None = "features",
     **settings: Any,
 ) -> Game:
-    """The game of "generator", "discriminator" and "q", with Algorithm 1.
+    """Makes the game of "generator", "discriminator" and "q", with Algorithm 1.
 
-    A batch is ``{"image": [b ...]}``. `jaxgan.sample` takes as its condition the given
-    parts of the latents, such as ``{"categorical": [b m]}``; it draws the others.
+    A batch is ``{"image": [b ...]}``. `jaxgan.sample` takes given parts of the latents
+    as its condition, such as ``{"categorical": [b m]}``, and draws the others.
 
     Args:
         generator: latents ``[b codes.latent_dim]`` to images.
         discriminator: images to ``{"logits": [b ...], "features": [b ...]}``.
         q: the discriminator's features, ``[b ...]``, to ``[b codes.q_dim]``.
         codes: the parts of a latent.
-        g_optimizer: that of generator and Q.
-        d_optimizer: the discriminator's.
+        g_optimizer: the optimizer of generator and Q.
+        d_optimizer: the discriminator's optimizer.
         categorical: lambda for categorical codes, or a schedule of the images seen.
-        continuous: lambda for continuous ones; the paper advises a smaller one.
+        continuous: lambda for continuous codes; the paper advises a smaller one.
         features: the name of Q's input among the discriminator's outputs; None: the
             images are its input, and the discriminator may return logits alone.
-        settings: further ones of `jaxgan.GAN`: ``loss``, ``penalties``, ...
+        settings: further settings of `jaxgan.GAN`: ``loss``, ``penalties``, ...
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -194,7 +194,7 @@ def informative_loss(
     weights: Mapping[str, Scalar | Schedule],
     features: str | None,
 ):
-    """The GAN's generator's loss ``- lambda L_I(G, Q)``, ``[b]``."""
+    """Computes the GAN's loss of the generator ``- lambda L_I(G, Q)``, ``[b]``."""
     parts = jax.vmap(codes.draw)(turn.draws("latent"))
     fake = nets("generator", jax.vmap(codes.latent)(parts))
     seen = gan.seen(fake, turn.draws("fake_view"), turn)
@@ -221,7 +221,7 @@ def informative_loss(
 
 
 def named(output: Any, features: str) -> Any:
-    """The discriminator's output of this name."""
+    """Returns the discriminator's output of this name."""
     if not isinstance(output, Mapping) or features not in output:
         raise InputError(
             f"InfoGAN's q takes the discriminator's {features!r}, but it returned "
@@ -232,7 +232,7 @@ def named(output: Any, features: str) -> Any:
 
 
 def sample(codes: Codes, nets: Nets, keys: Key, condition: Any) -> Any:
-    """Images of latents with the given parts; the others are drawn."""
+    """Generates images from latents with the given parts; the others are drawn."""
     drawn = jax.vmap(codes.draw)(keys)
     given = {} if condition is None else dict(condition)
     shapes = lambda parts: {name: jnp.shape(part) for name, part in parts.items()}

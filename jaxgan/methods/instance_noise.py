@@ -15,10 +15,10 @@ from jaxgan.view import Augment
 
 
 def instance_noise(sigma: Scalar | Schedule) -> Augment:
-    """Gaussian noise on every image that the discriminator sees.
+    """Makes Gaussian noise on every image that the discriminator sees.
 
     Args:
-        sigma: its standard deviation: a number, or a schedule of the images seen.
+        sigma: the standard deviation: a number, or a schedule of the images seen.
 
     Example:
         >>> fading = instance_noise(lambda images: 0.1 * 0.5 ** (images / 1e5))

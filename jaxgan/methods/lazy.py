@@ -3,8 +3,8 @@
     d      E loss.discriminator                 each round
     d_reg  k E (weighted penalties)             every k rounds, as an update of its own
 
-A penalty costs a second derivative. Paid every k rounds with k times its weight, its
-mean over the rounds is what it was. Between two payments it does nothing: Huang et al.
+A penalty costs a second derivative. Computed every k rounds with k times its weight, it
+has the same mean over the rounds. In the rounds between it does nothing: Huang et al.
 2024 (R3GAN, arXiv:2501.05441) report that with R1 and R2 every 8 rounds the
 relativistic game fails on toy data and on Stacked MNIST. `experiments.studies.lazy`
 tries it.
@@ -23,11 +23,11 @@ from jaxgan.typing import Batch
 
 
 def lazy(gan: GAN, every: int) -> Game:
-    """Returns the game with its penalties in an objective "d_reg", k times as heavy.
+    """Returns the game with its penalties, weighted by k, in an objective "d_reg".
 
-    The update of "d_reg" draws latents of its own. Both kinds of the discriminator's
-    updates share its optimizer: `jaxgan.methods.stylegan2.lazy_adam` moves as far in k
-    + 1 of them as Adam in k.
+    The update of "d_reg" draws its own latents. Both kinds of the discriminator's
+    updates share its optimizer: `jaxgan.methods.stylegan2.lazy_adam` moves as far in
+    k + 1 of them as Adam in k.
 
     Args:
         gan: a game with penalties.
@@ -67,7 +67,7 @@ def schedule(every: int, *, fresh_reals: bool = False) -> tuple[str | Move, ...]
 
     Args:
         every: k.
-        fresh_reals: whether "g" takes a batch of its own, as R3GAN's does.
+        fresh_reals: whether "g" takes a new batch, as R3GAN's does.
     """
     return (
         "d",
@@ -77,7 +77,7 @@ def schedule(every: int, *, fresh_reals: bool = False) -> tuple[str | Move, ...]
 
 
 def d_reg_loss(gan: GAN, every: int, nets: Nets, batch: Batch, turn: Turn):
-    """``k`` times the weighted penalties, ``[b]``."""
+    """Computes ``k`` times the weighted penalties, ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
     value = every * penalty(gan, nets, real, fake, condition, turn)

@@ -1,14 +1,14 @@
 """LeCam regularisation, Tseng et al. 2021 (arXiv:2104.03310), for few data.
 
-A regulariser keeps the logits of reals close to those of fakes in the past, and the
-other way round, so that the discriminator cannot become ever surer of the few reals
-that it has memorised. It adds to the discriminator's loss
+A regulariser keeps the logits of reals close to those of past fakes, and the other way
+round, so that the discriminator cannot become ever more certain of the few reals that
+it has memorised. It adds to the discriminator's loss
 
     lambda (E relu(D(x) - a_F)^2 + E relu(a_R - D(G(z)))^2),
 
 where the anchors a_R and a_F are moving averages of the mean logits of reals and fakes.
 The paper's equation has the squares without relu; the authors' code, like this one,
-has it: a real that is judged less real than the average fake is left alone.
+has it: a real that is judged less real than the average fake is not penalised.
 
 The anchors here are averages over all earlier updates, because the mean of the current
 batch would need all its devices and microbatches at once; the authors include it. As in
@@ -35,13 +35,13 @@ _LOGITS = ("real_logit", "fake_logit")
 
 
 def lecam(game: Game, weight: Scalar | Schedule = 0.3, decay: float = 0.99) -> Game:
-    """The game with LeCam's regulariser in its discriminator's loss.
+    """Adds LeCam's regulariser to a game's discriminator loss.
 
     Args:
-        game: one whose objective "d" has the outputs "real_logit" and "fake_logit",
-            ``[b ...]``; with patches, an example's term is the mean of theirs.
+        game: a game whose objective "d" has the outputs "real_logit" and "fake_logit",
+            ``[b ...]``; with patches, an example's term is the mean over its patches.
         weight: lambda, or a schedule of the images seen; 0.3 is the paper's for BigGAN
-            on CIFAR. Logits of another loss have another scale, and need another.
+            on CIFAR. Another loss has logits of another scale, and needs another.
         decay: the share of the anchors that an update of the discriminator keeps, at
             least 0 and below 1.
 
@@ -51,8 +51,8 @@ def lecam(game: Game, weight: Scalar | Schedule = 0.3, decay: float = 0.99) -> G
 
     Raises:
         InputError: for a game without an objective "d" or with the regulariser already;
-            for a weight or a decay out of its range; where the loss is traced, for
-            outputs that are missing.
+            for a weight or a decay out of range; when the loss is traced, for missing
+            outputs.
 
     Example:
         >>> import flax.linen as nn, jax, jaxgan, optax
@@ -104,7 +104,7 @@ class WithLeCam:
     weight: Scalar | Schedule
 
     def __call__(self, nets: Nets, batch: Batch, turn: Turn):
-        """The loss ``[b]`` and its outputs."""
+        """Computes the loss ``[b]`` and its outputs."""
         loss, outputs = self.loss(nets, batch, turn)
         missing = [name for name in _LOGITS if name not in outputs]
         if missing:
@@ -121,13 +121,13 @@ class WithLeCam:
 def regulariser(
     real_logits: Array, fake_logits: Array, memory: Mapping[str, Array]
 ) -> Array:
-    """``relu(D(x) - a_F)^2 + relu(a_R - D(G(z)))^2``, ``[b]``.
+    """Computes ``relu(D(x) - a_F)^2 + relu(a_R - D(G(z)))^2``, ``[b]``.
 
     Args:
-        real_logits: of the reals, ``[b ...]``; an example's patches are averaged.
-        fake_logits: of the fakes.
-        memory: as that of `anchors`. Without anchors, before the first update, the
-            regulariser is 0.
+        real_logits: the reals' logits, ``[b ...]``; an example's patches are averaged.
+        fake_logits: the fakes' logits.
+        memory: the value of the memory `anchors`. Before the first update there are no
+            anchors, and the regulariser is 0.
 
     Example:
         >>> memory = {"real": jnp.array(1.0), "fake": jnp.array(-1.0), "weight": 1.0}
@@ -144,11 +144,11 @@ def regulariser(
 
 
 def anchors(decay: float) -> Memory:
-    """A memory of moving averages of the mean logits, over the examples of all devices.
+    """Makes a memory of moving averages of the mean logits, over all devices.
 
-    ``{"real": r, "fake": f, "weight": w}``: sums in which an update counts
-    ``(1 - decay) decay^age``, and w, the sum of these weights. So ``r / w`` and
-    ``f / w`` are averages without the bias of a start at 0.
+    Its value is ``{"real": r, "fake": f, "weight": w}``: sums in which an update has
+    the weight ``(1 - decay) decay^age``, and w, the sum of these weights. So ``r / w``
+    and ``f / w`` are averages without the bias of a start at 0.
     """
 
     def update(value: Any, outputs: Any, turn: Turn) -> dict[str, Array]:

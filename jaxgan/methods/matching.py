@@ -1,4 +1,4 @@
-"""Encoders of captions and images that know which belong together.
+"""Encoders of captions and images, trained to match the pairs that belong together.
 
 With t_i and v_j the embeddings of captions and images, of length sqrt(d), and the
 logits s_ij = t_i . v_j / (d tau), the loss of the pair i is
@@ -8,7 +8,7 @@ logits s_ij = t_i . v_j / (d tau), the loss of the pair i is
 the symmetric form of InfoNCE (van den Oord et al. 2018, arXiv:1807.03748; Radford et
 al. 2021, arXiv:2103.00020, figure 3). The other pairs of the batch are the wrong
 answers: those of the same device and microbatch, so that more devices, or parts, make
-the task easier. Train it on one device, in whole batches.
+the task easier. Train the encoders on one device, in whole batches.
 
 `jaxgan.methods.gan_cls` draws images from captions that such an encoder has embedded,
 as Reed et al. 2016 (arXiv:1605.05396) and their successors do.
@@ -37,16 +37,16 @@ def matching(
     optimizer: optax.GradientTransformation = ADAM,
     temperature: float = 0.1,
 ) -> Game:
-    """The game of two encoders, "text" and "image", that move together.
+    """Makes the game of two encoders, "text" and "image", that are trained together.
 
     A batch is ``{"image": [b h w c], "captions": [b k L]}``, of which each update takes
-    one wording of each image by chance; ``[b L]`` where there is only one.
+    one wording of each image at random; ``[b L]`` if there is only one.
 
     Args:
         text: ``captions [b L] -> [b d]``, such as `jaxgan.nets.text.TextEncoder`.
         image: ``image [b ...] -> [b d]``, such as `jaxgan.nets.text.ImageEncoder`.
-        optimizer: of both.
-        temperature: tau; embeddings of the length sqrt(d) have logits within 1/tau.
+        optimizer: the optimizer of both.
+        temperature: tau; embeddings of length sqrt(d) have logits within ±1/tau.
 
     Example:
         >>> from jaxgan import init, nets
@@ -69,7 +69,7 @@ def matching(
 
 
 def matching_loss(nets: Nets, batch: Batch, turn: Turn, *, temperature: float):
-    """The loss of each pair ``[b]``, and whether its caption finds its image."""
+    """Computes each pair's loss ``[b]``, and whether its caption finds its image."""
     texts = nets("text", wording(batch["captions"], turn))
     images = nets("image", batch["image"])
     logits = texts @ images.T / (texts.shape[-1] * temperature)
@@ -81,10 +81,10 @@ def matching_loss(nets: Nets, batch: Batch, turn: Turn, *, temperature: float):
 
 
 def wording(captions: Array, turn: Turn, name: str = "wording") -> Array:
-    """One of each example's captions ``[b k ...]`` by chance, ``[b ...]``.
+    """Draws one of each example's captions ``[b k ...]``, as ``[b ...]``.
 
-    Captions are int32 ``[b k L]`` or embeddings ``[b k d]``; those ``[b L]`` and
-    ``[b d]``, of which there is one, stay.
+    Captions are int32 ``[b k L]`` or embeddings ``[b k d]``; single ones, ``[b L]`` or
+    ``[b d]``, are returned as they are.
     """
     if captions.ndim < 3:
         return captions

@@ -1,7 +1,7 @@
-"""Networks that do not learn, by whose features two images are compared.
+"""Fixed networks whose features are used to compare two images.
 
-Each function here makes a function of images ``[b h w c]`` in [-1, 1] to a dict of maps
-``[b h' w' c']``: for the content loss of `jaxgan.methods.srgan`.
+Each function here makes a function from images ``[b h w c]`` in [-1, 1] to a dict of
+maps ``[b h' w' c']``, for the content loss of `jaxgan.methods.srgan`.
 """
 
 from collections.abc import Callable
@@ -16,24 +16,24 @@ from jaxgan.nets.conv import conv
 from jaxgan.typing import Array
 
 Perceive = Callable[[Array], Any]
-"""From images ``[b h w c]`` in [-1, 1] to a pytree of features ``[b ...]``."""
+"""A function from images ``[b h w c]`` in [-1, 1] to a pytree of features [b ...]."""
 
 _LEVELS = 3
 _SAME = ((1, 1), (1, 1))
 
 
 def random_features(*, seed: int = 0, width: int = 32, channels: int = 3) -> Perceive:
-    """The maps of random convolutions: two 3x3 ones with ReLU at each of three sizes.
+    """Makes the maps of random convolutions: two 3x3 with ReLU at each of three sizes.
 
-    Between the pairs the mean of 2x2 pixels halves the map, and the width doubles; so
-    the images' sides are multiples of 4.
-    Weights are N(0, 2 / fan in) and stay as they are. That the structure matters more
-    than the weights is the claim of Liu et al. 2021 (arXiv:2103.10571).
+    Between the pairs, averaging 2x2 pixels halves the map, and the width doubles; so
+    the images' sides must be multiples of 4. The weights are drawn from N(0, 2 / fan
+    in) and stay fixed: Liu et al. 2021 (arXiv:2103.10571) claim that the structure
+    matters more than the weights.
 
     Args:
-        seed: of the weights, apart from any run's.
-        width: channels at the images' own size.
-        channels: of the images.
+        seed: the weights' seed, independent of any run's.
+        width: number of channels at the images' own size.
+        channels: number of channels of the images.
 
     Example:
         >>> maps = random_features(width=4)(jnp.ones((1, 16, 16, 3)))
@@ -62,11 +62,11 @@ def random_features(*, seed: int = 0, width: int = 32, channels: int = 3) -> Per
 
 
 def vgg_features(path: str | Path) -> Perceive:
-    """The maps of VGG-16 trained on ImageNet, after each of its five blocks.
+    """Makes the maps of VGG-16 trained on ImageNet, after each of its five blocks.
 
     Args:
-        path: its weights, torchvision's ``vgg16-397923af.pth``, or the same names in
-            safetensors.
+        path: file of the weights, torchvision's ``vgg16-397923af.pth``, or a
+            safetensors file with the same names.
 
     Raises:
         InputError: the file is missing, or holds another network's weights.

@@ -10,16 +10,16 @@ discriminator judges patches, together with the input.
 
 The only noise is the generator's dropout, which the paper also uses for samples
 (section 3.3). `jaxgan.nets.unet.Generator`, the paper's, keeps it on in test mode, so
-that `jaxgan.sample` draws it from its key, for each example by itself: other keys make
-other translations of the same input, and neither the batch size nor the number of
-devices changes them. ``noise=False`` turns it off in test mode, and does not change the
+that `jaxgan.sample` draws it from its key, separately for each example: other keys give
+other translations of the same input, which do not depend on the batch size or the
+number of devices. ``noise=False`` turns it off in test mode, and does not change the
 variables: sample a game with ``generator=generator.clone(noise=False)`` from the same
-state. A generator of one's own has ``nn.Dropout(0.5, deterministic=False)``.
+state. In your own generator, use ``nn.Dropout(0.5, deterministic=False)``.
 
 The paper also normalises samples by the statistics of their own batch, which for its
 batches of one is instance normalisation: `jaxgan.layers.InstanceNorm`, or with gains
-and biases ``nn.GroupNorm(num_groups=None, group_size=1)``. The U-Net has it, and the
-discriminators of `jaxgan.nets.patchgan`.
+and biases ``nn.GroupNorm(num_groups=None, group_size=1)``. The U-Net and the
+discriminators of `jaxgan.nets.patchgan` use it.
 """
 
 import functools
@@ -53,7 +53,7 @@ def pix2pix(
     adversarial: Scalar | Schedule = 1.0,
     ema: EMA | None = None,
 ) -> Game:
-    """The game of "generator" and "discriminator" on pairs, with Algorithm 1.
+    """Makes the game of "generator" and "discriminator" on pairs, with Algorithm 1.
 
     A batch is ``{"input": [b ...], "target": [b ...]}``. `jaxgan.sample` takes inputs
     as its condition, and returns their translations.
@@ -62,10 +62,10 @@ def pix2pix(
         generator: inputs ``[b ...]``, images or labels, to images like the targets.
         discriminator: ``(image [b ...], input [b ...]) -> logits [b ...]``, one per
             patch; or a dict with them under "logits".
-        g_optimizer: the generator's.
-        d_optimizer: the discriminator's.
+        g_optimizer: the generator's optimizer.
+        d_optimizer: the discriminator's optimizer.
         l1: the weight of the distance, or a schedule of the images seen.
-        adversarial: that of ``-log D(x, G(x))``; 0 leaves the distance alone.
+        adversarial: the weight of ``-log D(x, G(x))``; 0 leaves only the distance.
         ema: the generator's average; None, as in the paper: no average.
 
     Example:
@@ -101,7 +101,7 @@ def pix2pix(
 
 
 def discriminator_loss(nets: Nets, batch: Batch, turn: Turn):
-    """``(softplus(-D(x, y)) + softplus(D(x, G(x)))) / 2``, ``[b]``."""
+    """Computes ``(softplus(-D(x, y)) + softplus(D(x, G(x)))) / 2``, ``[b]``."""
     fake = nets("generator", batch["input"])
     check_fits(fake, batch["target"])
     real_logits = judged(nets, batch["target"], batch)
@@ -118,7 +118,7 @@ def generator_loss(
     l1: Scalar | Schedule,
     adversarial: Scalar | Schedule = 1.0,
 ) -> tuple[Array, dict[str, Array]]:
-    """``adversarial softplus(-D(x, G(x))) + l1 |y - G(x)|``, ``[b]``."""
+    """Computes ``adversarial softplus(-D(x, G(x))) + l1 |y - G(x)|``, ``[b]``."""
     fake = nets("generator", batch["input"])
     logits = judged(nets, fake, batch)
     fools = pointwise(losses.non_saturating.generator, logits, logits)
@@ -130,12 +130,12 @@ def generator_loss(
 
 
 def judged(nets: Nets, image: Array, batch: Batch) -> Array:
-    """The discriminator's logits ``[b ...]`` of images with their inputs."""
+    """Returns the discriminator's logits ``[b ...]`` for images and their inputs."""
     return logits_of(nets("discriminator", image, batch["input"]), image)
 
 
 def translate(nets: Nets, keys: Key, condition: Any) -> Array:
-    """The translations of inputs ``[b ...]``."""
+    """Translates inputs ``[b ...]``."""
     if condition is None:
         raise InputError(
             "pix2pix translates images, but no condition was given; call "

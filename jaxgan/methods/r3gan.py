@@ -52,7 +52,7 @@ class Cosine:
 
 @dataclasses.dataclass(frozen=True)
 class Half:
-    """Half of a schedule: of gamma's, for the penalties."""
+    """Half of a schedule, such as gamma's, for the penalties' weight."""
 
     schedule: Schedule
 
@@ -63,10 +63,11 @@ class Half:
 def adam(
     *, learning_rate: Scalar | Schedule, b2: Scalar | Schedule
 ) -> optax.GradientTransformationExtraArgs:
-    """Adam without momentum, its rate and beta 2 numbers or schedules of the images.
+    """Adam without momentum; its rate and beta 2 may be schedules of the images seen.
 
-    With a schedule of beta 2 the second moment's bias is corrected by the value of the
-    moment: the t-th update divides by 1 - beta2(images)^t, as PyTorch's Adam does.
+    With a schedule of beta 2 the second moment's bias is corrected with beta 2's
+    current value: the t-th update divides by 1 - beta2(images)^t, as PyTorch's Adam
+    does.
 
     Example:
         >>> optimizer = adam(learning_rate=1e-3, b2=Cosine(0.9, 0.99, burn_in=1e6))
@@ -94,20 +95,20 @@ def r3gan(
     ema_half_life: Scalar | Schedule = Cosine(0.0, 5e6, 20e6),
     **settings: Any,
 ) -> GAN:
-    """The game of R3GAN, by default with the paper's settings for CIFAR-10 (table 9).
+    """Makes R3GAN's game, by default with the paper's settings for CIFAR-10 (table 9).
 
     Args:
         generator: as for `jaxgan.GAN`.
         discriminator: one that judges each example by itself.
-        g_optimizer: the generator's.
-        d_optimizer: the discriminator's.
+        g_optimizer: the generator's optimizer.
+        d_optimizer: the discriminator's optimizer.
         gamma: twice the penalties' weight, or a schedule of the images seen. The
             paper's starts at 1 for Stacked MNIST, at 2 for faces of 64 pixels, at 150
             for faces of 256, and ends at a tenth of that.
         latent_dim: the latent's size.
         condition: the batch's entry that conditions both networks, or None.
-        ema_half_life: of the averaged generator, in images, or a schedule.
-        settings: further ones of `jaxgan.GAN`, such as ``augment``.
+        ema_half_life: half-life of the averaged generator, in images, or a schedule.
+        settings: further settings of `jaxgan.GAN`, such as ``augment``.
 
     Example:
         >>> import flax.linen as nn, jax, jaxgan

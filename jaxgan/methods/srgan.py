@@ -1,4 +1,4 @@
-"""Super-resolution by residual networks and by a game: SRResNet and SRGAN.
+"""Super-resolution by a residual network, and by a game: SRResNet and SRGAN.
 
 Ledig et al. 2017 (arXiv:1609.04802). For a small image x and the original y,
 
@@ -11,9 +11,9 @@ SRGAN starts from a trained SRResNet. With a = 0.01, b = 1, c = 0.005 and VGG-19
 these are the weights of ESRGAN (Wang et al. 2018, arXiv:1809.00219) and of BasicSR; the
 paper has squares instead of |.|, and a = 0. Here F are by default the discriminator's
 own features, as in pix2pixHD (Wang et al. 2018, arXiv:1711.11585), which need no
-weights of others; they are followed, not changed, by the generator's loss.
+downloaded weights; the generator's loss uses them without changing them.
 
-At each update a random part of each example is played: `jaxgan.methods.aligned_parts`.
+Each update uses a random part of each example: `jaxgan.methods.aligned_parts`.
 """
 
 import functools
@@ -51,15 +51,15 @@ def srresnet(
     ema: EMA | None = None,
     show: Any = None,
 ) -> Game:
-    """The game of one player, "generator", that comes near to the originals.
+    """Makes the game of one player, "generator", that approximates the originals.
 
     A batch is ``{"input": [b h w c], "target": [b s·h s·w c]}``. `jaxgan.sample` takes
     inputs of any size as its condition, and returns them magnified.
 
     Args:
         generator: ``[b h w c] -> [b s·h s·w c]``.
-        optimizer: its own.
-        crop: the side of the random part of each target that is played, in pixels, a
+        optimizer: the generator's optimizer.
+        crop: the side of the random part of each target that is used, in pixels, a
             multiple of the scale; None: all of it.
         scale: s.
         ema: the generator's average.
@@ -104,7 +104,7 @@ def srgan(
     ema: EMA | None = None,
     show: Any = None,
 ) -> Game:
-    """The game of "generator" and "discriminator", with Algorithm 1.
+    """Makes the game of "generator" and "discriminator", with Algorithm 1.
 
     Batches, samples, ``crop``, ``scale``, ``ema`` and ``show`` are those of `srresnet`.
 
@@ -112,15 +112,15 @@ def srgan(
         generator: ``[b h w c] -> [b s·h s·w c]``.
         discriminator: images to logits ``[b ...]``, or a dict with them under "logits",
             and features ``[b ...]``, a pytree, under "features".
-        g_optimizer: the generator's.
-        d_optimizer: the discriminator's.
+        g_optimizer: the generator's optimizer.
+        d_optimizer: the discriminator's optimizer.
         crop: see `srresnet`.
         scale: see `srresnet`.
         l1: a, the weight of the distance, or a schedule of the images seen.
-        content: b, that of the distance of features; 0: features are not computed.
-        adversarial: c, that of the adversarial loss.
-        perceive: F, such as of `jaxgan.methods.perceived`; None: the features of the
-            discriminator.
+        content: b, the weight of the features' distance; 0: they are not computed.
+        adversarial: c, the weight of the adversarial loss.
+        perceive: F, such as one of `jaxgan.methods.perceived`; None: the features of
+            the discriminator.
         loss: f; `losses.relativistic` compares originals and fakes in pairs.
         ema: the generator's average.
         show: see `jaxgan.Game`.
@@ -152,7 +152,7 @@ def srgan(
 def distance_loss(
     nets: Nets, batch: Batch, turn: Turn, *, crop: int | None, scale: int
 ) -> tuple[Array, dict[str, Array]]:
-    """``|y - G(x)|``, ``[b]``."""
+    """Computes ``|y - G(x)|``, ``[b]``."""
     batch = parts(batch, turn, crop=crop, scale=scale)
     fake = nets("generator", batch["input"])
     check_fits(fake, batch["target"])
@@ -162,7 +162,7 @@ def distance_loss(
 def discriminator_loss(
     nets: Nets, batch: Batch, turn: Turn, *, cut: Any, half: AdversarialLoss
 ) -> tuple[Array, dict[str, Array]]:
-    """``f_D(D(y), D(G(x)))``, ``[b]``."""
+    """Computes ``f_D(D(y), D(G(x)))``, ``[b]``."""
     batch = cut(batch, turn)
     fake, real = nets("generator", batch["input"]), batch["target"]
     check_fits(fake, real)
@@ -182,7 +182,7 @@ def generator_loss(
     weights: Mapping[str, Scalar | Schedule],
     perceive: Perceive | None,
 ) -> tuple[Array, dict[str, Array]]:
-    """``a |y - G(x)| + b |F(y) - F(G(x))| + c f_G(D(y), D(G(x)))``, ``[b]``."""
+    """Computes ``a |y - G(x)| + b |F(y) - F(G(x))| + c f_G(D(y), D(G(x)))``."""
     batch = cut(batch, turn)
     fake, real = nets("generator", batch["input"]), batch["target"]
     judged = nets("discriminator", fake)
@@ -204,7 +204,7 @@ def generator_loss(
 
 
 def apart(one: Any, other: Any) -> Array:
-    """The mean absolute difference of each example, over the leaves' means, ``[b]``."""
+    """Computes each example's mean absolute difference, a mean over leaves, ``[b]``."""
 
     def of_leaf(a: Array, b: Array) -> Array:
         gap = in_float32(jnp.abs(a - b))
@@ -215,7 +215,7 @@ def apart(one: Any, other: Any) -> Array:
 
 
 def magnify(nets: Nets, keys: Key, condition: Any) -> Array:
-    """The magnified images of inputs ``[b h w c]``."""
+    """Magnifies inputs ``[b h w c]``."""
     if condition is None:
         raise InputError(
             "There is nothing to magnify: no condition was given; call "
@@ -225,14 +225,14 @@ def magnify(nets: Nets, keys: Key, condition: Any) -> Array:
 
 
 def blend(a: Any, b: Any, weight: Scalar) -> Any:
-    """Weights between those of two networks: ``(1 - weight) a + weight b``.
+    """Interpolates the weights of two networks: ``(1 - weight) a + weight b``.
 
-    Network interpolation, Wang et al. 2018 (arXiv:1809.00219), section 3.4: from what
-    is near to the original, SRResNet, to what looks sharp, SRGAN.
+    Network interpolation, Wang et al. 2018 (arXiv:1809.00219), section 3.4: from
+    SRResNet, which is close to the original, to SRGAN, which looks sharp.
 
     Args:
         a: variables, or any pytree of arrays.
-        b: those of a network of the same fields.
+        b: the variables of a network with the same fields.
         weight: from 0 to 1.
 
     Example:
@@ -243,15 +243,15 @@ def blend(a: Any, b: Any, weight: Scalar) -> Any:
 
 
 def begin_with(state: GameState, found: GameState) -> GameState:
-    """A first state whose generator, and its average, are another game's average.
+    """Returns a first state whose generator and average are another game's average.
 
     Args:
-        state: of `srgan`, before its first update.
-        found: of `srresnet`; without an average, of its generator as it is.
+        state: a state of `srgan`, before its first update.
+        found: a state of `srresnet`; without an average, its generator is used.
     """
     played = found.players["generator"].variables
     params = found.averages.get("generator", played)["params"]
-    fresh = lambda: jax.tree.map(jnp.array, params)  # no array in two places
+    fresh = lambda: jax.tree.map(jnp.array, params)  # no array is used twice
     player = state.players["generator"].replace(params=fresh())
     averages = {
         name: {**old, "params": fresh()} for name, old in state.averages.items()

@@ -1,6 +1,6 @@
 """StyleGAN2, Karras et al. 2020 (arXiv:1912.04958): a round of four updates.
 
-A generator is a mapping, latents to styles w, and a synthesis, styles to images.
+A generator is a mapping, from latents to styles w, and a synthesis, from w to images.
 
     g      E softplus(-D(G(z)))                            each round
     g_reg  2 k E (||J_w^T y|| - a)^2,  y ~ N(0, I)         every k = 4 rounds
@@ -39,20 +39,20 @@ from jaxgan.view import Augment
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The paper's numbers. Weights may be schedules of the images seen.
+    """The paper's settings. Weights may be schedules of the images seen.
 
     Attributes:
         latent_dim: the latent's size.
         condition: the batch's entry that conditions mapping and discriminator, or None.
         mixing: the probability that an image has the styles of another latent from some
-            layer on, drawn for it alone.
-        path_weight: that of the path lengths, before the period scales it.
+            layer on, drawn for each image.
+        path_weight: the weight of the path lengths, before the period scales it.
         path_decay: the weight of a batch's lengths in their running mean.
-        gamma: R1's, whose weight is half of it, before the period scales it.
+        gamma: R1's gamma, half of which is its weight before the period scales it.
         g_every: the period of "g_reg" in rounds.
-        d_every: that of "d_reg".
+        d_every: the period of "d_reg" in rounds.
         augment: the discriminator's view of the images, or None. R1 differentiates
-            through it, by the image before.
+            through it, with respect to the original image.
     """
 
     latent_dim: int = 512
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def schedule(self) -> tuple[Move, ...]:
-        """A round; to play without a regulariser, leave out its move."""
+        """A round; to train without a regulariser, leave out its move."""
         return (
             Move(objective="g"),
             Move(objective="g_reg", fresh=False, every=self.g_every),
@@ -86,13 +86,13 @@ def lazy_adam(
 ) -> optax.GradientTransformation:
     """Adam for a player that is regularised every k rounds (appendix B).
 
-    It makes k + 1 steps instead of k, and both kinds share the moments. With c = k /
-    (k + 1) as a factor of the learning rate and a power of the betas, it moves as far
-    and forgets as fast per round.
+    The player makes k + 1 steps instead of k, and both kinds share the moments. With
+    c = k / (k + 1) as a factor of the learning rate and a power of the betas, it moves
+    as far and forgets as fast per round.
 
     Args:
         every: k.
-        learning_rate: that without laziness, as are the other numbers.
+        learning_rate: the rate without laziness, as are the other numbers.
         b1: the decay of the first moment.
         b2: the decay of the second.
         eps: as for `optax.adam`.
@@ -111,20 +111,20 @@ def stylegan2(
     d_optimizer: optax.GradientTransformation | None = None,
     ema: EMA | None = EMA(),  # noqa: B008
 ) -> Game:
-    """The game of "mapping", "synthesis" and "discriminator", with `Settings.schedule`.
+    """Makes the game of "mapping", "synthesis" and "discriminator".
 
-    The discriminator's update is the clock: both of the generator's come before it in a
-    round, so that the averages include both.
+    Play it with `Settings.schedule`. The discriminator's update is the clock: both of
+    the generator's come before it in a round, so that the averages include both.
 
     Args:
         mapping: ``(z [b z], [condition]) -> w [b layers w]``, one style per layer.
-        synthesis: ``w [b layers w] -> images [b ... c]``, each by itself.
+        synthesis: ``w [b layers w] -> images [b ... c]``, each example by itself.
         discriminator: ``(x [b ...], [condition]) -> logits [b ...]``. If it looks at
-            groups of examples (minibatch standard deviation), it says so in a field
-            ``group: int``, and R1 is that of the sum of a group's logits.
+            groups of examples (minibatch standard deviation), it declares this in a
+            field ``group: int``, and R1 is that of the sum of a group's logits.
         how: the settings.
-        g_optimizer: that of mapping and synthesis; by default the paper's `lazy_adam`.
-        d_optimizer: the discriminator's; by default likewise.
+        g_optimizer: the optimizer of mapping and synthesis; by default `lazy_adam`.
+        d_optimizer: the discriminator's optimizer; by default `lazy_adam`.
         ema: the average of mapping and synthesis.
 
     Example:
@@ -182,7 +182,7 @@ def stylegan2(
 
 
 def g_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
-    """``softplus(-D(G(z)))``, ``[b]``."""
+    """Computes ``softplus(-D(G(z)))``, ``[b]``."""
     fake = nets("synthesis", styles(how, nets, batch, turn))
     logits = judged(how, nets, fake, batch, turn, "fake")
     loss = pointwise(losses.non_saturating.generator, logits, logits)
@@ -190,12 +190,12 @@ def g_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
 
 
 def g_reg_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
-    """``weight k (||J_w^T y|| - a)^2``, ``[b]``.
+    """Computes ``weight k (||J_w^T y|| - a)^2``, ``[b]``.
 
     Here a is the running mean before this update. The authors' code moves it first, by
-    a hundredth of the distance; then the first gradient would have to wait for the last
-    microbatch. So any number of microbatches will do; the mean moves once per update,
-    by the lengths of all of them.
+    a hundredth of the distance; then the first microbatch's gradient would have to wait
+    for the last microbatch. Here the mean moves once per update, by the lengths of all
+    microbatches, whatever their number.
     """
     lengths = path_lengths(nets, styles(how, nets, batch, turn), turn)
     gaps = lengths - turn.memory["path_length"]
@@ -204,7 +204,7 @@ def g_reg_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
 
 
 def d_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
-    """``softplus(D(G(z))) + softplus(-D(x))``, ``[b]``."""
+    """Computes ``softplus(D(G(z))) + softplus(-D(x))``, ``[b]``."""
     real, fake = batch["image"], nets("synthesis", styles(how, nets, batch, turn))
     check_fits(fake, real)
     real_logits = judged(how, nets, real, batch, turn, "real")
@@ -216,7 +216,7 @@ def d_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
 def d_reg_loss(
     how: Settings, discriminator: nn.Module, nets: Nets, batch: Batch, turn: Turn
 ):
-    """``gamma/2 k ||grad D(x)||^2``, ``[b]``, the gradient of a group's sum."""
+    """Computes ``gamma/2 k ||grad D(x)||^2``, ``[b]``, for the sum of a group."""
     group = networks.group_of(discriminator)
     play, r1 = nets.grouped("discriminator", group), penalties.summed(penalties.r1)
 
@@ -236,7 +236,7 @@ def d_reg_loss(
 
 
 def styles(how: Settings, nets: Nets, batch: Batch, turn: Turn) -> Array:
-    """The styles ``[b layers w]`` of the update's latents, some of them mixed."""
+    """Returns the styles ``[b layers w]`` of the update's latents, some mixed."""
     condition = condition_of(how, batch)
     mapped = lambda name: nets(
         "mapping", turn.normal(name, (how.latent_dim,)), *condition
@@ -256,10 +256,10 @@ def styles(how: Settings, nets: Nets, batch: Batch, turn: Turn) -> Array:
 
 
 def path_lengths(nets: Nets, w: Array, turn: Turn) -> Array:
-    """``||J_w^T y||`` of each example, ``[b]``.
+    """Computes ``||J_w^T y||`` of each example, ``[b]``.
 
-    The image y is N(0, 1/(h w)), so that lengths do not depend on the resolution; the
-    norm is over a style, its square a mean over the layers.
+    The image y is N(0, 1/(h w)), so that lengths do not depend on the resolution. The
+    squared norm over a style is averaged over the layers.
     """
     synthesis = nets.alone("synthesis")
 
@@ -269,13 +269,13 @@ def path_lengths(nets: Nets, w: Array, turn: Turn) -> Array:
         y = jax.random.normal(noise, image.shape, image.dtype)
         (slope,) = pull_back(y / math.sqrt(math.prod(image.shape[:-1])))
         squares = jnp.square(in_float32(slope)).sum(axis=-1)
-        return jnp.sqrt(squares.mean() + 1e-12)  # has a derivative at 0
+        return jnp.sqrt(squares.mean() + 1e-12)  # so that it has a derivative at 0
 
     return jax.vmap(of_one)(turn.draws("path"), w)
 
 
 def running_mean(decay: float) -> Memory:
-    """The running mean of path lengths: from 0, moved by ``decay`` to each batch's."""
+    """Makes the mean of path lengths: from 0, moved by ``decay`` to each batch's."""
 
     def update(mean: Array, outputs: Any, turn: Turn) -> Array:
         return mean + decay * (outputs["path_length"] - mean)
@@ -284,23 +284,23 @@ def running_mean(decay: float) -> Memory:
 
 
 def judged(how: Settings, nets: Nets, x: Array, batch: Batch, turn: Turn, which: str):
-    """The discriminator's logits ``[b ...]`` of its view of ``x``."""
+    """Returns the discriminator's logits ``[b ...]`` for its view of ``x``."""
     seen = see(how, x, turn.draws(f"{which}_view"), turn)
     return logits_of(nets("discriminator", seen, *condition_of(how, batch)), x)
 
 
 def see(how: Settings, x: Array, keys: Key, turn: Turn) -> Array:
-    """The discriminator's view of images ``[b ...]``, one key per example."""
+    """Returns the discriminator's view of images ``[b ...]``, one key per example."""
     return x if how.augment is None else how.augment.view(x, keys, turn)
 
 
 def condition_of(how: Settings, batch: Batch) -> tuple:
-    """The batch's entry that conditions the game; () for an unconditional one."""
+    """Returns the batch's condition in a tuple; () for an unconditional game."""
     return () if how.condition is None else (batch[how.condition],)
 
 
 def sample(how: Settings, nets: Nets, keys: Key, condition: Any) -> Array:
-    """Images of N(0, I), without mixing."""
+    """Generates images from latents of N(0, I), without mixing."""
     if (how.condition is None) != (condition is None):
         raise InputError(
             "Give sample a condition exactly if the game has one; here "

@@ -1,9 +1,9 @@
-"""Judges: pure functions of samples, features or labels.
+"""Metrics: pure functions of samples, features or labels.
 
 =======================  ========================================================
-`frechet_distance`       Fréchet distance of features; FID if they are
-                         Inception's (`frechet.distance`)
-`frechet_infinity`       the same for infinitely many samples; FID∞
+`frechet_distance`       Fréchet distance of features; the FID for Inception
+                         features (`frechet.distance`)
+`frechet_infinity`       the same, extrapolated to infinitely many samples; FID∞
                          (`frechet.extrapolated`)
 `kid`                    kernel distance of features
                          (`kernel_distance.distance`)
@@ -21,17 +21,18 @@
                          (`parzen.log_likelihood`)
 =======================  ========================================================
 
-The modules have more: `modes` for mode coverage, `birthday` for the size of a support,
+Further modules: `modes` for mode coverage, `birthday` for the size of a support,
 `collapse` for signs of collapse, `memorised` for copies of training examples, `moments`
-for sets that come in blocks, `neighbours` for judges that run under ``jit``; `psnr`,
+for sets that arrive in blocks, `neighbours` for metrics that run under ``jit``; `psnr`,
 `ssim` and `perceptual` for images in pairs under a protocol of `paired`, `diversity`
-for how far samples are apart.
+for the mean distance between samples.
 
 A set is an array ``[n ...]`` of images or features; each example is flattened to a row
-and its numbers are taken as they are, so both sets must have one scale. A `Result` has
-a value, its uncertainty, and a protocol to print beside it. Random draws follow
-``key``; without one it is ``jax.random.key(0)``, and the protocol says so. Networks
-that turn images into features are in `features`; the judges take any, by name.
+and its values are used unchanged, so both sets must have the same scale. A `Result` has
+a value, its uncertainty, and a protocol to report with it. Random draws depend on
+``key``, which defaults to ``jax.random.key(0)`` and is stated in the protocol. Networks
+that turn images into features are in `features`; the metrics accept any features and
+only need their name.
 
 Example:
     >>> import numpy as np

@@ -1,12 +1,12 @@
-"""The birthday-paradox test: how many different samples can a generator make?
+"""The birthday-paradox test: how many different samples can a generator produce?
 
-Of n draws from N equally likely values each of the n(n-1)/2 pairs is equal with
+Among n draws from N equally likely values, each of the n(n-1)/2 pairs is equal with
 probability 1/N, so the first equal pairs appear at n of about √N. If the values are not
 equally likely, 1 / P(two draws are equal) is below N: rare values hardly count.
 
-You decide which samples count as equal. Arora & Zhang look at the closest pairs: take
+You decide which samples count as equal. Arora & Zhang inspect the closest pairs: call
 `closest_pairs`, count the duplicates you see, and pass their number to `support_size`.
-`count_collisions` takes a distance instead; `collisions_of_labels` takes labels.
+`count_collisions` uses a distance instead; `collisions_of_labels` uses labels.
 """
 
 import math
@@ -24,16 +24,16 @@ from jaxgan.metrics.result import Interval, Result
 def closest_pairs(
     samples: Real[AnyArray, "n ..."], *, count: int = 20
 ) -> tuple[Int[np.ndarray, "p 2"], Float[np.ndarray, " p"]]:
-    """Returns the closest pairs of samples, to look at: their indices and distances.
+    """Returns the indices and distances of the closest pairs, for visual inspection.
 
-    The distances are sums of squared differences, 0 for copies; which pairs are the
-    closest is rounded to about 1e-7 of the samples' norm.
+    The Euclidean distances are computed from the differences, so copies are at 0; the
+    choice of the closest pairs is exact up to about 1e-7 of the samples' norm.
     """
     (examples,) = distances.prepare(*as_rows(samples=samples))
     pairs, found = np.empty((0, 2), int), np.empty(0)
     for rows, block in distances.others(examples):
         first = np.arange(rows.start, rows.stop)
-        # Each pair once: the second is the later one.
+        # Each pair once: the second index is the larger one.
         block[np.arange(block.shape[1])[None] <= first[:, None]] = np.inf
         best = np.argpartition(block, min(count, block.size - 1), axis=None)[:count]
         best = best[np.isfinite(block.flat[best])]
@@ -47,9 +47,9 @@ def closest_pairs(
 
 
 def count_collisions(samples: Real[AnyArray, "n ..."], *, closer_than: float) -> int:
-    """Returns the number of pairs closer than a distance, which must be positive.
+    """Returns the number of pairs closer than a given positive distance.
 
-    Copies are at distance 0. Other distances are as exact as a sum in float64.
+    Copies are at distance 0. Other distances are as exact as a float64 sum.
     """
     if closer_than <= 0:
         raise InputError(
@@ -75,19 +75,20 @@ def support_size(collisions: int, samples: int, *, level: float = 0.95) -> Resul
     """Estimates the size of a support from the number of equal pairs of samples.
 
     The value is the unbiased estimate of P(two draws are equal), collisions over pairs;
-    the details turn it into sizes. Its interval takes the number of collisions as
-    Poisson (exact, Garwood), which holds while they are rare among the pairs.
+    the details convert it to support sizes. The interval (exact, Garwood) treats the
+    number of collisions as Poisson, which holds while they are rare among the pairs.
 
     Args:
         collisions: number of equal pairs.
-        samples: number of samples that were compared, all with one another.
-        level: of the interval.
+        samples: number of samples, all of which were compared with one another.
+        level: confidence level of the interval.
 
     Returns:
-        In the details: ``support_size``, None without collisions;
-        ``support_at_least`` and ``support_at_most`` at the interval's level (None:
-        unbounded); and ``samples_for_even_odds``, the least number of draws of which
-        two are equal with probability 1/2 under that size.
+        The collision probability. Its details hold ``support_size``, None without
+        collisions; ``support_at_least`` and ``support_at_most``, its bounds at the
+        interval's level (None if unbounded); and ``samples_for_even_odds``, the
+        smallest number of draws that hold an equal pair with probability 1/2 or more,
+        given that size.
 
     References:
         Arora & Zhang 2018, Do GANs learn the distribution?, arXiv:1706.08224.

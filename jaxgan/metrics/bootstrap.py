@@ -1,16 +1,17 @@
-"""The bootstrap over examples, with a resample written as a vector of counts.
+"""The bootstrap over examples, with each resample represented as a vector of counts.
 
 A statistic here is a function of weights: the number of times each example occurs. With
-all weights one it is the metric itself; with the counts of n draws with replacement it
-is one replicate. No rows are copied, and a block of replicates is one matrix product.
+all weights equal to 1 it is the metric itself; with the counts of n draws with
+replacement it is one replicate. No rows are copied, and a block of replicates is one
+matrix product.
 
 The percentile interval suits a statistic that is nearly a mean over examples. It does
 not suit a distance between distributions: its estimate is too large by a bias of order
 1/n, a resample adds that bias again, and the whole interval can lie above the value.
 Those metrics (Fréchet, Inception score, sliced Wasserstein, the KL of mode counts) use
 the *centred* interval: the replicates are shifted so that their mean is the value. It
-covers the variation of the value, at this number of examples, over other examples; it
-does not cover the distance between the distributions themselves.
+covers the variation of the value over other sets of the same size; it does not cover
+the distance between the distributions themselves.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,20 +42,19 @@ def interval(
 
     Args:
         statistic: see `Statistic`.
-        sizes: number of examples of each set; every set is resampled by itself.
-        key: of the resamples.
-        resamples: their number; the ends of a 95 % interval need about 1000. 0: no
-            interval.
+        sizes: number of examples of each set; the sets are resampled independently.
+        key: for the resamples.
+        resamples: number of resamples; the ends of a 95 % interval need about 1000. 0
+            for no interval.
         level: the probability with which the interval should cover the expectation.
         value: None for the percentile interval; the metric's value for the centred
             one.
 
     Returns:
-        The interval; None for no resamples.
+        The interval; None if there are no resamples.
 
     Raises:
-        InputError: for a level outside (0, 1), or a number of resamples of which there
-            is no interval, 1 or below 0.
+        InputError: if the level lies outside (0, 1), or resamples is 1 or negative.
 
     References:
         Efron & Tibshirani 1993, An Introduction to the Bootstrap.
@@ -82,7 +82,7 @@ def replicates(
 def from_replicates(
     drawn: np.ndarray, *, level: float = 0.95, value: float | None = None
 ) -> Interval | None:
-    """Returns the interval of given replicates, None of none; see `interval`."""
+    """Returns the interval of given replicates, None without any; see `interval`."""
     if not 0 < level < 1:
         raise InputError(f"An interval needs a level in (0, 1), got level={level}.")
     _check(len(drawn))
@@ -100,7 +100,7 @@ def from_replicates(
 def interval_of_mean(
     values: AnyArray, *, key: Key, resamples: int = 1000, level: float = 0.95
 ) -> Interval | None:
-    """Returns the percentile interval of a mean of one number per example, ``[n]``."""
+    """Returns the percentile interval of the mean of values per example, ``[n]``."""
     values = np.asarray(values, np.float64)
     mean = lambda weights: weights @ values / len(values)
     return interval(mean, [len(values)], key=key, resamples=resamples, level=level)
@@ -134,7 +134,7 @@ def _check(resamples: int) -> None:
 
 def _counts(random: np.random.Generator, rows: int, size: int) -> np.ndarray:
     drawn = random.integers(0, size, (rows, size))
-    # One count over all rows: an offset keeps their numbers apart.
+    # One bincount over all rows: an offset keeps their indices apart.
     flat = (drawn + size * np.arange(rows)[:, None]).ravel()
     counts = np.bincount(flat, minlength=rows * size)
     return counts.reshape(rows, size).astype(np.float64)

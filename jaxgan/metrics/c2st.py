@@ -1,8 +1,8 @@
 """The classifier two-sample test: can a classifier tell the two sets apart?
 
 Half of each set trains a classifier, the other half tests it. If both sets come from
-one distribution its held-out accuracy is near 1/2; a difference that it has learnt
-raises it. The same test says whether deployed data still look like a training set.
+the same distribution, its held-out accuracy is near 1/2; a learnt difference raises it.
+The same test shows whether deployed data still resemble a training set.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ from jaxgan.typing import Key
 Classifier = Callable[[Key, Array, Array, Array], Array]
 """``(key, rows [n d], labels [n] of 0 and 1, queries [m d]) -> scores [m]``.
 
-A score in [0, 1] is the confidence that a query belongs to class 1; above 1/2 that is
-the answer. The classifier's repr goes into the protocol.
+A score in [0, 1] is the confidence that a query belongs to class 1, which is predicted
+above 1/2. The classifier's repr goes into the protocol.
 """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLP:
-    """One hidden layer of ReLUs, trained by Adam on standardised columns."""
+    """A network with one hidden ReLU layer, trained by Adam on standardised columns."""
 
     width: int = 64
     steps: int = 500
@@ -50,7 +50,7 @@ class MLP:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KNN:
-    """The majority of the nearest neighbours; an odd number of them avoids ties."""
+    """The majority vote of the nearest neighbours; an odd number avoids ties."""
 
     neighbours: int = 5
 
@@ -62,7 +62,7 @@ class KNN:
 
 
 class Difference(NamedTuple):
-    """The test, and the held-out deployed examples, the least like training first."""
+    """The test's result, and held-out deployed examples, least like training first."""
 
     result: Result
     rows: Int[np.ndarray, " m"]
@@ -79,20 +79,21 @@ def two_sample(
 ) -> Result:
     """Returns the test's held-out accuracy, with a calibrated p-value.
 
-    Under the null the count of right answers has mean N/2 and, the held-out examples
-    being independent of each other and of training, a tail no heavier than that of
-    Binomial(N, 1/2) (Hoeffding 1956: a sum of independent indicators with that mean).
-    So the binomial p-value is exact for a classifier that calls half of all examples
-    "second", and conservative for any other. It needs independent examples: frames
-    of one film, or samples that share a batch's statistics, are not independent.
+    Under the null hypothesis the number of correct predictions has mean N/2 and, since
+    the held-out examples are independent of each other and of training, a tail no
+    heavier than that of Binomial(N, 1/2) (Hoeffding 1956: a sum of independent
+    indicators with that mean). So the binomial p-value is exact for a classifier that
+    predicts "second" for half of all examples, and conservative for any other. It needs
+    independent examples: frames of one film, or samples that share a batch's
+    statistics, are not independent.
 
     Args:
         x: the first set, of any shape; each example is flattened to a row.
-        y: the second set; the larger set is cut, at random, to the smaller one's size.
-        key: of the split and of the training.
+        y: the second set; the larger set is subsampled to the size of the smaller one.
+        key: for the split and the training.
         classifier: `MLP` or `KNN` of this module, or any `Classifier`.
         permutations: 0 for the binomial p-value; otherwise the number of random
-            relabellings of the held-out examples that give it.
+            relabellings of the held-out examples for a permutation p-value.
 
     Returns:
         The accuracy, with its exact (Clopper-Pearson) interval.
@@ -113,12 +114,12 @@ def tell_apart(
 ) -> Difference:
     """Tests whether deployed data differ from a training set, and ranks the examples.
 
-    Args and errors are those of `two_sample`.
+    The arguments and errors are those of `two_sample`.
 
     Returns:
-        The test; the indices of the held-out examples of ``deployed``, sorted by the
-        classifier's score for "deployed", and those scores. Half of the examples train
-        the classifier and are not ranked.
+        The test's result; the indices of the held-out examples of ``deployed``, sorted
+        by the classifier's score for "deployed", and those scores. Half of the examples
+        train the classifier and are not ranked.
     """
     result, rows, scores = _judge(training, deployed, key, classifier, permutations)
     order = np.argsort(-scores, kind="stable")
@@ -164,14 +165,14 @@ def _result(right, truth, p_value: float, protocol: str) -> Result:
 
 
 def _split(key: Key, n: int, m: int):
-    """Returns training and test indices of each set, all four of one length."""
+    """Returns training and test indices of each set, all four of equal length."""
     random, half = generator(key), min(n, m) // 2
     orders = random.permutation(n), random.permutation(m)
     return [(rows[:half], rows[half : 2 * half]) for rows in orders]
 
 
 def _binomial_tail(right: int, n: int) -> float:
-    """P(Binomial(n, 1/2) >= right)."""
+    """Returns P(Binomial(n, 1/2) >= right)."""
     return float(bdtrc(right - 1, n, 0.5)) if right > 0 else 1.0
 
 

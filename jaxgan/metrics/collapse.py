@@ -6,7 +6,7 @@ Three signs, each of which can appear without the others:
 - samples repeat one another (`Signs.duplicates`);
 - the discriminator has won, and the generator no longer learns (`Signs.gap`).
 
-None of them notices good samples that leave out a class: for that see `modes`, `prdc`
+None of them detects good samples that miss a whole class: for that see `modes`, `prdc`
 and `birthday`.
 """
 
@@ -22,18 +22,18 @@ from jaxgan.metrics.inputs import as_floats
 from jaxgan.metrics.nearest import squared_distances
 
 _QUANTILE = 0.01
-# Of the data's typical distance: below it, float32 does not tell distances from zero.
+# Relative to the data's mean distance; float32 cannot tell smaller ones from zero.
 _RESOLUTION = 1e-3
 
 
 class Signs(NamedTuple):
-    """Signs of collapse, float32 scalars.
+    """The signs of collapse, as float32 scalars.
 
     Attributes:
-        distance_ratio: mean distance of two samples over that of two examples; about 1
-            for a perfect generator, 0 if all samples are equal.
-        duplicates: share of samples nearer to another sample than 99 % of the examples
-            are to another example; about 0.01 for a perfect generator.
+        distance_ratio: mean distance between two samples over that between two data
+            examples; about 1 for a perfect generator, 0 if all samples are equal.
+        duplicates: share of samples nearer to another sample than 99 % of the data
+            examples are to another one; about 0.01 for a perfect generator.
         gap: mean logit of real minus mean logit of fake examples.
     """
 
@@ -47,9 +47,9 @@ class Thresholds:
     """Thresholds of the alarm.
 
     Attributes:
-        distance_ratio: alarm below it.
-        duplicates: alarm above it.
-        gap: alarm above it; None for a critic whose scores are not log odds
+        distance_ratio: alarm below this.
+        duplicates: alarm above this.
+        gap: alarm above this; None for a critic whose scores are not log odds
             (Wasserstein, least squares), for which no gap is too large in itself.
     """
 
@@ -69,9 +69,9 @@ def signs(
 
     Args:
         samples: generated examples, of any shape; each is flattened to a row.
-        data: as many training examples: with more, the nearest one is nearer.
-        real_logits: the discriminator's logits of real examples.
-        fake_logits: its logits of samples.
+        data: as many training examples; with more, nearest neighbours would be nearer.
+        real_logits: the discriminator's logits for real examples.
+        fake_logits: its logits for samples.
 
     Raises:
         InputError: if the sets differ in shape, or hold fewer than two examples.
@@ -93,9 +93,9 @@ def signs(
 
 
 def alarms(signs: Signs, thresholds: Thresholds = Thresholds()) -> list[str]:
-    """Returns one message for each sign beyond its threshold, with what to try.
+    """Returns one message for each sign beyond its threshold, with suggested remedies.
 
-    Samples of the first steps may raise the first two; look at those that persist.
+    Samples of the first steps may trigger the first two; only lasting ones matter.
 
     Example:
         >>> for line in alarms(Signs(0.9, 0.7, 2.0)):
@@ -128,7 +128,7 @@ Raise the batch size, add instance noise, or weight R1 higher.
 
 
 def _distances(rows):
-    """Returns the mean distance of two rows, and each row's to its nearest other."""
+    """Returns the mean distance of two rows, and from each row to its nearest other."""
     distances = jnp.sqrt(squared_distances(rows, rows))
     itself = jnp.eye(len(rows), dtype=bool)
     mean = jnp.where(itself, 0, distances).sum() / (len(rows) * (len(rows) - 1))

@@ -1,12 +1,13 @@
 """Squared Euclidean distances in float64, and exact comparisons of them, by blocks.
 
-||x||^2 - 2 x·y + ||y||^2 is one matrix product, as fast as can be, and rounded: equal
-examples come out near zero, and equal distances apart. So a comparison with a threshold
-is made in two steps: the product decides wherever its error cannot matter, and the few
-distances nearer to the threshold than that are summed once more from the differences
-(`settle`). Equal examples are then at distance 0, and examples whose differences are
-the same numbers, in whatever order and of whatever sign, at equal distances. Of whole
-numbers, such as pixels or what `grid.whole` finds, the product itself is exact.
+||x||^2 - 2 x·y + ||y||^2 needs one matrix product, which is fast but rounded: equal
+examples are not exactly at zero, and equal distances come out different. So a
+comparison with a threshold takes two steps: the product decides wherever its error
+cannot matter, and the few distances closer to the threshold than that are recomputed
+from the differences (`settle`). Equal examples are then at distance 0, and examples
+whose differences are the same numbers, in any order and with any signs, are at equal
+distances. For whole numbers, such as pixels or the output of `grid.whole`, the product
+itself is exact.
 """
 
 import dataclasses
@@ -17,20 +18,20 @@ import numpy as np
 
 from jaxgan.checks import InputError
 
-_ROWS, _PAIRS = 500, 2**23  # of a block, at most: 64 MB of distances
-_NUMBERS = 2**22  # of differences at a time
+_ROWS, _PAIRS = 500, 2**23  # maxima per block: 64 MB of distances
+_NUMBERS = 2**22  # differences computed at a time
 _EXACT = 2.0**53  # float64 holds every whole number up to it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """Examples ``[n d]``, ready to be compared with those of the same `prepare`.
+    """Examples ``[n d]``, prepared for comparison within one call of `prepare`.
 
     Attributes:
         numbers: the examples.
-        centred: less a centre that all the sets share.
-        squares: the squared norms of the centred ones, ``[n]``.
-        exact: whether the product of these sets is without rounding.
+        centred: the examples minus a centre shared by all sets.
+        squares: the squared norms of the centred examples, ``[n]``.
+        exact: whether the matrix product of these sets is free of rounding.
     """
 
     numbers: np.ndarray
@@ -40,18 +41,18 @@ class Rows:
 
     @functools.cached_property
     def twins(self) -> np.ndarray:
-        """The index of the first example that equals each, ``[n]``."""
+        """The index of the first example equal to each example, ``[n]``."""
         seen: dict[bytes, int] = {}
-        # + 0.0 makes one number of 0.0 and -0.0, whose bytes differ.
+        # + 0.0 turns -0.0 into 0.0, whose bytes differ.
         keys = ((row + 0.0).tobytes() for row in self.numbers)
         return np.array([seen.setdefault(key, i) for i, key in enumerate(keys)])
 
 
 def prepare(*sets: np.ndarray) -> tuple[Rows, ...]:
-    """Returns sets ``[n d]`` of one d as `Rows`.
+    """Returns sets ``[n d]`` with the same d as `Rows`.
 
     Raises:
-        InputError: for numbers whose squares overflow.
+        InputError: if the squares of the numbers overflow.
     """
     whole = all((x == np.rint(x)).all() for x in sets)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -65,7 +66,7 @@ def prepare(*sets: np.ndarray) -> tuple[Rows, ...]:
             f"{max(float(np.abs(x).max()) for x in sets):.3g}; divide all sets by one "
             "large number."
         )
-    # No distance, nor any sum on the way to it, is above four times the largest norm.
+    # No distance, nor any intermediate sum, exceeds four times the largest norm.
     exact = whole and 4 * largest <= _EXACT
     return tuple(
         Rows(x, c, s, exact) for x, c, s in zip(sets, centred, squares, strict=True)
@@ -75,8 +76,8 @@ def prepare(*sets: np.ndarray) -> tuple[Rows, ...]:
 def blocks(x: Rows, y: Rows) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields ``(rows of x, [r m] squared distances to all of y)`` in bounded memory.
 
-    By the product: in error by up to 2 (d + 16) ε (||x||² + ||y||²), centred; see
-    `settle`.
+    They come from the matrix product, with an error of up to
+    2 (d + 16) ε (||x||² + ||y||²) of the centred examples; see `settle`.
     """
     size = max(1, min(_ROWS, _PAIRS // len(y.numbers)))
     for start in range(0, len(x.numbers), size):
@@ -99,7 +100,7 @@ def squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def others(x: Rows) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields `blocks` of a set with itself; each example is at infinity from itself."""
+    """Yields `blocks` of a set with itself, with infinity from an example to itself."""
     for rows, block in blocks(x, x):
         block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = np.inf
         yield rows, block
@@ -110,20 +111,21 @@ def settle(
 ) -> None:
     """Puts every distance of a block on the right side of its threshold, in place.
 
-    Why what is left alone is right: let c = 2 (d + 16) ε, and let x have the threshold
-    t. By the triangle inequality ||y||² <= 2 ||x||² + 2 D for a y at the squared
-    distance D, so the product's error there is at most c (3 ||x||² + 2 D). If D <= t,
-    the product gives at most t + E with E = c (3 ||x||² + 2 t); if D > t, at least
-    t - E. So beyond E from t it is on the side of D. By the same argument the k-th
-    smallest distance is within E of the k-th smallest product, and all that may decide
-    it within 3 E. Within 4 E, distances are computed from the differences.
+    Proof that the other distances need no correction: let c = 2 (d + 16) ε, and let x
+    have the threshold t. By the triangle inequality ||y||² <= 2 ||x||² + 2 D for a y at
+    squared distance D, so the product's error there is at most c (3 ||x||² + 2 D). If
+    D <= t, the product gives at most t + E with E = c (3 ||x||² + 2 t); if D > t, at
+    least t - E. So a product farther than E from t is on the same side as D. By the
+    same argument the k-th smallest distance is within E of the k-th smallest product,
+    and all distances that may affect it are within 3 E. Distances within 4 E are
+    computed from the differences.
 
     Args:
-        block: of `blocks` or `others`.
+        block: a block of `blocks` or `others`.
         x: the examples that the block's rows belong to.
-        rows: which of them.
-        y: the examples of its columns.
-        thresholds: ``[r 1]`` of x, or ``[1 m]`` of y.
+        rows: the slice of x that the block covers.
+        y: the examples of the block's columns.
+        thresholds: ``[r 1]``, one per row, or ``[1 m]``, one per column.
     """
     if x.exact:
         return
@@ -133,7 +135,7 @@ def settle(
     near = block >= thresholds - margins
     near &= block <= thresholds + margins
     i, j = np.nonzero(near)
-    # Copies have the distances of the first of them: a collapsed set costs no more.
+    # Copies reuse the distances of the first one, so a collapsed set costs no more.
     width = len(y.numbers)
     pairs, which = np.unique(x.twins[rows][i] * width + y.twins[j], return_inverse=True)
     block[i, j] = by_differences(x, pairs // width, y, pairs % width)[which]
@@ -151,7 +153,7 @@ def kth(x: Rows, k: int) -> np.ndarray:
 
 
 def nearest(x: Rows) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields ``(rows, bool [r n])``: the nearest others of each, all that tie."""
+    """Yields ``(rows, bool [r n])``: each example's nearest others, including ties."""
     for rows, block in others(x):
         settle(block, x, rows, x, thresholds=block.min(axis=1, keepdims=True))
         yield rows, block == block.min(axis=1, keepdims=True)

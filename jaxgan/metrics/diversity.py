@@ -1,12 +1,12 @@
-"""Diversity: the mean distance of two samples, for each condition or of all.
+"""Diversity: the mean distance between two samples, per condition or over all samples.
 
-A generator that answers each condition with one image has the diversity 0. Noise is
-diverse as well: the figure means something only beside one of quality, and beside the
-same figure of real images.
+A generator that always returns the same image for a condition has diversity 0. Noise is
+diverse as well: diversity is meaningful only beside a measure of quality, and beside
+the diversity of real images.
 
 References:
     Zhu et al. 2017, Toward Multimodal Image-to-Image Translation, arXiv:1711.11586;
-    Choi et al. 2019, StarGAN v2, arXiv:1912.01865, whose code takes all pairs of the
+    Choi et al. 2019, StarGAN v2, arXiv:1912.01865, whose code uses all pairs of the
     samples of a condition, and LPIPS on AlexNet.
 """
 
@@ -27,14 +27,14 @@ Distance = Callable[[Any, Any], Any]
 
 Rows = Int[np.ndarray, "p 2"]
 
-_TOGETHER = 256  # pairs of one call
+_TOGETHER = 256  # pairs per call
 
 
 class Pairing(NamedTuple):
-    """Which samples are compared.
+    """A rule for choosing the pairs of samples to compare.
 
     Attributes:
-        name: for protocols.
+        name: its name in protocols.
         draw: ``(random, m) -> [p 2]``, the pairs among m samples.
     """
 
@@ -54,7 +54,7 @@ def all_pairs(random: np.random.Generator, count: int) -> Rows:
 
 
 def disjoint_pairs(random: np.random.Generator, count: int) -> Rows:
-    """Returns ⌊m / 2⌋ random pairs among m samples, each of which is in one at most."""
+    """Returns ⌊m / 2⌋ random pairs of m samples, each sample in at most one pair."""
     return random.permutation(count)[: count // 2 * 2].reshape(-1, 2)
 
 
@@ -71,23 +71,23 @@ def of_conditions(
     key: Key | None = None,
     resamples: int = 1000,
 ) -> Result:
-    """Returns the mean distance of two samples of the same condition.
+    """Returns the mean distance between two samples of the same condition.
 
-    It is the mean over conditions of the mean over pairs. The interval is the
-    percentile bootstrap over conditions; of one condition there is none. For LPIPS and
-    all pairs `jaxgan.metrics.features.lpips.diversity` needs one look at each sample.
+    This is the mean over conditions of the mean over pairs. The interval is the
+    percentile bootstrap over conditions; for one condition there is none. For LPIPS and
+    all pairs, `jaxgan.metrics.features.lpips.diversity` processes each sample once.
 
     Args:
-        distance: of the samples.
+        distance: see `Distance`.
         samples: m for each of k conditions, ``[k m ...]``, as the distance takes them.
         described: the distance, with its network and weights, for the protocol.
         pairing: `ALL`, or `DISJOINT` to save time.
-        key: of the pairs and the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap; 0: no interval.
+        key: for the pairs and the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     Raises:
-        InputError: there is no condition, or fewer than two samples of each, or the
-            distance does not give one value a pair.
+        InputError: if there is no condition, or fewer than two samples of each, or the
+            distance does not return one value per pair.
 
     Example:
         >>> far = lambda a, b: abs(a - b)
@@ -126,22 +126,21 @@ def of_samples(
     key: Key | None = None,
     resamples: int = 1000,
 ) -> Result:
-    """Returns the mean distance of two samples, whatever their conditions.
+    """Returns the mean distance between two samples, regardless of their conditions.
 
     The pairs are random and disjoint, so their distances are independent; the interval
     is the percentile bootstrap over pairs.
 
     Args:
-        distance: of the samples.
-        samples: ``[n ...]``, as the distance takes them; of an odd number one is left
-            out.
+        distance: see `Distance`.
+        samples: ``[n ...]``, as the distance takes them; if n is odd, one is left out.
         described: the distance, with its network and weights, for the protocol.
-        key: of the pairs and the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap; 0: no interval.
+        key: for the pairs and the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     Raises:
-        InputError: there are fewer than two samples, or the distance does not give one
-            value a pair.
+        InputError: if there are fewer than two samples, or the distance does not return
+            one value per pair.
     """
     if samples.ndim < 1 or len(samples) < 2:
         raise InputError(

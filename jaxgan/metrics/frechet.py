@@ -1,4 +1,4 @@
-"""The Fréchet distance of two sets of features, taken as Gaussians; in float64."""
+"""The Fréchet distance of two sets of features, modelled as Gaussians, in float64."""
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -41,10 +41,10 @@ def between_gaussians(
 
 
 def _between(one: _Gaussian, two: _Gaussian) -> float:
-    """The distance of Gaussians given by mean and a factor F of C = F Fᵀ, ``[d r]``.
+    """Returns the distance of Gaussians given as (mean, F) with C = F Fᵀ, F ``[d r]``.
 
-    tr (C1^½ C2 C1^½)^½ is the sum of the singular values of F1ᵀ F2, whichever the
-    factors: this takes no square root of a rounded zero.
+    tr (C1^½ C2 C1^½)^½ is the sum of the singular values of F1ᵀ F2, for any choice of
+    the factors; so no square root of a rounded zero is taken.
     """
     (m1, f1), (m2, f2) = one, two
     cross = np.linalg.svd(f1.T @ f2, compute_uv=False).sum()
@@ -60,21 +60,21 @@ def distance(
     key: Key | None = None,
     resamples: int = 200,
 ) -> Result:
-    """Returns the Fréchet distance as usually reported: with a bias of order 1/n.
+    """Returns the Fréchet distance as usually reported, with a bias of order 1/n.
 
-    Compare values at equal numbers of examples only; the protocol states them. The
+    Compare values only at equal numbers of examples; the protocol states them. The
     interval is the centred bootstrap: a percentile interval would add the bias a second
-    time and lie above the value. `extrapolated` removes the bias over samples.
+    time and lie above the value. `extrapolated` removes the bias due to few samples.
 
     Args:
-        real: features of data, or the data themselves; each example, of any shape, is
-            flattened to a row.
-        fake: the same of samples.
-        features: their name, such as "Inception pool3", for the protocol: distances
-            in different features cannot be compared.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap; each takes as long as the value, seconds at 2048
-            features. 0: no interval.
+        real: features of the data, or the data themselves; each example, of any shape,
+            is flattened to a row.
+        fake: the same for the samples.
+        features: name of the features, such as "Inception pool3", for the protocol;
+            distances in different features cannot be compared.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples; each takes as long as the value,
+            seconds for 2048 features. 0 for no interval.
     """
     real, fake = as_rows(real=real, fake=fake)
     key = key_or_default(key)
@@ -89,18 +89,19 @@ def distance(
 
 
 def of_moments(real: Moments, fake: Moments, *, features: str) -> Result:
-    """Returns the Fréchet distance of two sets of which only the moments are known.
+    """Returns the Fréchet distance of two sets from their moments alone.
 
-    The same value as `distance`, without its interval: of 50,000 examples the moments
-    of 2048 features take 34 MB, where the features take 400.
+    The value is that of `distance`, without an interval. For 50,000 examples the
+    moments of 2048 features take 34 MB, the features themselves 400 MB.
 
     Args:
-        real: `jaxgan.metrics.moments` of data.
-        fake: the same of samples.
+        real: moments of the data, see `jaxgan.metrics.moments`.
+        fake: the same for the samples.
         features: as for `distance`.
 
     Raises:
-        InputError: the sets have other features, or a set has fewer than two examples.
+        InputError: if the sets differ in their number of features, or a set has fewer
+            than two examples.
     """
     if real.mean.shape != fake.mean.shape:
         raise InputError(
@@ -123,17 +124,17 @@ def extrapolated(
     key: Key | None = None,
     points: int = 15,
 ) -> Result:
-    """Returns the distance for infinitely many samples: a line in 1/m, read at 0.
+    """Returns the distance extrapolated linearly in 1/m to infinitely many samples.
 
     Random subsets of m/10 to m samples, evenly spaced in size, are each compared with
-    all real examples; the bias of those remains.
+    all real examples; the bias due to the finite number of these remains.
 
     Args:
         real: as for `distance`.
-        fake: as for `distance`; m/10 should be well above d, as the distance is not
-            linear in 1/m below.
+        fake: as for `distance`; m/10 should be well above d, since below that the
+            distance is not linear in 1/m.
         features: as for `distance`.
-        key: of the subsets; None is ``jax.random.key(0)``.
+        key: for the subsets; None means ``jax.random.key(0)``.
         points: number of subset sizes.
 
     References:
@@ -167,7 +168,7 @@ def extrapolated(
 
 
 def _gaussian(rows: np.ndarray) -> _Gaussian:
-    """Mean and factor of rows ``[n d]``, which few rows are themselves."""
+    """Returns the mean and a factor of rows ``[n d]``; if n <= d, the rows are one."""
     mean, (count, dimensions) = rows.mean(axis=0), rows.shape
     if count <= dimensions:
         return mean, (rows - mean).T / np.sqrt(count - 1)
@@ -196,9 +197,9 @@ def _replicates(real, fake, key: Key, resamples: int) -> np.ndarray:
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
-    """Returns F of C = F Fᵀ: Cholesky's, and of a singular C the symmetric root.
+    """Returns F with C = F Fᵀ, by Cholesky or, for a singular C, from its eigenvectors.
 
-    Cholesky's takes a twentieth of the time. Eigenvalues within rounding of 0 are 0.
+    Cholesky takes a twentieth of the time. Eigenvalues within rounding of 0 count as 0.
     """
     try:
         return np.linalg.cholesky(covariance)

@@ -1,28 +1,28 @@
-"""Whole numbers behind pixels and other discrete values.
+"""The whole numbers behind pixels and other discrete values.
 
-Pixels divided by 255, or features in tenths, lie on a grid but for their rounding, and
-rounding breaks ties: 0.3 - 0.2 is not 0.2 - 0.1. Counted in steps of the grid they are
-whole numbers, whose sums and products are exact.
+Pixels divided by 255, or features in tenths, lie on a grid up to rounding, and rounding
+breaks ties: 0.3 - 0.2 is not 0.2 - 0.1. Counted in steps of the grid they are whole
+numbers, whose sums and products are exact.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
 
-_LEVELS = 2**16  # at most, as 16-bit images have
+_LEVELS = 2**16  # at most, the number in 16-bit images
 _CHUNK = 2**18  # numbers at a time
 _ROUNDING = 4  # units in the last place of the largest number
-_CLEAR = 32  # a step must be so many times as large as what is taken for rounding
+_CLEAR = 32  # a step must be at least this many times the assumed rounding
 
 
 def whole(*sets: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Returns the sets in steps of their common grid; as they are if there is none.
+    """Returns the sets in steps of their common grid, or unchanged if there is none.
 
-    Their distances change by one factor, so every comparison of distances stays what
-    it is on the grid.
+    All distances change by the same factor, so every comparison of distances comes out
+    as on the grid.
 
     Args:
-        sets: in float64; of float32 origin if each number is one of float32.
+        sets: float64 arrays, assumed to come from float32 if it holds every number.
 
     Example:
         >>> tenths, = whole(np.array([[0.1, 0.2], [0.3, 0.7]]))
@@ -42,7 +42,7 @@ def whole(*sets: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _levels(sets: Iterable[np.ndarray]) -> np.ndarray | None:
-    """Returns all different numbers, sorted; None if there are too many."""
+    """Returns all distinct numbers, sorted; None if there are too many."""
     found = np.empty(0)
     for numbers in map(np.ravel, sets):
         for start in range(0, len(numbers), _CHUNK):
@@ -62,7 +62,7 @@ def _step(levels: np.ndarray) -> float | None:
     gaps = np.diff(levels)
     if gaps.min() < _CLEAR * rounding:
         return None
-    # The smallest gap is one step, known to its rounding; all together tell it better.
+    # The smallest gap is one step up to rounding; the whole range is more precise.
     steps = np.concatenate([[0.0], np.rint(gaps / gaps.min()).cumsum()])
     step = float((levels[-1] - levels[0]) / steps[-1])
     off = np.abs(levels - (levels[0] + steps * step)).max()

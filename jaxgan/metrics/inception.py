@@ -1,4 +1,4 @@
-"""The Inception score: confidence and variety of a classifier's labels of samples."""
+"""The Inception score: confidence and variety of a classifier's labels for samples."""
 
 import numpy as np
 from jaxtyping import Float
@@ -23,18 +23,18 @@ def score(
 
     log IS = mean_x Σ_y p log p - Σ_y p̄ log p̄, with p̄ the mean of p(y|x) of the split.
 
-    p̄ of few samples lies too close to them, so the score is too low, the more so the
-    more splits: the interval is centred (see `bootstrap`). The score uses no real
-    image: a generator of one perfect image per class scores k.
+    With few samples p̄ lies too close to them, so the score is too low, the more so with
+    more splits; hence the interval is centred (see `bootstrap`). The score uses no real
+    images: a generator of one perfect image per class scores k.
 
     Args:
-        probabilities: p(y|x) of each sample, rows that sum to 1, in random order: the
-            splits are consecutive.
-        classifier: its name, for the protocol: the score depends on it.
-        key: of the bootstrap, which resamples each split by itself; None is
+        probabilities: p(y|x) of each sample, rows that sum to 1, in random order, since
+            the splits are consecutive.
+        classifier: name of the classifier, for the protocol; the score depends on it.
+        key: for the bootstrap, which resamples each split separately; None means
             ``jax.random.key(0)``.
-        splits: 10 in the paper, of 5,000 samples each.
-        resamples: of the bootstrap; 0: no interval.
+        splits: number of splits; 10 in the paper, of 5,000 samples each.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Salimans et al. 2016, Improved Techniques for Training GANs, arXiv:1606.03498;

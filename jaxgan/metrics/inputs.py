@@ -1,4 +1,4 @@
-"""Inputs of the judges: sets of examples as rows, and keys."""
+"""Inputs of the metrics: sets of examples as rows, and keys."""
 
 from typing import Any, TypeAlias
 
@@ -10,20 +10,21 @@ from jaxgan.checks import InputError
 from jaxgan.typing import Key
 
 AnyArray: TypeAlias = jax.Array | np.ndarray
-"""An array of either kind; judges in float64 compute with NumPy."""
+"""A JAX or NumPy array; metrics in float64 compute with NumPy."""
 
 
 def flatten(**sets: Any) -> tuple[Any, ...]:
     """Returns sets ``[n ...]`` as ``[n d]``: each example, of any shape, is one row.
 
-    The numbers stay as they are: pixels in uint8 are 0 ... 255.
+    The values are unchanged: uint8 pixels are 0 ... 255.
 
     Args:
-        sets: arrays of either kind, by the names that a message gives them.
+        sets: JAX or NumPy arrays, by the names to use in error messages.
 
     Raises:
-        InputError: for examples of different shapes, whose numbers would be compared
-            in a different order: channels first and channels last, images and rows.
+        InputError: if the examples differ in shape (channels first and channels last,
+            images and rows), so that their values would be compared in a different
+            order.
 
     Example:
         >>> (rows,) = flatten(images=np.zeros((5, 28, 28, 1), np.uint8))
@@ -46,7 +47,7 @@ def flatten(**sets: Any) -> tuple[Any, ...]:
 
 
 def check_one_shape(x: Any, y: Any) -> None:
-    """Raises `InputError` unless the sets have as many examples, of one shape."""
+    """Raises `InputError` unless both sets have equally many examples, of one shape."""
     if x.shape != y.shape:
         raise InputError(
             f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
@@ -57,10 +58,10 @@ def check_one_shape(x: Any, y: Any) -> None:
 def as_rows(**sets: AnyArray) -> tuple[np.ndarray, ...]:
     """Returns sets ``[n ...]`` in float64, each example flattened to a row.
 
-    Args and errors are those of `flatten`.
+    The arguments and errors are those of `flatten`.
 
     Raises:
-        InputError: for fewer than two examples, NaN or infinity as well.
+        InputError: also for fewer than two examples, NaN or infinity.
     """
     rows = flatten(**{name: np.asarray(x, np.float64) for name, x in sets.items()})
     for name, of_set in zip(sets, rows, strict=True):
@@ -76,26 +77,26 @@ def as_rows(**sets: AnyArray) -> tuple[np.ndarray, ...]:
 def as_floats(**sets: AnyArray) -> tuple[jax.Array, ...]:
     """Returns sets ``[n ...]`` as rows of floats, float32 at least; runs under ``jit``.
 
-    Args and errors are those of `flatten`.
+    The arguments and errors are those of `flatten`.
     """
     rows = flatten(**{name: jnp.asarray(x) for name, x in sets.items()})
     return tuple(x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in rows)
 
 
 def key_or_default(key: Key | None) -> Key:
-    """Returns the key; ``jax.random.key(0)`` for None, as the protocol says."""
+    """Returns the key, or ``jax.random.key(0)`` for None."""
     return jax.random.key(0) if key is None else key
 
 
 def describe_key(key: Key) -> str:
-    """Text of a key for a protocol: ``jax.random.key(7)`` is "key 0:7"."""
+    """Returns a key's text for a protocol: ``jax.random.key(7)`` is "key 0:7"."""
     return "key " + ":".join(map(str, _words(key)))
 
 
 def generator(key: Key) -> np.random.Generator:
-    """NumPy's random numbers, seeded by a key.
+    """Returns a NumPy random generator seeded by a key.
 
-    Judges in float64 draw on the host: no program is compiled for a new set's size.
+    Metrics in float64 draw on the host, so no program is compiled for a new set size.
     """
     return np.random.default_rng(_words(key))
 

@@ -29,22 +29,22 @@ def distance(
     subset_size: int = 1000,
     resamples: int = 200,
 ) -> Result:
-    """Returns the mean unbiased MMD² of random subsets, under kernel (x·y/d + 1)³.
+    """Returns the mean unbiased MMD² of random subsets, with the kernel (x·y/d + 1)³.
 
     Unlike the Fréchet distance it is unbiased: values at different numbers of examples
     can be compared. The interval is the percentile bootstrap over examples; as no
     example is paired with a copy of itself, its replicates are unbiased too.
 
     Args:
-        real: features of data, or the data themselves; each example, of any shape, is
-            flattened to a row.
-        fake: the same of samples.
-        features: their name, such as "Inception pool3", for the protocol: distances
-            in different features cannot be compared.
-        key: of the subsets and the bootstrap; None is ``jax.random.key(0)``.
-        subsets: their number; one subset of all examples is the complete estimate.
+        real: features of the data, or the data themselves; each example, of any shape,
+            is flattened to a row.
+        fake: the same for the samples.
+        features: name of the features, such as "Inception pool3", for the protocol;
+            distances in different features cannot be compared.
+        key: for the subsets and the bootstrap; None means ``jax.random.key(0)``.
+        subsets: number of subsets; one subset of all examples is the full estimate.
         subset_size: examples of each set in a subset, drawn without replacement.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401.

@@ -22,21 +22,21 @@ def two_sample(
     key: Key | None = None,
     permutations: int = 999,
 ) -> Result:
-    """Returns the share of examples whose nearest other example is of their own set.
+    """Returns the share of examples whose nearest other example is in their own set.
 
-    The value is that of `neighbours.two_sample`, in float64: of several nearest ones at
-    the same distance one is drawn, so the example counts as right by the share of them
-    that are of its own set. Which distances are equal is as exact as in `prdc.measure`.
+    The value is that of `neighbours.two_sample`, in float64: ties between nearest
+    neighbours are broken at random, so an example counts by the share of them in its
+    own set. Equal distances are detected as exactly as in `prdc.measure`.
 
-    The answers depend on each other, as examples share neighbours, so a binomial
-    p-value would be wrong; this one comes from random relabellings of all examples,
-    over fixed neighbours. It is one-sided: small if the sets differ. Copies give an
-    accuracy well below 1/2, and a p-value near 1.
+    The predictions are dependent, as examples share neighbours, so a binomial p-value
+    would be wrong; this one comes from random relabellings of all examples, with the
+    neighbours fixed. It is one-sided: small if the sets differ. Copies give an accuracy
+    well below 1/2, and a p-value near 1.
 
     Args:
         x: the first set, of any shape; each example is flattened to a row.
-        y: the second set, of the same size: otherwise chance is not 1/2.
-        key: of the relabellings; None is ``jax.random.key(0)``.
+        y: the second set, of the same size, as the chance level is not 1/2 otherwise.
+        key: for the relabellings; None means ``jax.random.key(0)``.
         permutations: number of relabellings.
 
     References:
@@ -52,7 +52,7 @@ def two_sample(
     return Result(
         name="1-NN two-sample accuracy",
         value=float(right.mean()),
-        # Shares are rounded, and equal sums of them differ in the last digits. To take
+        # Shares are rounded, and equal sums of them differ in the last digits. Counting
         # too many as equal only raises the p-value.
         p_value=permutation.p_value(permuted, float(right.sum()) - 1e-6),
         protocol=(
@@ -69,7 +69,7 @@ def two_sample(
 def _right(
     examples: distances.Rows, labels: np.ndarray, labellings: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns how right each example is, ``[n]``, and their sum by each labelling."""
+    """Returns each example's score, ``[n]``, and the total for each labelling."""
     right, sums = np.empty(len(labels)), np.zeros(len(labellings))
     every = np.concatenate([labels[None], labellings]).astype(np.float32)
     for rows, nearest in distances.nearest(examples):
@@ -80,10 +80,10 @@ def _right(
 
 
 def _shares(nearest: np.ndarray, labels: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Returns the share of the nearest that have an example's own label.
+    """Returns the share of nearest neighbours that have an example's own label.
 
-    ``bool [r n], [l n], [l r] -> [l r]``; the labels are 0 and 1, in float32, in which
-    counts are exact up to 16 million.
+    ``bool [r n], [l n], [l r] -> [l r]``; the labels are 0 and 1, in float32, which
+    counts exactly up to 16 million.
     """
     shares = (labels[:, nearest.argmax(axis=1)] == own).astype(np.float64)
     count = nearest.sum(axis=1)

@@ -1,6 +1,6 @@
 """The channels in which two RGB images are compared: RGB itself, or the luma Y.
 
-BT.601 weighs red, green and blue by 0.299, 0.587 and 0.114. Video keeps Y in [16, 235],
+BT.601 weights red, green and blue by 0.299, 0.587, 0.114. Video keeps Y in [16, 235],
 and so do MATLAB's ``rgb2ycbcr`` and the papers on super-resolution; JPEG keeps it in
 [0, 255]. The same two images have a PSNR that is 20 log10(255 / 219) = 1.32 dB higher
 in the former.
@@ -21,11 +21,11 @@ Planes = Float[np.ndarray, "c h w"]
 
 
 class Channels(NamedTuple):
-    """What is compared of an RGB image.
+    """The channels of an RGB image that are compared.
 
     Attributes:
-        name: for protocols, with the colour formula.
-        of: RGB planes in [0, 255], ``[3 h w]`` in float64, as ``[c h w]``.
+        name: their name in protocols, with the colour formula.
+        of: converts RGB planes in [0, 255], ``[3 h w]`` in float64, to ``[c h w]``.
     """
 
     name: str
@@ -39,7 +39,7 @@ def full(rgb: Float[np.ndarray, "3 h w"]) -> Float[np.ndarray, "1 h w"]:
         >>> full(np.full((3, 1, 1), 255.0)).ravel().tolist()
         [255.0]
     """
-    # Not by BLAS, whose last bit depends on the processor.
+    # Without BLAS, whose last bit depends on the processor.
     return (_WEIGHTS.reshape(3, 1, 1) * rgb).sum(axis=0, keepdims=True)
 
 

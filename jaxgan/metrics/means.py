@@ -1,4 +1,4 @@
-"""The mean of one value for each example, with its error and its interval."""
+"""The mean of one value per example, with its standard error and interval."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
 Values = np.ndarray | Sequence[float]
-"""One number for each example, ``[n]``."""
+"""One number per example, ``[n]``."""
 
 
 def result(
@@ -23,17 +23,17 @@ def result(
     resamples: int = 1000,
     details: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Returns the mean, its standard error, and the percentile bootstrap over examples.
+    """Returns the mean, its standard error, and its percentile bootstrap interval.
 
     Args:
-        name: of the metric.
-        values: one of each independent example, such as a pair of images, ``[n]``; of
-            one value alone there is neither error nor interval.
-        described: all that the mean depends on besides the data and the key, for the
-            protocol.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap; 0: no interval.
-        details: of the result.
+        name: name of the metric.
+        values: one per independent example, such as a pair of images, ``[n]``; a single
+            value has neither standard error nor interval.
+        described: everything that the mean depends on besides the data and the key, for
+            the protocol.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples; 0 for no interval.
+        details: details of the result.
 
     Example:
         >>> print(result("error", [1.0, 3.0], described="2 pairs", resamples=0))

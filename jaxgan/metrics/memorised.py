@@ -1,4 +1,4 @@
-"""Copies of training examples among samples: nearest ones, and how near they are."""
+"""Copies of training examples among samples: nearest neighbours and authenticity."""
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -16,12 +16,12 @@ def nearest(
     """Returns each sample's nearest training examples, and their Euclidean distances.
 
     Args:
-        real: features of training examples, or these themselves.
-        fake: the same of samples.
-        count: k, how many of each; the nearest comes first.
+        real: features of the training examples, or the examples themselves.
+        fake: the same for the samples.
+        count: k, the number of training examples per sample, nearest first.
 
     Raises:
-        InputError: there are fewer than k training examples.
+        InputError: if there are fewer than k training examples.
 
     Example:
         >>> rows, apart = nearest(np.array([[0.0], [5.0]]), np.array([[4.0], [1.0]]))
@@ -52,19 +52,19 @@ def authenticity(
     key: Key | None = None,
     resamples: int = 1000,
 ) -> Result:
-    """Returns the share of samples that are no near copies of a training example.
+    """Returns the share of samples that are not near copies of a training example.
 
     A sample counts as a copy if it is nearer to its nearest training example than any
-    other training example is. About a half for new examples of the training
-    distribution in few dimensions, more in many; 0 for copies. The interval is the
-    percentile bootstrap over samples.
+    other training example is. The share is about one half for new examples of the
+    training distribution in few dimensions, more in many; 0 for copies. The interval is
+    the percentile bootstrap over samples.
 
     Args:
-        real: features of the training examples, or these themselves.
-        fake: the same of samples.
-        features: their name, for the protocol.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap; 0: no interval.
+        real: features of the training examples, or the examples themselves.
+        fake: the same for the samples.
+        features: name of the features, for the protocol.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Alaa et al. 2022, How Faithful is your Synthetic Data?, arXiv:2102.08921.

@@ -19,7 +19,7 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class RBF:
-    """exp(-||x - y||² / 2 bandwidth²)."""
+    """The Gaussian kernel exp(-||x - y||² / 2 bandwidth²)."""
 
     bandwidth: float
 
@@ -29,7 +29,7 @@ class RBF:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Polynomial:
-    """(x·y / d + offset)^degree, d the number of columns."""
+    """The polynomial kernel (x·y / d + offset)^degree, with d the number of columns."""
 
     degree: int = 3
     offset: float = 1.0
@@ -39,9 +39,9 @@ class Polynomial:
 
 
 def median_bandwidth(x: Real[AnyArray, "n ..."], y: Real[AnyArray, "m ..."]) -> float:
-    """Returns the median distance of two examples, of all examples of both sets.
+    """Returns the median distance between two examples of the pooled sets.
 
-    It ignores which set an example is of, so a permutation test stays exact.
+    It ignores which set an example belongs to, so a permutation test stays exact.
     """
     pooled = np.concatenate(as_rows(x=x, y=y))
     pairs = distances.squared(pooled, pooled)[np.triu_indices(len(pooled), 1)]
@@ -86,16 +86,17 @@ def two_sample(
     """Returns unbiased MMD² with a permutation p-value and a bootstrap interval.
 
     The bootstrap never pairs an example with a copy of itself, which keeps its
-    replicates unbiased. If the distributions agree, the estimate is no longer nearly a
-    mean (its first-order term vanishes): then trust the p-value, not the interval.
+    replicates unbiased. If the distributions are equal, the estimate is no longer
+    nearly a mean (its first-order term vanishes): then trust the p-value, not the
+    interval.
 
     Args:
         x: the first set, of any shape; each example is flattened to a row.
         y: the second set. Memory is ``8 (n + m)²`` bytes.
-        key: of the relabellings and the bootstrap; None is ``jax.random.key(0)``.
+        key: for the relabellings and the bootstrap; None means ``jax.random.key(0)``.
         kernel: None for the Gaussian kernel with the median distance as bandwidth.
         permutations: number of relabellings.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
     """
     x, y = as_rows(x=x, y=y)
     key = key_or_default(key)
@@ -121,7 +122,7 @@ def sums(
 ) -> np.ndarray:
     """Returns weighted sums of the kernel and of the weights, ``[3 2 r]``: xx, yy, xy.
 
-    Pairs of an example with itself, copies in a resample included, are left out.
+    Pairs of an example with itself, or with its copies in a resample, are left out.
     """
     rows = []
     for a, w in ((x, w_x), (y, w_y)):

@@ -1,6 +1,6 @@
 """Mode coverage: the modes of a known target that the samples reach, and how evenly.
 
-Papers count differently. The definitions here, which every result prints:
+Definitions differ between papers. Those used here, which every result states:
 
 - a sample belongs to its nearest centre (points) or to the class that a classifier
   gives it (images);
@@ -8,13 +8,13 @@ Papers count differently. The definitions here, which every result prints:
 - a mode is covered if at least one high-quality sample belongs to it; for classes,
   which have no distance, if at least one sample does;
 - the width of the modes is the standard deviation of high-quality samples about their
-  mean in each mode, relative to a perfect generator's: a heap of points in the middle
-  of each mode is all of high quality, and has width 0;
+  mean in each mode, relative to a perfect generator's: samples that all lie at the
+  centre of their mode are of high quality, but have width 0;
 - KL is KL(model || target) in nats, of the frequencies of all samples over the modes,
   of high quality or not.
 
-With finitely many samples a perfect generator misses modes and has a KL above zero
-too: the details hold both expectations.
+With finitely many samples even a perfect generator misses modes and has a KL above
+zero; the details hold both expected values.
 """
 
 from typing import NamedTuple
@@ -35,14 +35,14 @@ from jaxgan.typing import Key
 
 
 class ModeCoverage(NamedTuple):
-    """Covered modes; of points, high quality and width; KL to the target.
+    """The number of covered modes, the KL to the target and, for points, their quality.
 
     Attributes:
-        modes: how many are covered.
-        high_quality: the share of such samples; None for classes.
-        kl: from the samples' frequencies to the target's.
+        modes: number of covered modes.
+        high_quality: share of high-quality samples; None for classes.
+        kl: KL(model || target) of the frequencies.
         width: the modes' standard deviation relative to the truth; None for classes,
-            and where no mode has two samples of high quality.
+            and if no mode has two samples of high quality.
     """
 
     modes: Result
@@ -63,17 +63,17 @@ def of_points(
 ) -> ModeCoverage:
     """Returns the coverage of a mixture of Gaussians whose centres are known.
 
-    Samples that hold NaN, of a game that diverged, are near no mode.
+    Samples that hold NaN, from a game that diverged, are near no mode.
 
     Args:
         samples: points, of any shape; each is flattened to a row.
-        centres: of the modes, of the same shape.
-        standard_deviation: of each mode, along each axis.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
+        centres: centres of the modes, of the same shape.
+        standard_deviation: standard deviation of each mode, along each axis.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
         target: probabilities of the modes; None: all equal.
         within: radius of high quality, in standard deviations, Euclidean. In two
             dimensions 98.9 % of a perfect generator's samples lie within 3.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761; Lin et al. 2018 (PacGAN),
@@ -106,10 +106,10 @@ def of_points(
 
 
 def truncated_std(dimensions: int, within: float) -> float:
-    """The standard deviation, along an axis, of N(0, I) within a ball.
+    """Returns the standard deviation, along an axis, of N(0, I) truncated to a ball.
 
     Its square is F(d + 2) / F(d), with F(d) the probability that a chi-squared variable
-    of d degrees of freedom lies below ``within`` squared.
+    with d degrees of freedom lies below ``within`` squared.
 
     Args:
         dimensions: d.
@@ -124,7 +124,7 @@ def truncated_std(dimensions: int, within: float) -> float:
 
 
 def _width(rows, assigned, truth: float, how: str) -> Result | None:
-    """The pooled deviation from the mean of each mode, relative to the truth."""
+    """Returns the pooled deviation from each mode's mean, relative to the truth."""
     squares, freedom = 0.0, 0
     for mode in np.unique(assigned):
         own = rows[assigned == mode]
@@ -148,18 +148,18 @@ def of_labels(
     target: Float[AnyArray, " k"] | None = None,
     resamples: int = 1000,
 ) -> ModeCoverage:
-    """Returns the coverage of classes, from a classifier's label of each sample.
+    """Returns the coverage of classes, from a classifier's label for each sample.
 
     Args:
         labels: in ``[0, num_modes)``; for StackedMNIST see `stacked`.
         num_modes: number of classes.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
         target: probabilities of the classes; None: all equal.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     Raises:
-        InputError: for labels out of range, or in a class of probability zero, where
-            KL is infinite.
+        InputError: if a label is out of range, or of a class with probability zero,
+            for which KL is infinite.
 
     Example:
         >>> coverage = of_labels(np.array([0, 0, 1, 1]), num_modes=4)

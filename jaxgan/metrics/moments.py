@@ -1,4 +1,4 @@
-"""Mean and covariance of features that come in blocks, in float64."""
+"""Mean and covariance of features that arrive in blocks, in float64."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from jaxtyping import Float, Real
 
 from jaxgan.checks import InputError
 
-_TOGETHER = 1024  # rows that enter the sums in one product
+_TOGETHER = 1024  # rows to collect for one matrix product
 
 
 class Moments(NamedTuple):
-    """A set of examples, as far as a Gaussian knows it.
+    """The moments of a set of examples that define its Gaussian fit.
 
     Attributes:
         count: n, the number of examples.
@@ -66,10 +66,10 @@ def merge(a: Moments, b: Moments) -> Moments:
 
 
 def of_blocks(blocks: Iterable[Real[np.ndarray, "_ d"]]) -> Moments:
-    """Returns the moments of all blocks, of which few are in memory together.
+    """Returns the moments of all blocks, with only a few in memory at a time.
 
     Raises:
-        InputError: there is no row at all.
+        InputError: if there are no rows.
     """
     total, waiting = None, []
     for block in blocks:

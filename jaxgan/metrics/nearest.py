@@ -1,7 +1,7 @@
-"""Each example's nearest others, ties included, exactly, under ``jit``.
+"""The exact nearest neighbours of each example, ties included, under ``jit``.
 
-As in `distances`, matrix products sort out most pairs and what rounding could decide
-is computed again from the differences; here in float32, or in whole numbers where the
+As in `distances`, matrix products rule out most pairs, and pairs that rounding could
+affect are recomputed from the differences; here in float32, or in whole numbers if the
 examples are 8-bit integers.
 """
 
@@ -11,14 +11,14 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Real
 
-_ROWS, _NUMBERS = 128, 2**24  # of a block, at most
-_TOGETHER = 8  # differences of an example with so many others at a time
-# Columns of a product: 256 · 255² < 2²⁴, so float32 is exact for 8-bit integers; and
-# the more sums a long one is divided into, the less they round.
+_ROWS, _NUMBERS = 128, 2**24  # maxima per block
+_TOGETHER = 8  # others whose differences from an example are computed at a time
+# Columns per product: 256 · 255² < 2²⁴, so float32 is exact for 8-bit integers; and
+# dividing a long sum into more parts reduces the rounding.
 _COLUMNS = 256
 
 Judge = Callable[[Bool[Array, "r n"], Int[Array, " r"]], Float[Array, " r"]]
-"""``(which examples are nearest, indices of r examples) -> a number of each``."""
+"""``(mask of the nearest examples, indices of r examples) -> one number for each``."""
 
 
 def squared_distances(
@@ -32,14 +32,14 @@ def squared_distances(
 
 
 def judge_blocks(judge: Judge, examples: Real[Array, "n d"]) -> Float[Array, " n"]:
-    """Returns what a judge says of each example's nearest others, in bounded memory.
+    """Applies a judge to the nearest others of each example, in bounded memory.
 
-    An example that holds NaN is not compared: then no other has a nearest one.
+    If an example holds NaN, no example has a nearest one.
 
     Args:
         judge: see `Judge`; called with a block of examples at a time.
-        examples: 8-bit integers, of which distances are exact; or any other numbers,
-            taken as floats, of which copies are at distance 0.
+        examples: 8-bit integers, whose distances are exact; or any other numbers, taken
+            as floats, where copies are at distance 0.
     """
     n, d = examples.shape
     if examples.dtype in (jnp.bool_, jnp.uint8, jnp.int8):
@@ -51,7 +51,7 @@ def judge_blocks(judge: Judge, examples: Real[Array, "n d"]) -> Float[Array, " n
     padded = jnp.pad(examples, ((0, 0), (0, -d % width)))
     columns = padded.reshape(n, -1, width).transpose(1, 0, 2)
     size = min(n, _ROWS, max(1, _NUMBERS // max(n, _TOGETHER * d)))
-    # The last block is padded with the last example, again and again.
+    # The last block is padded by repeating the last example.
     at = jnp.minimum(jnp.arange(n + -n % size), n - 1).reshape(-1, size)
     judged = lax.map(lambda rows: judge(find(columns, rows), rows), at)
     return judged.reshape(-1)[:n]
@@ -73,7 +73,7 @@ def _of_bytes(columns: Real[Array, "c n w"], rows: Int[Array, " r"]):
     zeros = jnp.zeros((len(rows), columns.shape[1]), jnp.int32)
     (high, low), _ = lax.scan(add, (zeros, zeros), columns)
     nearest = _others(rows, columns.shape[1])
-    # Two digits to the base 2^16: one int32 would overflow above 33,025 columns.
+    # Two digits in base 2^16: one int32 would overflow above 33,025 columns.
     for digit in (high + (low >> 16), low & 0xFFFF):
         least = jnp.where(nearest, digit, jnp.iinfo(jnp.int32).max).min(axis=1)
         nearest &= digit == least[:, None]
@@ -88,7 +88,7 @@ def _of_floats(columns: Float[Array, "c n w"], rows: Int[Array, " r"]):
     add = lambda sums, part: (sums + squared_distances(part[rows], part), None)
     products, _ = lax.scan(add, zeros, centred)
     least = jnp.where(others, products, jnp.inf).min(axis=1)
-    # The margin of `distances.settle`; a sum has c + w terms, one after the other.
+    # The margin of `distances.settle`; a sum adds c + w terms one after the other.
     parts, _, width = columns.shape
     rounding = 2 * (parts + width + 16) * float(jnp.finfo(columns.dtype).eps)
     squares = (centred[:, rows] ** 2).sum(axis=(0, 2))
@@ -99,7 +99,7 @@ def _of_floats(columns: Float[Array, "c n w"], rows: Int[Array, " r"]):
 
 
 def _differences(columns, rows, near, products):
-    """Returns ``[r n]`` squared distances, of the near ones, from the differences."""
+    """Returns ``[r n]`` squared distances of the near pairs, from the differences."""
     each = jnp.arange(len(rows))[:, None]
 
     def some(state):

@@ -1,6 +1,6 @@
-"""Judges by nearest neighbours that run under ``jit``: a two-sample test, a classifier.
+"""Nearest-neighbour methods that run under ``jit``: a two-sample test, a classifier.
 
-Both compare examples by their raw numbers: bring the sets to one scale first.
+Both compare the raw values of examples: bring the sets to the same scale first.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from jaxgan.metrics.nearest import judge_blocks, squared_distances
 
 
 class TwoSample(NamedTuple):
-    """Leave-one-out 1-NN accuracy: of all examples, of the first set, of the second."""
+    """Leave-one-out 1-NN accuracies: of all examples, the first set and the second."""
 
     accuracy: Float[Array, ""]
     first: Float[Array, ""]
@@ -28,19 +28,19 @@ def two_sample(x: Real[Array, "n ..."], y: Real[Array, "m ..."]) -> TwoSample:
     """Returns the 1-NN two-sample test (Lopez-Paz & Oquab 2017, section 2).
 
     Each example is given the label, first or second, of its nearest neighbour among all
-    the others. If both sets come from one distribution, about half the labels are
-    right; 1 means that the sets are separate; below 1/2 that they lie closer to each
-    other than to themselves, as copies do. `leave_one_out` adds a p-value.
+    the others. If both sets come from the same distribution, about half the labels are
+    right; 1 means that the sets are separate; below 1/2, examples lie closer to the
+    other set than to their own, as copies do. `leave_one_out` adds a p-value.
 
-    Of several nearest neighbours at the same distance one is drawn, and the accuracies
-    are expectations over the draw: an example counts as right by the share of its
-    nearest neighbours that are of its own set. Distances of 8-bit integers, such as
-    pixels in uint8, are exact. Of other numbers those of copies are 0, and the rest is
-    as exact as a sum of squared differences in float32.
+    Ties between nearest neighbours are broken at random, and the accuracies are
+    expectations over the draw: an example counts by the share of its nearest neighbours
+    in its own set. Distances of 8-bit integers, such as uint8 pixels, are exact. For
+    other numbers, copies are at distance 0, and other distances are as exact as a
+    float32 sum of squared differences.
 
     Args:
         x: the first set, of any shape; each example is flattened to a row.
-        y: the second set, of the same size: otherwise chance is not 1/2.
+        y: the second set, of the same size, as the chance level is not 1/2 otherwise.
 
     Returns:
         The accuracies; NaN if an example holds NaN.
@@ -72,7 +72,7 @@ def classify(
     neighbours: int = 5,
     block: int = 500,
 ) -> Int[Array, " m"]:
-    """Returns the majority class of each query's nearest examples; of a tie the lowest.
+    """Returns the majority class of each query's neighbours; the lowest class on a tie.
 
     Args:
         examples: training examples, of any shape; each is flattened to a row.

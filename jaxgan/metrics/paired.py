@@ -1,14 +1,14 @@
-"""Images judged in pairs: which pixels are compared, and which channels of them.
+"""Protocols for comparing images in pairs: the pixels and the channels to compare.
 
-PSNR and SSIM of the same images differ by decibels between protocols. A `Protocol` says
-which one; its text stands in every result.
+PSNR and SSIM of the same images differ by decibels between protocols. A `Protocol` is
+one of them; its text is part of every result.
 
 ================  ====================================================================
 `RGB`             all pixels of all channels; SSIM with the Gaussian window
-`RGB_CROP_4`      the same without 4 pixels at each border; BasicSR's tables
+`RGB_CROP_4`      the same without 4 pixels at each border; as in BasicSR's tables
 `SCIKIT_IMAGE`    all pixels; SSIM with scikit-image's default, the uniform window
-`Y_CROP_2` to     Y in [16, 235] without as many pixels at each border as the images
-`Y_CROP_4`        were magnified; papers on super-resolution (`super_resolution`)
+`Y_CROP_2` to     Y in [16, 235] without as many pixels at each border as the factor
+`Y_CROP_4`        of magnification; papers on super-resolution (`super_resolution`)
 ================  ====================================================================
 """
 
@@ -24,7 +24,7 @@ from jaxgan.metrics.luma import Channels
 from jaxgan.metrics.windows import GAUSSIAN, UNIFORM, Window
 
 DATA_RANGE = 255
-"""The difference of the brightest and the darkest pixel, also for Y in [16, 235]."""
+"""The range from the darkest to the brightest value, also for Y in [16, 235]."""
 
 Images = np.ndarray | Sequence[np.ndarray]
 """uint8 images ``[n h w 3]``, or a list of ``[h w 3]``, which may differ in size."""
@@ -32,12 +32,12 @@ Images = np.ndarray | Sequence[np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How two images are compared.
+    """A protocol for comparing two images.
 
     Attributes:
         channels: of `jaxgan.metrics.luma`: `RGB`, `LUMA`, `LUMA_ROUNDED`, `LUMA_FULL`.
-        crop: pixels that are left out at each border.
-        window: of SSIM; PSNR has none.
+        crop: number of pixels left out at each border.
+        window: the window of SSIM; PSNR uses none.
 
     Example:
         >>> print(super_resolution(4))
@@ -53,10 +53,10 @@ class Protocol:
             raise InputError(f"crop must be 0 or more pixels, got crop={self.crop}.")
 
     def planes(self, image: np.ndarray) -> Float[np.ndarray, "c h w"]:
-        """Returns what is compared of a uint8 image ``[h w 3]``, in float64.
+        """Returns the planes of a uint8 image ``[h w 3]`` to compare, in float64.
 
         Raises:
-            InputError: it is no such image, or the crop leaves nothing of it.
+            InputError: if it is not such an image, or the crop leaves no pixels.
         """
         _check(image)
         height, width, _ = image.shape
@@ -96,11 +96,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
 
 
 def pairs(real: Images, fake: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields the images in pairs, by their positions.
+    """Yields pairs of images at the same position.
 
     Raises:
-        InputError: there are more of one kind, there is none, or a pair differs in
-            size.
+        InputError: if the numbers of images differ or are zero, or the two images of a
+            pair differ in size.
     """
     if len(real) != len(fake) or not len(real):
         raise InputError(
@@ -113,12 +113,12 @@ def pairs(real: Images, fake: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def check_pair(real: np.ndarray, fake: np.ndarray, name: str) -> None:
-    """Raises `InputError` unless the two images have one size.
+    """Raises `InputError` unless the two images have the same size.
 
     Args:
         real: an image.
         fake: the other image.
-        name: what to call the pair.
+        name: name of the pair, for the message.
     """
     if real.shape != fake.shape:
         sizes = " and ".join(" x ".join(map(str, x.shape)) for x in (real, fake))

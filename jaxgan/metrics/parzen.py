@@ -1,7 +1,7 @@
 """The Parzen-window log-likelihood of the 2014 paper.
 
-The samples x_1 ... x_n become the density p(x) = 1/n Σ_i N(x; x_i, σ² I), under which
-test examples are scored. It was the first metric of GANs, and ranks models badly in
+The samples x_1 ... x_n define the density p(x) = 1/n Σ_i N(x; x_i, σ² I), under which
+test examples are scored. It was the first metric for GANs, and ranks models badly in
 high dimensions (arXiv:1511.01844): report it only beside results of that time.
 """
 
@@ -22,13 +22,13 @@ from jaxgan.metrics.nearest import squared_distances
 from jaxgan.metrics.result import Result
 
 SIGMAS = tuple(float(sigma) for sigma in np.logspace(-1, 0, 10))
-"""Ten bandwidths from 0.1 to 1, evenly spaced in the logarithm."""
+"""Ten bandwidths from 0.1 to 1, evenly spaced on a log scale."""
 
 _LOWEST, _HIGHEST = -1e-6, 1 + 1e-6
 
 
 class Bandwidth(NamedTuple):
-    """A bandwidth, its mean log-likelihood, and whether it is an end of the grid."""
+    """A bandwidth, its mean log-likelihood, and whether it is at an end of the grid."""
 
     sigma: float
     log_likelihood: float
@@ -47,7 +47,7 @@ def log_densities(
     log p(x) = logsumexp_i(-||x - x_i||² / 2σ²) - log n - d/2 log(2πσ²).
 
     The distances of a block are computed once, for all bandwidths; memory is
-    ``block x n`` floats. They are float32, of relative error 1e-7 of the squared
+    ``block x n`` floats. They are float32, with an error of about 1e-7 of the squared
     norms: too coarse for a bandwidth far below 1 % of the norms.
 
     Args:
@@ -101,16 +101,16 @@ def log_likelihood(
     """Returns the mean log-likelihood of the test set, by the protocol of 2014.
 
     Args:
-        samples: generated images, pixels in [0, 1], of any shape; the paper takes
+        samples: generated images, pixels in [0, 1], of any shape; the paper uses
             10,000.
-        validation: images, other than the test set, that choose the bandwidth.
+        validation: images, other than the test set, used to choose the bandwidth.
         test: images to score.
         sigmas: the bandwidths to choose from.
         block: queries scored at a time.
 
     Returns:
         Nats per image. The standard error is over test examples, as in the paper, for
-        the given samples. If ``sigma_at_edge_of_grid`` in the details is true, take a
+        the given samples. If ``sigma_at_edge_of_grid`` in the details is true, use a
         wider grid.
 
     Raises:

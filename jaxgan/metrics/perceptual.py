@@ -1,4 +1,4 @@
-"""A learned distance of two images, LPIPS, and its mean over pairs."""
+"""LPIPS, a learned distance between two images, and its mean over pairs."""
 
 import dataclasses
 import functools
@@ -24,16 +24,16 @@ from jaxgan.typing import Key
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Distance:
-    """A network that tells how far two images are apart, with its weights.
+    """A network that measures the distance between two images, with its weights.
 
     Attributes:
-        name: of the distance, such as "LPIPS".
+        name: name of the distance, such as "LPIPS".
         protocol: everything that it depends on besides the images: the network and the
             weights' hashes.
-        weights_sha256: of the files of weights by what they hold, in hexadecimal
+        weights_sha256: SHA-256 of each weights file by its content, in hexadecimal
             digits.
         apply: ``(params, a, b) -> [n]`` for images ``[n h w 3]`` in [-1, 1], pure.
-        params: the network's.
+        params: the network's parameters.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Distance:
     ) -> Float[np.ndarray, " n"]:
         """Returns the distance of each pair of uint8 images.
 
-        For each size of image two programs are compiled at most, one for a single pair
-        and one for `BLOCK` pairs.
+        At most two programs are compiled per image size, one for a single pair and one
+        for `BLOCK` pairs.
         """
         if a.shape != b.shape or not len(a):
             raise InputError(
@@ -80,15 +80,15 @@ def _padded(block: np.ndarray, size: int) -> np.ndarray:
 def load_lpips(vgg: str | Path, heads: str | Path) -> Distance:
     """Returns LPIPS v0.1 on VGG-16.
 
-    Most papers report LPIPS on AlexNet; those figures cannot be compared with these.
+    Most papers report LPIPS on AlexNet; those values cannot be compared with these.
 
     Args:
         vgg: the weights of VGG-16, torchvision's ``vgg16-397923af.pth``.
-        heads: those of the layers, ``lpips/weights/v0.1/vgg.pth`` of PyPI's package
-            lpips.
+        heads: the weights of the heads, ``lpips/weights/v0.1/vgg.pth`` in the PyPI
+            package lpips.
 
     Raises:
-        InputError: a file is missing, or holds another network's weights.
+        InputError: if a file is missing, or holds another network's weights.
     """
     of_vgg, of_heads = read_weights(vgg), read_weights(heads)
     digests = f"{of_vgg.sha256[:12]} and {of_heads.sha256[:12]}"
@@ -116,13 +116,13 @@ def measure(
 
     Args:
         real: uint8 images ``[n h w 3]``, or a list of images that differ in size.
-        fake: the images to compare with, by position.
-        distance: such as that of `load_lpips`.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        fake: the images to compare with, in the same order.
+        distance: a distance such as that of `load_lpips`.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
 
     Raises:
-        InputError: the images make no pairs, or are too small for the network.
+        InputError: if the images cannot be paired, or are too small for the network.
     """
     found = list(paired.pairs(real, fake))
     blocks = [found[i : i + BLOCK] for i in range(0, len(found), BLOCK)]
@@ -133,7 +133,7 @@ def measure(
 def of_pairs(
     distance: Distance, real: Iterable[np.ndarray], fake: Iterable[np.ndarray]
 ) -> Float[np.ndarray, " n"]:
-    """Returns the distance of each pair of a few uint8 images, of any sizes."""
+    """Returns the distance of each of a few pairs of uint8 images, of any sizes."""
     real, fake = list(real), list(fake)
     if len({image.shape for image in real}) == 1:
         return distance(np.stack(real), np.stack(fake))
@@ -151,10 +151,10 @@ def mean(
     """Returns the mean of the distances of pairs.
 
     Args:
-        values: of `of_pairs`, by one distance.
-        distance: that one.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        values: values of `of_pairs`, all by the same distance.
+        distance: that distance.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
     """
     return means.result(
         distance.name,

@@ -1,7 +1,7 @@
 """Precision, recall, density and coverage of features, by k nearest neighbours.
 
-Around each real example lies a ball that reaches to its k-th nearest other real
-example; the union of the balls stands for the data. Likewise for the samples.
+Each real example has a ball around it that reaches to its k-th nearest other real
+example; the union of the balls represents the data. The same is done for the samples.
 """
 
 from functools import partial
@@ -36,7 +36,7 @@ def measure(
     neighbours: int = 5,
     resamples: int = 1000,
 ) -> PRDC:
-    """Returns all four, with intervals.
+    """Returns precision, recall, density and coverage, with intervals.
 
     - precision: the share of fakes that lie in at least one real ball;
     - recall: the share of reals that lie in at least one fake ball;
@@ -50,19 +50,19 @@ def measure(
 
     Balls are closed: an example at exactly the radius lies in the ball, and a ball of
     radius 0, around an example that occurs more than k times, holds its copies.
-    Distances are compared without rounding where the numbers are whole or lie on a
-    grid, as pixels do on any scale (`grid.whole`). Of other numbers copies are at
-    distance 0, and the rest is as exact as a sum in float64. The balls of the package
-    by Naeem et al. are open, which matters for equal distances only.
+    Distances are compared without rounding if the numbers are whole or lie on a grid,
+    as pixels do on any scale (`grid.whole`). For other numbers, copies are at distance
+    0, and other distances are as exact as a float64 sum. The balls in the package by
+    Naeem et al. are open, which matters only for equal distances.
 
     Args:
-        real: features of data, or the data themselves; each example, of any shape, is
-            flattened to a row.
-        fake: the same of samples; take as many, as the balls shrink with their number.
-        features: their name, such as "Inception pool3", for the protocol.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
+        real: features of the data, or the data themselves; each example, of any shape,
+            is flattened to a row.
+        fake: the same for as many samples, since the balls shrink with their number.
+        features: name of the features, such as "Inception pool3", for the protocol.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
         neighbours: k; 3 in the first paper, 5 in the second.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020,
@@ -96,7 +96,7 @@ def measure(
 def per_example(
     real: np.ndarray, fake: np.ndarray, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the four before the mean: ``[m], [n], [m], [n]``."""
+    """Returns the four metrics per example, to be averaged: ``[m], [n], [m], [n]``."""
     of_real, of_fake = distances.prepare(*grid.whole(real, fake))
     real_radii = distances.kth(of_real, neighbours)
     fake_radii = distances.kth(of_fake, neighbours)

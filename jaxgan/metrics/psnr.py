@@ -18,11 +18,12 @@ def of_pair(real: np.ndarray, fake: np.ndarray, protocol: Protocol = RGB) -> flo
 
     Args:
         real: a uint8 image ``[h w 3]``.
-        fake: an image of its size.
+        fake: a uint8 image of the same size.
         protocol: channels and crop.
 
     Raises:
-        InputError: for other images, of two sizes, or of which the crop leaves nothing.
+        InputError: if they are not such images, differ in size, or the crop leaves no
+            pixels.
 
     Example:
         >>> black = np.zeros((8, 8, 3), np.uint8)
@@ -44,18 +45,18 @@ def measure(
 ) -> Result:
     """Returns the mean PSNR over pairs of images; see `mean`.
 
-    It is the mean of the decibels of each pair, as papers report it, not the decibels
-    of the mean error.
+    This is the mean of the pairs' PSNR in dB, as papers report it, not the PSNR of the
+    mean error.
 
     Args:
         real: uint8 images ``[n h w 3]``, or a list of images that differ in size.
-        fake: the images to compare with, by position.
+        fake: the images to compare with, in the same order.
         protocol: channels and crop.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
 
     Raises:
-        InputError: the images make no pairs, or all pairs are equal.
+        InputError: if the images cannot be paired, or all pairs are equal.
 
     Example:
         >>> black = np.zeros((2, 8, 8, 3), np.uint8)
@@ -79,13 +80,13 @@ def mean(
     protocol and ``details["equal"]`` say how many there were.
 
     Args:
-        values: of `of_pair`, under one protocol.
+        values: values of `of_pair`, all under the same protocol.
         protocol: channels and crop.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
 
     Raises:
-        InputError: all pairs are equal.
+        InputError: if all pairs are equal.
     """
     values = np.asarray(values, np.float64)
     equal = int(np.isposinf(values).sum())

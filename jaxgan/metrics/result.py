@@ -1,4 +1,4 @@
-"""The result of a judge: a value, its uncertainty, and its protocol."""
+"""The result of a metric: a value, its uncertainty, and its protocol."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from jaxgan.checks import InputError
 
 
 class Interval(NamedTuple):
-    """A confidence interval, its level, and the method that gave it."""
+    """A confidence interval, its level, and the method that produced it."""
 
     low: float
     high: float
@@ -19,15 +19,15 @@ class Interval(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """One number that can be quoted.
+    """A metric's value, with what is needed to report it.
 
     Attributes:
-        name: the metric.
+        name: name of the metric.
         value: its value; always finite.
-        protocol: everything besides the data that the value depends on; print both.
-        standard_error: of the value, where it is a mean over independent examples.
-        interval: a confidence interval, where there is one.
-        p_value: of the test, where the metric is one; small if the sets differ.
+        protocol: everything besides the data that the value depends on; report both.
+        standard_error: the value's, if it is a mean over independent examples.
+        interval: a confidence interval, if there is one.
+        p_value: the p-value, if the metric is a test; small if the sets differ.
         details: further measurements by name, as JSON values.
 
     Example:

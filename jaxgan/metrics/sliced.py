@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance: exact transport along random lines."""
+"""The sliced Wasserstein distance: exact optimal transport along random directions."""
 
 import jax
 import numpy as np
@@ -29,17 +29,17 @@ def distance(
 ) -> Result:
     """Returns SW_p = (mean over unit vectors u of W_p^p(u·x, u·y))^(1/p).
 
-    On a line the optimal transport of n examples to n pairs them in order. The
-    distance of two finite sets from one distribution is above zero, by about 1/√n: the
-    interval is centred (see `bootstrap`).
+    On a line, optimal transport between n points and n others pairs them in sorted
+    order. The distance of two finite sets from the same distribution is above zero, by
+    about 1/√n; hence the interval is centred (see `bootstrap`).
 
     Args:
         x: the first set, of any shape; each example is flattened to a row.
         y: the second set, of the same size.
-        key: of the directions and the bootstrap; None is ``jax.random.key(0)``.
+        key: for the directions and the bootstrap; None means ``jax.random.key(0)``.
         projections: number of directions; the same key gives the same ones.
         order: p, at least 1.
-        resamples: of the bootstrap; 0: no interval.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     References:
         Bonneel et al. 2015, Sliced and Radon Wasserstein Barycenters of Measures.

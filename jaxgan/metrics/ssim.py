@@ -1,7 +1,7 @@
 """Structural similarity of pairs of images, 1 for equal ones.
 
-Only windows that lie inside the image count, and an image is not made smaller first.
-Programs that pad the border, or shrink large images before, give other figures.
+Only windows that lie inside the image count, and images are not downscaled first.
+Programs that pad the border, or downscale large images first, give other values.
 
 References:
     Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural
@@ -20,7 +20,7 @@ from jaxgan.metrics.windows import Window
 from jaxgan.typing import Key
 
 K1, K2 = 0.01, 0.03
-"""The constants of the paper."""
+"""The paper's constants."""
 
 
 def of_planes(
@@ -33,8 +33,8 @@ def of_planes(
 
     Args:
         x: a plane of pixels in [0, 255].
-        y: the other.
-        window: of `jaxgan.metrics.windows`, no larger than the planes.
+        y: the other plane.
+        window: from `jaxgan.metrics.windows`, no larger than the planes.
     """
     mean_x, mean_y = window.mean(x), window.mean(y)
     square_x, square_y, product = mean_x**2, mean_y**2, mean_x * mean_y
@@ -55,12 +55,12 @@ def of_pair(real: np.ndarray, fake: np.ndarray, protocol: Protocol = RGB) -> flo
 
     Args:
         real: a uint8 image ``[h w 3]``.
-        fake: an image of its size.
+        fake: a uint8 image of the same size.
         protocol: channels, crop and window.
 
     Raises:
-        InputError: for other images, of two sizes, or smaller than the window after the
-            crop.
+        InputError: if they are not such images, differ in size, or are smaller than the
+            window after the crop.
 
     Example:
         >>> noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -91,13 +91,13 @@ def measure(
 
     Args:
         real: uint8 images ``[n h w 3]``, or a list of images that differ in size.
-        fake: the images to compare with, by position.
+        fake: the images to compare with, in the same order.
         protocol: channels, crop and window.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
 
     Raises:
-        InputError: the images make no pairs, or are smaller than the window.
+        InputError: if the images cannot be paired, or are smaller than the window.
 
     Example:
         >>> noise = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
@@ -118,10 +118,10 @@ def mean(
     """Returns the mean of the SSIM of each pair.
 
     Args:
-        values: of `of_pair`, under one protocol.
+        values: values of `of_pair`, all under the same protocol.
         protocol: channels, crop and window.
-        key: of the bootstrap; None is ``jax.random.key(0)``.
-        resamples: of the bootstrap over pairs; 0: no interval.
+        key: for the bootstrap; None means ``jax.random.key(0)``.
+        resamples: number of bootstrap resamples over pairs; 0 for no interval.
     """
     how = f"{protocol}, {protocol.window.name}, K1 {K1}, K2 {K2}"
     return means.result(

@@ -1,4 +1,4 @@
-"""The windows of SSIM: weights of a pixel's neighbours, and the covariance they give.
+"""The windows of SSIM: the weights of neighbouring pixels, and the type of covariance.
 
 References:
     Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural
@@ -18,8 +18,8 @@ class Window(NamedTuple):
     """A square window whose weights are w_i w_j.
 
     Attributes:
-        name: for protocols.
-        weights: w, an odd number of them, symmetric and with the sum 1.
+        name: its name in protocols.
+        weights: w, an odd number of symmetric weights that sum to 1.
         sample_covariance: whether variances are multiplied by n / (n - 1), n being the
             number of pixels in the window.
     """
@@ -30,12 +30,12 @@ class Window(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Its height and width in pixels."""
+        """The height and width in pixels."""
         return len(self.weights)
 
     @property
     def correction(self) -> float:
-        """What variances and covariances are multiplied by."""
+        """The factor that multiplies variances and covariances."""
         pixels = self.size**2
         return pixels / (pixels - 1) if self.sample_covariance else 1.0
 
@@ -56,11 +56,11 @@ def gaussian(size: int = 11, sigma: float = 1.5) -> Window:
     """Returns a Gaussian window, with population covariances.
 
     Args:
-        size: its height and width in pixels, odd.
-        sigma: its standard deviation in pixels.
+        size: the window's height and width in pixels, odd.
+        sigma: the Gaussian's standard deviation in pixels.
 
     Raises:
-        InputError: for an even size or one below 3, or a sigma that is not positive.
+        InputError: if the size is even or below 3, or sigma is not positive.
     """
     _check(size)
     if not sigma > 0:
@@ -76,10 +76,10 @@ def uniform(size: int = 7) -> Window:
     """Returns a uniform window, with sample covariances.
 
     Args:
-        size: its height and width in pixels, odd.
+        size: the window's height and width in pixels, odd.
 
     Raises:
-        InputError: for an even size or one below 3.
+        InputError: if the size is even or below 3.
     """
     _check(size)
     name = f"uniform window {size} x {size}, sample covariance"

@@ -1,6 +1,6 @@
 """CycleGAN's generator: Zhu et al. 2017, arXiv:1703.10593, appendix 7.2.
 
-A residual network of the image at a quarter of its height and width:
+A residual network on the image at a quarter of its height and width:
 
     c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-channels
 
@@ -8,8 +8,8 @@ c7s1 is a 7x7 convolution, d a 3x3 one of stride 2, R a block of two 3x3 ones th
 added to its input, u a fractionally-strided 3x3 one of stride 2. All but the last, and
 the second of each R, are followed by ReLU, all but the last by instance norm without a
 gain and a bias. c7s1 and R pad images by reflection, so that no border of zeros appears
-in the translation; d and u pad by zeros. The design is that of Johnson, Alahi & Li
-2016, arXiv:1603.08155. Kernels are of N(0, 0.02^2).
+in the translation; d and u pad with zeros. The design is that of Johnson, Alahi & Li
+2016, arXiv:1603.08155. Kernels are drawn from N(0, 0.02^2).
 
 Its discriminator is `jaxgan.nets.patchgan.Discriminator`.
 """
@@ -39,11 +39,11 @@ class Generator(nn.Module):
             pixels or more a side, and 6 for smaller ones.
         residual: whether the input is added to the output, instead of tanh; see
             `jaxgan.nets.unet.Generator`.
-        dtype: what it computes in; parameters and images are float32.
+        dtype: dtype of the computation; parameters and images are float32.
 
     Raises:
-        InputError: unless both sides are multiples of 4 pixels, and at least 8, or for
-            a residual of other channels.
+        InputError: unless both sides are multiples of 4 pixels, and at least 8, or if
+            a residual would have other channels than the input.
 
     Example:
         >>> import jax
@@ -85,7 +85,7 @@ class Block(nn.Module):
     """The residual block R, ``[b h w c] -> [b h w c]``.
 
     Attributes:
-        dtype: what it computes in; parameters are float32.
+        dtype: dtype of the computation; parameters are float32.
     """
 
     dtype: Any = jnp.float32
@@ -105,7 +105,7 @@ class UpConv(nn.Module):
 
     Attributes:
         features: the result's channels.
-        dtype: what it computes in.
+        dtype: dtype of the computation.
     """
 
     features: int
@@ -128,7 +128,7 @@ class UpConv(nn.Module):
 
 
 def blocks_of(height: int, width: int) -> int:
-    """The paper's number of residual blocks for images of this size.
+    """Returns the paper's number of residual blocks for images of this size.
 
     Example:
         >>> blocks_of(128, 128), blocks_of(256, 256)
@@ -138,16 +138,16 @@ def blocks_of(height: int, width: int) -> int:
 
 
 def rectified(x: jax.Array) -> jax.Array:
-    """Instance norm in the calling module, then ReLU."""
+    """Applies instance norm in the calling module, then ReLU."""
     return nn.relu(InstanceNorm()(x))
 
 
 def reflected(x: Float[Array, "b h w c"], pixels: int) -> Float[Array, "b g q c"]:
-    """The images, continued by reflection at the middle of their outermost pixels.
+    """Pads images by reflection about the centres of their outermost pixels.
 
     Args:
         x: the images, of more than ``pixels`` pixels a side.
-        pixels: rows and columns more on each side.
+        pixels: rows and columns to add on each side.
 
     Example:
         >>> line = jnp.broadcast_to(jnp.arange(3.0).reshape(1, 1, 3, 1), (1, 3, 3, 1))

@@ -7,8 +7,8 @@ same number of products. One class makes every size: a 4x4 (or, for 28x28, 7x7) 
 doubled until it is large enough, and channels halve with every doubling. An image that
 is not square grows from a map of its own shape: 256x64 from 16x4.
 
-Conditional on a label, the generator concatenates it, one-hot, to the latent, and the
-discriminator an embedding of it, one plane, to the image.
+Conditional on a label, the generator concatenates the one-hot label to the latent, and
+the discriminator concatenates an embedding of it, one plane, to the image.
 """
 
 from typing import Any
@@ -26,9 +26,9 @@ _kernel_init = nn.initializers.normal(0.02)
 
 
 def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
-    """The base map's height and width, and how often it is doubled to make ``size``.
+    """Returns the base map's height and width, and its number of doublings to ``size``.
 
-    The smaller side grows from 4 or 7 pixels, the larger one from as many as it takes.
+    The smaller side grows from 4 or 7 pixels, the larger one by as many doublings.
 
     Args:
         size: the image's height and width in pixels; a number makes it square.
@@ -52,7 +52,7 @@ def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
 
 
 def _times(side: int) -> int:
-    """Doublings that make ``side`` of 4 or 7 pixels; 0 if none do."""
+    """Returns how many doublings of 4 or 7 pixels make ``side``; 0 if none do."""
     for base in _BASES:
         times = (side // base).bit_length() - 1
         if times >= 1 and base << times == side:
@@ -67,8 +67,8 @@ class Generator(nn.Module):
         resolution: the image's ``(h, w)``, or one number for both.
         channels: the image's channels ``c``.
         width: channels of the last hidden map; twice as many at each coarser one.
-        num_classes: classes to be conditional on; 0 for none.
-        dtype: what it computes in; parameters, statistics and output are float32.
+        num_classes: number of classes to condition on; 0 for none.
+        dtype: dtype of the computation; parameters, statistics and output are float32.
         axis_name: the devices over which batch norm takes its statistics.
     """
 
@@ -113,11 +113,11 @@ class Discriminator(nn.Module):
 
     Attributes:
         width: channels of the first map; twice as many at each coarser one.
-        batch_norm: as in the paper, in all but the first layer. Without it, each
-            example is judged by itself, as gradient penalties need.
-        num_classes: classes to be conditional on; 0 for none.
+        batch_norm: whether all layers but the first have it, as in the paper. Without
+            it, each example is judged by itself, as gradient penalties need.
+        num_classes: number of classes to condition on; 0 for none.
         slope: LeakyReLU's slope for negative inputs.
-        dtype: what it computes in; parameters, statistics and logits are float32.
+        dtype: dtype of the computation; parameters, statistics and logits are float32.
         axis_name: the devices over which batch norm takes its statistics.
     """
 

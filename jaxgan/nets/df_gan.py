@@ -1,12 +1,12 @@
 """DF-GAN's networks: Tao et al. 2022, arXiv:2008.05865, section 3.
 
-One generator for the whole resolution. A caption, concatenated to the latent, sets the
-scale and the shift of every channel twice before each 3x3 convolution ("deep fusion").
-The discriminator's features of an image do not know the caption; two convolutions at
-the end look at both.
+A single generator makes the full resolution. A caption, concatenated to the latent,
+sets the scale and the shift of every channel twice before each 3x3 convolution ("deep
+fusion"). The discriminator's features of an image do not depend on the caption; two
+convolutions at the end use both.
 
-The authors' blocks have 3x3 convolutions at every resolution, which for a few pixels
-cost ten times what DCGAN's do; ``width`` makes them narrow.
+The authors' blocks have 3x3 convolutions at every resolution, which for small images
+cost ten times as much as DCGAN's; ``width`` makes them narrow.
 """
 
 from typing import Any
@@ -23,12 +23,12 @@ from jaxgan.nets.dcgan import doublings
 SLOPE = 0.2
 """LeakyReLU's slope for negative inputs."""
 
-_MOST = 8  # the widest map, in widths of the finest
+_MOST = 8  # channels of the widest map, relative to the finest
 _init = nn.initializers.lecun_normal()
 
 
 def widths(times: int, width: int) -> list[int]:
-    """Channels of the maps from the coarsest to the finest: doubled, up to 8 times.
+    """Returns the maps' channels, coarsest to finest: at most 8 times ``width``.
 
     Example:
         >>> widths(3, 32), widths(6, 32)
@@ -38,9 +38,9 @@ def widths(times: int, width: int) -> list[int]:
 
 
 class Affine(nn.Module):
-    """Scales and shifts every channel by what two layers make of the condition.
+    """A scale and a shift of every channel, by two layers from the condition.
 
-    At first it does nothing: the last layer's weights are zero, and its biases 1 for
+    It starts as the identity: the last layer's weights are zero, and its biases 1 for
     the scale and 0 for the shift.
     """
 
@@ -64,8 +64,8 @@ class UpBlock(nn.Module):
     """``[b h w i] -> [b 2h 2w features]``: a residual block, fused with the caption.
 
     Attributes:
-        features: channels after it.
-        dtype: what it computes in.
+        features: output channels.
+        dtype: dtype of the computation.
     """
 
     features: int
@@ -89,8 +89,8 @@ class DownBlock(nn.Module):
     """``[b h w i] -> [b h/2 w/2 features]``: a residual block.
 
     Attributes:
-        features: channels after it.
-        dtype: what it computes in.
+        features: output channels.
+        dtype: dtype of the computation.
     """
 
     features: int
@@ -115,10 +115,10 @@ class Generator(nn.Module):
 
     Attributes:
         resolution: the image's ``(h, w)``, or one number for both.
-        channels: its channels.
+        channels: the image's channels.
         width: channels of the finest map; twice as many at each coarser one, up to 8
             times as many.
-        dtype: what it computes in; parameters and images are float32.
+        dtype: dtype of the computation; parameters and images are float32.
     """
 
     resolution: int | tuple[int, int]
@@ -147,7 +147,7 @@ class Discriminator(nn.Module):
     Attributes:
         width: channels of the finest map; twice as many at each coarser one, up to 8
             times as many.
-        dtype: what it computes in; parameters and logits are float32.
+        dtype: dtype of the computation; parameters and logits are float32.
     """
 
     width: int = 32
@@ -168,7 +168,7 @@ class Discriminator(nn.Module):
         )
         x = jnp.concatenate([x, text], axis=-1)
         x = nn.leaky_relu(_conv(2 * self.width, 3, dtype=self.dtype)(x), SLOPE)
-        # The authors' 4x4 convolution of a 4x4 map without padding.
+        # Equals the authors' 4x4 convolution of a 4x4 map without padding.
         logits = nn.Dense(1, dtype=self.dtype)(x.reshape(len(x), -1))
         return in_float32(logits)[:, 0]
 

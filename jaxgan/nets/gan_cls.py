@@ -1,9 +1,9 @@
-"""DCGAN on a caption: the networks of Reed et al. 2016, arXiv:1605.05396.
+"""DCGAN conditioned on a caption: Reed et al. 2016, arXiv:1605.05396.
 
-A caption's embedding goes through a dense layer of each network's own. The generator
-concatenates it to the latent; the discriminator repeats it at every place of its last,
-4x4 map, and a 1x1 convolution looks at both. Here normalisation is by groups of
-channels, in the generator alone, so that every example is judged by itself, as gradient
+Each network passes a caption's embedding through a dense layer. The generator
+concatenates the result to the latent; the discriminator repeats it at every place of
+its last, 4x4 map, and a 1x1 convolution combines both. Here only the generator is
+normalised, by group norm, so that every example is judged by itself, as gradient
 penalties need; the paper has batch norm.
 """
 
@@ -28,10 +28,10 @@ class Generator(nn.Module):
 
     Attributes:
         resolution: the image's ``(h, w)``, or one number for both.
-        channels: its channels.
+        channels: the image's channels.
         width: channels of the last hidden map; twice as many at each coarser one.
-        text: numbers that the embedding becomes.
-        dtype: what it computes in; parameters and images are float32.
+        text: size of the embedding after the dense layer.
+        dtype: dtype of the computation; parameters and images are float32.
     """
 
     resolution: int | tuple[int, int]
@@ -66,9 +66,9 @@ class Discriminator(nn.Module):
 
     Attributes:
         width: channels of the first map; twice as many at each coarser one.
-        text: numbers that the embedding becomes.
+        text: size of the embedding after the dense layer.
         hidden: channels of the 1x1 convolution over map and text.
-        dtype: what it computes in; parameters and logits are float32.
+        dtype: dtype of the computation; parameters and logits are float32.
     """
 
     width: int = 32

@@ -8,10 +8,10 @@ from jaxgan.checks import InputError
 
 
 def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
-    """The labels ``[b]`` as one-hot rows; None for an unconditional network.
+    """Encodes labels ``[b]`` as one-hot rows; None for an unconditional network.
 
     A label out of range makes a row of NaN, which stops a run: a compiled step cannot
-    raise errors on values.
+    raise errors that depend on values.
 
     Raises:
         InputError: if the network has classes and no labels are given, or the reverse:
@@ -37,5 +37,5 @@ def one_hot(condition, num_classes: int) -> Float[Array, "b k"] | None:
         )
     labels = labels.astype(jnp.int32)  # in one byte, 256 would overflow to 0
     known = (labels >= 0) & (labels < num_classes)
-    # Rows of zeros would silently train as a further class.
+    # Rows of zeros would silently train as an additional class.
     return jnp.where(known[:, None], jax.nn.one_hot(labels, num_classes), jnp.nan)

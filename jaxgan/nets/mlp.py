@@ -1,8 +1,9 @@
 """The classic pair of multi-layer perceptrons.
 
 Two hidden layers each: ReLU in the generator, as in Goodfellow et al. 2014
-(arXiv:1406.2661, section 5), LeakyReLU in the discriminator. Conditional on a label
-they concatenate it, one-hot, to their input (Mirza & Osindero 2014, arXiv:1411.1784).
+(arXiv:1406.2661, section 5), LeakyReLU in the discriminator. Conditional on a label,
+they concatenate its one-hot vector to their input (Mirza & Osindero 2014,
+arXiv:1411.1784).
 """
 
 import math
@@ -22,9 +23,9 @@ class Generator(nn.Module):
         image_shape: the shape of one example.
         width: units of each hidden layer.
         depth: number of hidden layers.
-        num_classes: classes to be conditional on; 0 for none.
-        bounded: tanh at the end, for pixels; False for data without bounds.
-        dtype: of the computation; parameters and output are float32.
+        num_classes: number of classes to condition on; 0 for none.
+        bounded: whether tanh comes last, for pixels; False for unbounded data.
+        dtype: dtype of the computation; parameters and output are float32.
     """
 
     image_shape: tuple[int, ...]
@@ -52,9 +53,9 @@ class Discriminator(nn.Module):
     Attributes:
         width: units of each hidden layer.
         depth: number of hidden layers.
-        num_classes: classes to be conditional on; 0 for none.
+        num_classes: number of classes to condition on; 0 for none.
         slope: LeakyReLU's slope for negative inputs.
-        dtype: of the computation; parameters and logits are float32.
+        dtype: dtype of the computation; parameters and logits are float32.
     """
 
     width: int = 256

@@ -1,16 +1,16 @@
 """PatchGAN: discriminators of an image's patches, Isola et al. 2017 (arXiv:1611.07004).
 
-Convolutions alone, so that there is a logit for each place of a coarse grid, which
-judges the patch of the image around it: n 4x4 convolutions of stride 2, one of stride 1
-and one more to the logits. Channels double from layer to layer, up to 8 times the
-first's. For n = 3 this is the paper's appendix 6.1.2,
+The networks are fully convolutional, so that there is a logit for each place of a
+coarse grid, which judges the patch of the image around it: n 4x4 convolutions of stride
+2, one of stride 1 and one more to the logits. Channels double from layer to layer, up
+to 8 times the first's. For n = 3 this is the paper's appendix 6.1.2,
 
     C64-C128-C256-C512, strides 2, 2, 2, 1;  1 channel, stride 1;  patches of 70x70,
 
 and n = 0 is its PixelGAN: C64-C128 with 1x1 convolutions. LeakyReLU 0.2 follows all
 layers but the last, and a norm comes before it in all but the first. Batch norm on the
 paper's batches of one is instance norm, which is the norm here. Its means and variances
-are of the whole image, so that a little of what is outside a patch reaches its logit.
+are of the whole image, so that pixels outside a patch slightly affect its logit.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,14 +30,14 @@ from jaxgan.nets.conv import conv
 SLOPE = 0.2
 """LeakyReLU's slope for negative inputs."""
 
-_MOST = 8  # the widest layer, in widths of the first
+_MOST = 8  # channels of the widest layer, relative to the first
 
 
 def receptive_field(layers: int) -> int:
-    """Height and width in pixels of the patch that a logit sees.
+    """Returns the height and width in pixels of the patch that a logit sees.
 
-    Two 4x4 convolutions of stride 1 see 7 pixels, and one of stride 2 below them makes
-    2 r + 2 of r pixels: so 9 * 2^layers - 2, and 1 for the pixels of ``layers=0``.
+    Two 4x4 convolutions of stride 1 see 7 pixels, and each of stride 2 below them turns
+    r pixels into 2 r + 2: so 9 * 2^layers - 2, and 1 for the pixels of ``layers=0``.
 
     Args:
         layers: number of convolutions of stride 2.
@@ -50,7 +50,7 @@ def receptive_field(layers: int) -> int:
 
 
 class PaddedConv(nn.Module):
-    """Convolution with as many zeros on all sides as it says: ``[b h w i]``.
+    """Convolution with explicit zero padding, equal on all sides: ``[b h w i]``.
 
     A side of n pixels becomes one of ``floor((n + 2 padding - kernel) / stride) + 1``.
     Parameters are float32.
@@ -61,10 +61,9 @@ class PaddedConv(nn.Module):
         stride: along both axes.
         padding: rows and columns of zeros on each side.
         use_bias: whether there is a bias, zero at first.
-        kernel_init: of the kernel ``[k k i features]``.
-        dtype: what it computes in.
-        weight: what is used instead of the kernel, such as
-            `jaxgan.layers.spectral_norm`.
+        kernel_init: initialiser of the kernel ``[k k i features]``.
+        dtype: dtype of the computation.
+        weight: transformation of the kernel, such as `jaxgan.layers.spectral_norm`.
 
     Example:
         >>> import jax
@@ -97,21 +96,21 @@ class PaddedConv(nn.Module):
 class Discriminator(nn.Module):
     """``(image [b h w c], input [b h w i] or None) -> logits [b h' w']``.
 
-    The input, what pix2pix translates into the image, is concatenated to it. A side of
+    The input, which pix2pix translates into the image, is concatenated to it. A side of
     n pixels has ``floor(n / 2^layers) - 2`` logits, or n for ``layers=0``.
 
     Attributes:
         layers: number of convolutions of stride 2; see `receptive_field`.
         width: channels of the first layer.
-        norm: makes the module before each LeakyReLU but the first, or None. It must
-            not look across examples.
-        use_bias: whether the convolutions that a norm follows have biases. They have in
-            the authors' code with instance norm, which takes them off again.
-        weight: of all convolutions, such as `jaxgan.layers.spectral_norm`.
-        dtype: what it computes in; parameters and logits are float32.
+        norm: makes the norm before each LeakyReLU but the first, or None. It must not
+            mix examples.
+        use_bias: whether the convolutions that a norm follows have biases. They do in
+            the authors' code with instance norm, which cancels them.
+        weight: transformation of all kernels, such as `jaxgan.layers.spectral_norm`.
+        dtype: dtype of the computation; parameters and logits are float32.
 
     Raises:
-        InputError: for images without one logit, or an input of another size.
+        InputError: for images too small for a logit, or an input of another size.
 
     Example:
         >>> import jax
@@ -153,14 +152,13 @@ class Discriminator(nn.Module):
 
 
 class MultiPatch(nn.Module):
-    """Discriminators of patches of several sizes: ``[b n]``, the logits of all.
+    """Several discriminators, with patches of different sizes: ``[b n]``, all logits.
 
     Games take the mean over an example's logits, in which the discriminator of the
-    smallest patches would outweigh the others. So each has as many of the n as that
-    with the most has: those of the others are repeated, equally often up to one. The
-    mean of any function of the logits is then the mean over the discriminators of
-    their means; within one, a logit repeated 4 times weighs less than one repeated 5
-    times.
+    smallest patches would outweigh the others. So the logits of the others are repeated
+    until all have as many; the numbers of repeats differ by at most one. The mean of
+    any function of the logits is then the mean over the discriminators of their means;
+    within one, a logit repeated 4 times weighs less than one repeated 5 times.
 
     Attributes:
         discriminators: a tuple of modules such as `Discriminator`.
@@ -185,11 +183,11 @@ class MultiPatch(nn.Module):
 
 
 def weighed_alike(logits: Sequence[Float[Array, "b ..."]]) -> Float[Array, "b n"]:
-    """Logits of several discriminators in a row, as many of each.
+    """Concatenates the logits of several discriminators, equally many of each.
 
     Args:
-        logits: of each discriminator, ``[b ...]``; those of all but the one with the
-            most are repeated.
+        logits: the logits of each discriminator, ``[b ...]``; those of all but the one
+            with the most are repeated.
 
     Example:
         >>> print(weighed_alike([jnp.ones((1, 1)), jnp.arange(4.0).reshape(1, 2, 2)]))
@@ -203,7 +201,7 @@ def weighed_alike(logits: Sequence[Float[Array, "b ..."]]) -> Float[Array, "b n"
 
 
 def _check_size(size: Sequence[int], layers: int) -> None:
-    """Raises InputError unless there is a logit, and a number of layers."""
+    """Raises InputError for a negative ``layers``, or images too small for a logit."""
     if layers < 0:
         raise InputError(f"A PatchGAN has 0 or more layers, got layers={layers}.")
     least = 3 * 2**layers if layers else 1
@@ -216,7 +214,7 @@ def _check_size(size: Sequence[int], layers: int) -> None:
 
 
 def _beside(image: Array, condition: Any) -> Array:
-    """The image and its input, one's channels after the other's."""
+    """Concatenates the channels of the image and of its input."""
     if jnp.shape(condition)[:-1] != image.shape[:-1]:
         raise InputError(
             f"The input must have the image's size, got shapes "

@@ -7,24 +7,24 @@ block of the width C is
     x + W3 lrelu(b2 + W2 lrelu(b1 + W1 x))          C -> 2C -> 2C -> C channels
 
 with 1x1 convolutions W1 and W3 and a 3x3 convolution W2 in groups of channels. W3 is 0
-at first, so that every block starts as the identity. The other weights are of
+at first, so that every block starts as the identity. The other weights are drawn from
 N(0, gain^2 / fan-in), with gain 1 outside the blocks and, inside,
 
     gain = sqrt(2 / (1 + 0.2^2)) L^(-1/4)           L blocks in the whole network,
 
 which keeps the size of an update independent of L (Zhang et al. 2019, arXiv:1901.09321,
-for m = 3 layers a block: the exponent is -1 / (2m - 2)).
+for m = 3 layers per block: the exponent is -1 / (2m - 2)).
 
-Between two stages images are resampled with `jaxgan.layers.resample.BILINEAR`, after a
+Between two stages maps are resampled with `jaxgan.layers.resample.BILINEAR`, after a
 1x1 convolution in the generator and before it in the discriminator, where their widths
-differ. At 4x4 the generator weighs a learned image of each channel by a number, linear
-in the latent, and the discriminator, the reverse, takes each channel's product with a
-learned image.
+differ. At 4x4 the generator weights a learned image for each channel by a number that
+is linear in the latent; the discriminator, conversely, takes the inner product of each
+channel with a learned image.
 
 Conditional on a label, the generator concatenates an embedding of it, as large as the
-latent, to the latent; the discriminator takes the product of its features with an
-embedding (Miyato & Koyama 2018, arXiv:1802.05637), as large as its 4x4 map is wide.
-With these sizes the networks have as many parameters as the paper's.
+latent, to the latent; the discriminator takes the inner product of its features with an
+embedding (Miyato & Koyama 2018, arXiv:1802.05637), of as many numbers as its 4x4 map
+has channels. With these sizes the networks have as many parameters as the paper's.
 """
 
 from collections.abc import Sequence
@@ -48,12 +48,12 @@ SLOPE = 0.2
 
 
 def scaled_normal(gain: float) -> nn.initializers.Initializer:
-    """N(0, gain^2 / fan-in), where the fan-in of a group counts its own channels."""
+    """Returns N(0, gain^2 / fan-in), where a group's fan-in counts its own channels."""
     return nn.initializers.variance_scaling(gain**2, "fan_in", "normal")
 
 
 def block_gain(blocks: int) -> float:
-    """The gain of the weights inside the blocks, of which a network has so many.
+    """Returns the gain of the weights inside a network's ``blocks`` blocks.
 
     Example:
         >>> f"{block_gain(1):.4f} {block_gain(16):.4f}"
@@ -66,10 +66,10 @@ class Block(nn.Module):
     """The residual block, ``[b h w c] -> [b h w c]``.
 
     Attributes:
-        group_size: channels of a group of the 3x3 convolution.
-        expansion: inner channels for each of the outer ones.
-        gain: of the first two convolutions' initialisation.
-        dtype: what it computes in; parameters are float32.
+        group_size: channels per group of the 3x3 convolution.
+        expansion: inner channels for each outer one.
+        gain: gain of the first two convolutions' initialisation.
+        dtype: dtype of the computation; parameters are float32.
     """
 
     group_size: int
@@ -95,17 +95,17 @@ class Block(nn.Module):
 
 
 class Generator(nn.Module):
-    """``z [b z] -> image [b h w c]``, without bounds.
+    """``z [b z] -> image [b h w c]``, unbounded.
 
     Attributes:
         resolution: the image's height and width in pixels, 4 times a power of two.
         channels: the image's channels ``c``.
         widths: channels of each stage, from 4x4 pixels to the image's.
         blocks: blocks of each stage.
-        group_size: channels of a group of the 3x3 convolutions.
-        expansion: inner channels of a block for each of its outer ones.
-        num_classes: classes to be conditional on; 0 for none.
-        dtype: what the finest stages compute in; parameters and images are float32.
+        group_size: channels per group of the 3x3 convolutions.
+        expansion: inner channels of a block for each outer one.
+        num_classes: number of classes to condition on; 0 for none.
+        dtype: dtype of the finest stages; parameters and images are float32.
         fine_stages: number of those stages; coarser ones compute in float32.
 
     Example:
@@ -149,16 +149,16 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """``image [b h w c] -> logits [b]``, each by itself.
+    """``image [b h w c] -> logits [b]``; each example is judged by itself.
 
     Attributes:
         widths: channels of each stage, from 4x4 pixels to the image's: those of the
             generator, in the same order.
         blocks: blocks of each stage.
-        group_size: channels of a group of the 3x3 convolutions.
-        expansion: inner channels of a block for each of its outer ones.
-        num_classes: classes to be conditional on; 0 for none.
-        dtype: what the finest stages compute in; parameters and logits are float32.
+        group_size: channels per group of the 3x3 convolutions.
+        expansion: inner channels of a block for each outer one.
+        num_classes: number of classes to condition on; 0 for none.
+        dtype: dtype of the finest stages; parameters and logits are float32.
         fine_stages: number of those stages; coarser ones compute in float32.
 
     Example:
@@ -202,10 +202,10 @@ class Discriminator(nn.Module):
 
 
 class GenerativeBasis(nn.Module):
-    """``z [b z] -> [b 4 4 c]``: learned images, weighed by numbers linear in z.
+    """``z [b z] -> [b 4 4 c]``: learned images, weighted by numbers linear in z.
 
     Attributes:
-        features: their number ``c``.
+        features: the number ``c`` of images.
     """
 
     features: int
@@ -219,27 +219,27 @@ class GenerativeBasis(nn.Module):
 
 
 class DiscriminativeBasis(nn.Module):
-    """``x [b 4 4 c] -> [b f]``, linear in its products with learned images.
+    """``x [b 4 4 c] -> [b f]``, linear in inner products with learned images.
 
-    A depthwise convolution with a kernel as large as the map has one product for each
-    channel, the sum of 16.
+    A depthwise convolution with a kernel as large as the map has one inner product for
+    each channel, over its 16 pixels.
 
     Attributes:
-        features: the number ``f``.
+        features: the number ``f`` of outputs.
     """
 
     features: int
 
     @nn.compact
     def __call__(self, x: Float[Array, "b 4 4 c"]) -> Float[Array, "b f"]:
-        spread = nn.initializers.normal(1 / BASE)  # gain 1, from 4 x 4 pixels
+        spread = nn.initializers.normal(1 / BASE)  # gain 1, for a fan-in of 4 x 4
         images = self.param("images", spread, x.shape[1:], jnp.float32)
         products = (x.astype(jnp.float32) * images[None]).sum(axis=(1, 2))
         return _dense(self.features, name="linear")(products)
 
 
 def check_widths(size: Sequence[int], widths: Sequence[int]) -> None:
-    """Raises InputError unless so many stages make images of that height and width."""
+    """Raises InputError unless as many stages as widths make images of that size."""
     side = BASE << (len(widths) - 1) if widths else 0
     if tuple(size) != (side, side):
         raise InputError(
@@ -252,7 +252,7 @@ def check_widths(size: Sequence[int], widths: Sequence[int]) -> None:
 
 
 def _play_blocks(network: Generator | Discriminator, x: Any, stage: int) -> Any:
-    """A stage's blocks one after another."""
+    """Applies a stage's blocks one after another."""
     gain = block_gain(network.blocks * len(network.widths))
     for i in range(network.blocks):
         x = Block(
@@ -266,13 +266,13 @@ def _play_blocks(network: Generator | Discriminator, x: Any, stage: int) -> Any:
 
 
 def _dtype_of(network: Generator | Discriminator, stage: int) -> Any:
-    """What a stage computes in, counted from the coarsest."""
+    """Returns the dtype of a stage, counted from the coarsest."""
     fine = stage >= len(network.widths) - network.fine_stages
     return network.dtype if fine else jnp.float32
 
 
 def _conv(features: int, **how: Any) -> Conv:
-    """A convolution of stride 1 by default 1x1, without bias, of gain 1."""
+    """Makes a convolution of stride 1, by default 1x1, without bias and of gain 1."""
     plain = {"kernel": 1, "use_bias": False, "kernel_init": scaled_normal(1.0)}
     return Conv(features, stride=1, **{**plain, **how})
 

@@ -1,9 +1,9 @@
 """The residual networks that SNGAN and WGAN-GP share.
 
-Blocks have two 3x3 convolutions, each after a ReLU, and normalisation before it where
-there is any; the shortcut is a 1x1 convolution where size or width change, else the
-identity. A shortcut's convolution and its resampling can change places, as the weights
-of every pixel sum to 1: the convolution is taken on the smaller image.
+Blocks have two 3x3 convolutions, each after a ReLU, with normalisation, if any, before
+the ReLU; the shortcut is a 1x1 convolution where size or width change, else the
+identity. A shortcut's convolution and its resampling commute, as the weights of every
+pixel sum to 1: the convolution is applied to the smaller image.
 
 Convolutions of blocks are initialised by Xavier's uniform distribution with gain
 sqrt 2, shortcuts and all else with gain 1; biases are zero.
@@ -26,24 +26,24 @@ from jaxgan.nets.labels import one_hot
 from jaxgan.nets.resnet_sizes import plan_for, scaled
 
 Resample = Callable[[jax.Array], jax.Array]
-"""From a map ``[b h w c]`` to one of another size."""
+"""A function from a map ``[b h w c]`` to one of another size."""
 
 Pool = Callable[[jax.Array], jax.Array]
-"""From a map ``[b h w c]`` to its ``[b c]``."""
+"""A function from a map ``[b h w c]`` to a vector for each example, ``[b c]``."""
 
 
 def xavier_uniform(gain: float = 1.0) -> nn.initializers.Initializer:
-    """U(-a, a) with a = gain sqrt(6 / (fan in + fan out)): Glorot & Bengio 2010."""
+    """Returns U(-a, a), a = gain sqrt(6 / (fan in + fan out)): Glorot & Bengio 2010."""
     return nn.initializers.variance_scaling(gain**2, "fan_avg", "uniform")
 
 
 def sum_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b c"]:
-    """The sum over all pixels."""
+    """Sums over all pixels."""
     return x.sum(axis=(1, 2))
 
 
 def mean_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b c"]:
-    """The mean over all pixels."""
+    """Averages over all pixels."""
     return x.mean(axis=(1, 2))
 
 
@@ -54,9 +54,9 @@ class UpBlock(nn.Module):
     """``[b h w i] -> [b 2h 2w features]``, batch-normalised.
 
     Attributes:
-        features: channels after the first convolution, and after the second.
+        features: channels after each of the two convolutions.
         upsample: doubles an image's height and width.
-        dtype: what it computes in.
+        dtype: dtype of the computation.
         axis_name: the devices over which batch norm takes its statistics.
     """
 
@@ -82,18 +82,18 @@ class UpBlock(nn.Module):
 
 
 class Block(nn.Module):
-    """``[b h w i] -> [b h w features]``, or of half the size.
+    """``[b h w i] -> [b h w features]``, or half as high and wide.
 
     The first convolution keeps the number of channels, except in the first block.
 
     Attributes:
         features: channels after the block.
-        halve: whether the mean of each 2x2 pixels is taken at the end.
+        halve: whether 2x2 average pooling comes last.
         first: whether the block begins with a convolution, as the first of a network
-            does: a ReLU would cut off what is dark in an image.
-        weight: of all convolutions, such as `jaxgan.layers.spectral_norm`.
-        norm: makes the module that comes before each ReLU, or None.
-        dtype: what it computes in.
+            does: a ReLU would cut off the dark values of an image.
+        weight: transformation of all kernels, such as `jaxgan.layers.spectral_norm`.
+        norm: makes the norm that comes before each ReLU, or None.
+        dtype: dtype of the computation.
     """
 
     features: int
@@ -124,19 +124,19 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """``z [b z] -> image [b h w c]`` in [-1, 1].
 
-    A dense layer makes the first map, blocks double it; then batch norm, ReLU, a 3x3
-    convolution and tanh. Conditional on a label, the blocks' batch norms have a gain
-    and a bias for each class.
+    A dense layer makes the first map, and blocks double it; then follow batch norm,
+    ReLU, a 3x3 convolution and tanh. Conditional on a label, the blocks' batch norms
+    have a gain and a bias for each class.
 
     Attributes:
         resolution: the image's ``(h, w)``, or one number for both; see
             `jaxgan.nets.resnet_sizes.PLANS`.
         channels: the image's channels ``c``.
         width: channels of the widest map; others in proportion. None: as published.
-        num_classes: classes to be conditional on; 0 for none.
-        upsample: doubles an image's height and width, as by
+        num_classes: number of classes to condition on; 0 for none.
+        upsample: function that doubles an image's height and width, such as
             `jaxgan.layers.resample.upsample_bilinear`.
-        dtype: what it computes in; parameters, statistics and output are float32.
+        dtype: dtype of the computation; parameters, statistics and output are float32.
         axis_name: the devices over which batch norm takes its statistics.
     """
 
@@ -173,18 +173,19 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``image [b h w c] -> logits [b]``; each example is judged by itself.
 
-    Blocks, the first ones of which halve the map; then ReLU, a sum or a mean h over all
-    pixels, and a dense layer. Conditional on a label, <e(label), h> is added, with an
-    embedding e: the projection of Miyato & Koyama 2018 (arXiv:1802.05637).
+    Blocks, the first of which halve the map, are followed by ReLU, a sum or a mean h
+    over all pixels, and a dense layer. Conditional on a label, <e(label), h> is added,
+    with an embedding e: the projection of Miyato & Koyama 2018 (arXiv:1802.05637).
 
     Attributes:
         width: channels of the widest map; others in proportion. None: as published.
-        num_classes: classes to be conditional on; 0 for none.
-        pool: from the last map to h.
-        weight: of all layers, such as `jaxgan.layers.spectral_norm`, or None.
-        norm: makes the module that comes before each ReLU of all blocks but the first,
-            or None. It must not look across examples.
-        dtype: what it computes in; parameters and logits are float32.
+        num_classes: number of classes to condition on; 0 for none.
+        pool: maps the last map to h.
+        weight: transformation of all weights, such as `jaxgan.layers.spectral_norm`,
+            or None.
+        norm: makes the norm that comes before each ReLU of all blocks but the first, or
+            None. It must not mix examples.
+        dtype: dtype of the computation; parameters and logits are float32.
     """
 
     width: int | None = None
@@ -222,7 +223,7 @@ class Discriminator(nn.Module):
 def batch_norm(
     x: Array, condition: Any, *, train: bool, dtype: Any, axis_name: Any, name: str
 ) -> Array:
-    """Batch norm in the calling module: conditional, if there is a condition."""
+    """Applies batch norm in the calling module, conditional if given a condition."""
     how = {"momentum": 0.9, "epsilon": 1e-5, "dtype": dtype, "axis_name": axis_name}
     if condition is None:
         return nn.BatchNorm(use_running_average=not train, name=name, **how)(x)

@@ -12,7 +12,7 @@ class Plan(NamedTuple):
         base: height and width of the generator's first map.
         generator: channels of its first map, and after each doubling.
         discriminator: channels after each block.
-        halvings: how many of these, the first ones, halve the map.
+        halvings: the number of blocks, from the first on, that halve the map.
     """
 
     base: int
@@ -27,11 +27,11 @@ PLANS = {
     64: Plan(4, (1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024), 5),
     128: Plan(4, (1024, 1024, 512, 256, 128, 64), (64, 128, 256, 512, 1024, 1024), 5),
 }
-"""By resolution: 32, 48 and 128 from SNGAN's paper, 64 from the mimicry library."""
+"""The plans: 32, 48 and 128 from SNGAN's paper, 64 from the mimicry library."""
 
 
 def plan_for(height: int, width: int) -> Plan:
-    """The published sizes for images of this height and width.
+    """Returns the published sizes for images of this height and width.
 
     Raises:
         InputError: unless they are square with sides of 32, 48, 64 or 128 pixels.
@@ -50,14 +50,14 @@ def plan_for(height: int, width: int) -> Plan:
 
 
 def scaled(channels: tuple[int, ...], widest: int | None) -> tuple[int, ...]:
-    """Channels in the same proportions, the largest number of them ``widest``.
+    """Scales channels in proportion, so that the largest number is ``widest``.
 
     Args:
-        channels: as published.
-        widest: None leaves them as they are.
+        channels: the published numbers of channels.
+        widest: the largest number; None leaves them as they are.
 
     Raises:
-        InputError: if one of them would not be a whole number, at least 1.
+        InputError: if a number would not be a positive integer.
 
     Example:
         >>> scaled((512, 256, 128), 32)

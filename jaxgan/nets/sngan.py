@@ -1,12 +1,12 @@
 """SNGAN's residual networks: Miyato et al. 2018, arXiv:1802.05957.
 
 The discriminator's layers are all spectrally normalised; the generator is batch-
-normalised. For 32 pixels they are those of the paper's table 4, with 4,276,739 and
-1,053,825 parameters for RGB images and latents of 128 dimensions, as in the mimicry
-library; for 48 and 128 of its tables 5 and 6; for 64, of which the paper has none,
+normalised. For 32 pixels the networks are those of the paper's table 4, with 4,276,739
+and 1,053,825 parameters for RGB images and latents of 128 dimensions, as in the mimicry
+library; for 48 and 128 those of its tables 5 and 6; for 64, which the paper lacks,
 mimicry's.
 
-Conditional on a label they are those of Miyato & Koyama 2018 (arXiv:1802.05637):
+Conditional on a label, they are those of Miyato & Koyama 2018 (arXiv:1802.05637):
 conditional batch norm in the generator, a projection in the discriminator.
 """
 
@@ -34,7 +34,7 @@ class Generator(resnet.Generator):
 class Discriminator(resnet.Discriminator):
     """``image [b h w c] -> logits [b]``; see `jaxgan.nets.resnet.Discriminator`.
 
-    Sums over all pixels before its last layer.
+    It sums over all pixels before its last layer.
     """
 
     weight: Weight | None = spectral_norm

@@ -1,17 +1,17 @@
-"""Super-resolution: SRResNet and its judge, Ledig et al. 2017 (arXiv:1609.04802).
+"""SRResNet and its discriminator: Ledig et al. 2017, arXiv:1609.04802.
 
 The generator works at the size of the small image: a convolution, residual blocks of
-two 3x3 convolutions, one more with a skip over all blocks. Then 3x3 convolutions to
-four times as many channels, whose channels become 2x2 pixels (Shi et al. 2016,
-arXiv:1609.05158), double the size as often as needed, and a last convolution makes the
-image. It is added to a bicubic enlargement of the input, so that only what that lacks
-is to be learnt, whatever the size of the weights.
+two 3x3 convolutions, one more with a skip connection over all blocks. Then sub-pixel
+convolutions (Shi et al. 2016, arXiv:1609.05158), which are 3x3 to four times as many
+channels that become 2x2 pixels, double the size as often as needed, and a last
+convolution makes the image. It is added to a bicubic enlargement of the input, so that
+only the difference has to be learnt, whatever the size of the weights.
 
-Unlike the paper's, networks have no batch norm, whose statistics of the batch leave
+Unlike the paper's, these networks have no batch norm, whose batch statistics leave
 artefacts in images (Wang et al. 2018, arXiv:1809.00219). Instead the last convolution
-of each block begins small, and that of the image so small that the first image is
-almost the bicubic one. The kernels before 2x2 pixels begin equal for all four, so that
-it has no checkerboard (Aitken et al. 2017, arXiv:1707.02937).
+of each block starts with small weights, and that of the image with such small ones that
+the first image is almost the bicubic one. The sub-pixel kernels start equal for all 2x2
+pixels, so that it has no checkerboard (Aitken et al. 2017, arXiv:1707.02937).
 """
 
 import math
@@ -35,26 +35,26 @@ SLOPE = 0.2
 _USUAL = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 _SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")
 _FAINT = nn.initializers.variance_scaling(1e-3, "fan_in", "normal")
-_KEYS = -0.5  # of Keys' cubic kernels, the one of Pillow and of third order
-_REACH = 2  # pixels of the small image on either side that bicubic looks at
+_KEYS = -0.5  # a of Keys' cubic kernel: Pillow's, and the one of third order
+_REACH = 2  # pixels of the small image on either side that the cubic kernel covers
 
 
 class Generator(nn.Module):
     """``image [b h w channels] -> image [b s·h s·w channels]``, of any h and w.
 
-    The result has no bounds; both are in [-1, 1].
+    Both images are scaled to [-1, 1]; the result is not bounded.
 
     Attributes:
         scale: s, a power of two.
         width: channels of all maps but the image; 64 in the paper.
         blocks: residual blocks; 16 in the paper.
         ends: height and width of the first and of the last kernel, odd; 9 in the paper.
-        prelu: a learnt slope for negative inputs for each activation, as in the paper,
-            0.25 at first; else LeakyReLU.
-        dtype: what it computes in; parameters and images are float32.
+        prelu: whether each activation learns its slope for negative inputs, as in the
+            paper, starting at 0.25; else LeakyReLU.
+        dtype: dtype of the computation; parameters and images are float32.
 
     Raises:
-        InputError: for another scale, or kernels without a middle.
+        InputError: for another scale, or an even ``ends``.
 
     Example:
         >>> import jax
@@ -102,28 +102,30 @@ class Generator(nn.Module):
 
     @property
     def radius(self) -> int:
-        """How many pixels of the input away an output pixel can depend on one.
+        """The radius of an output pixel's receptive field, in pixels of the input.
 
-        An output pixel belongs to the input pixel that it lies in.
+        It is measured from the input pixel that the output pixel lies in.
         """
         return radius(self.scale, self.blocks, self.ends)
 
 
 class Discriminator(nn.Module):
-    """``image [b h w c] -> {"logits": [b], "features": {...}}``: the paper's judge.
+    """``image [b h w c] -> {"logits": [b], "features": {...}}``, as in the paper.
 
-    Eight 3x3 convolutions of 1, 1, 2, 2, 4, 4, 8 and 8 widths, every second of stride
-    2, each followed by LeakyReLU; then a dense layer of 16 widths, LeakyReLU and a
-    dense layer to the logit. The features are the maps of stride 2, "map_1" to "map_4".
+    Eight 3x3 convolutions with 1, 1, 2, 2, 4, 4, 8 and 8 times ``width`` channels,
+    every second of stride 2, each followed by LeakyReLU; then a dense layer with 16
+    times ``width`` units, LeakyReLU and a dense layer to the logit. The features are
+    the maps of stride 2, "map_1" to "map_4".
 
     Attributes:
         width: channels of the first convolution; 64 in the paper.
         flatten: whether the dense layers see all pixels of the last map, as in the
             paper, so that images must be of one size; else the mean over them.
-        norm: makes the module after each convolution but the first, or None. It must
-            not look across examples. The paper has batch norm.
-        weight: of all layers, such as `jaxgan.layers.spectral_norm`, or None.
-        dtype: what it computes in; parameters and logits are float32.
+        norm: makes the norm after each convolution but the first, or None. It must not
+            mix examples. The paper has batch norm.
+        weight: transformation of all weights, such as `jaxgan.layers.spectral_norm`,
+            or None.
+        dtype: dtype of the computation; parameters and logits are float32.
 
     Example:
         >>> import jax
@@ -160,7 +162,7 @@ class Discriminator(nn.Module):
 
 
 def alike(init: nn.initializers.Initializer) -> nn.initializers.Initializer:
-    """An initialiser of kernels ``[k k i 4 f]`` that are equal for all 2x2 pixels."""
+    """Returns an initialiser of kernels ``[k k i 4f]``, equal for all 2x2 pixels."""
 
     def drawn(key, shape, dtype=jnp.float32):
         one = init(key, (*shape[:-1], shape[-1] // 4), dtype)
@@ -170,10 +172,10 @@ def alike(init: nn.initializers.Initializer) -> nn.initializers.Initializer:
 
 
 def to_pixels(x: Float[Array, "b h w c"]) -> Float[Array, "b g q o"]:
-    """Each 4 f channels become 2x2 pixels of f: ``[b h w 4f] -> [b 2h 2w f]``.
+    """Rearranges 4 f channels into 2x2 pixels of f: ``[b h w 4f] -> [b 2h 2w f]``.
 
-    Channels are those of the upper left pixel, the upper right, the lower left, the
-    lower right.
+    The channels are those of the upper left pixel, then the upper right, the lower left
+    and the lower right.
 
     Example:
         >>> print(to_pixels(jnp.arange(4.0).reshape(1, 1, 1, 4))[0, :, :, 0])
@@ -186,10 +188,10 @@ def to_pixels(x: Float[Array, "b h w c"]) -> Float[Array, "b g q o"]:
 
 
 def enlarge(x: Float[Array, "b h w c"], scale: int) -> Float[Array, "b g q c"]:
-    """Bicubic enlargement by a whole factor, as Pillow's of floats.
+    """Enlarges images bicubically by an integer factor, like Pillow for floats.
 
-    Keys 1981, Cubic Convolution Interpolation, with a = -1/2. Beyond the border are no
-    pixels: weights of those inside are scaled to a sum of 1.
+    Keys 1981, Cubic Convolution Interpolation, with a = -1/2. There are no pixels
+    beyond the border: the weights of those inside are scaled to a sum of 1.
 
     Args:
         x: images.
@@ -206,7 +208,7 @@ def enlarge(x: Float[Array, "b h w c"], scale: int) -> Float[Array, "b g q c"]:
 
 
 def _enlarged(x: Array, axis: int, scale: int) -> Array:
-    """Sums of shifted images, one for each place between two pixels, interleaved."""
+    """Interleaves sums of shifted images, one for each place between two pixels."""
     length, phases = x.shape[axis], []
     ends = [(0, 0, 0)] * x.ndim
     ends[axis] = (_REACH, _REACH, 0)
@@ -230,7 +232,7 @@ def _enlarged(x: Array, axis: int, scale: int) -> Array:
 
 
 def _keys(distance: np.ndarray) -> np.ndarray:
-    """Keys' cubic kernel at distances in pixels."""
+    """Returns the values of Keys' cubic kernel at distances in pixels."""
     d, a = np.abs(distance), _KEYS
     near = (a + 2) * d**3 - (a + 3) * d**2 + 1
     far = a * (d**3 - 5 * d**2 + 8 * d - 4)
@@ -238,10 +240,10 @@ def _keys(distance: np.ndarray) -> np.ndarray:
 
 
 def radius(scale: int, blocks: int, ends: int) -> int:
-    """`Generator.radius` of a network with these fields.
+    """Computes `Generator.radius` of a network with these fields.
 
-    What an output pixel sees is followed from the image back to the input, for each
-    place that the pixel can have within its pixel of the input.
+    The receptive field is traced from the image back to the input, for each place that
+    an output pixel can have within its pixel of the input.
 
     Example:
         >>> radius(4, 16, 9), radius(2, 5, 3)

@@ -1,8 +1,8 @@
-"""Encoders that bring captions and images into one space.
+"""Encoders that embed captions and images in a common space.
 
-A caption is a row of words' numbers, as `jaxgan.data.vocabulary` makes them, 0 where
-there is no more word. Both encoders end in a vector of length sqrt(dim), so that its
-numbers have the size of a latent's and its direction alone says something.
+A caption is a row of words' numbers, as `jaxgan.data.vocabulary` makes them, padded
+with 0. Both encoders end in a vector of length sqrt(dim), so that its numbers have the
+size of a latent's and only its direction carries information.
 """
 
 from typing import Any
@@ -20,15 +20,16 @@ _PAD = 0  # where there is no word
 class TextEncoder(nn.Module):
     """``captions [b L] -> [b dim]``.
 
-    Each layer adds to a word what it makes of it and of both its neighbours, so that
-    n layers tell "a red seven on blue" from "a blue seven on red" if the words that
-    belong together are n apart or less. The mean and the maximum over the words follow.
+    Each layer adds to a word's vector a function of it and of both its neighbours, so
+    that n layers tell "a red seven on blue" from "a blue seven on red" if the words
+    that belong together are at most n apart. The mean and the maximum over the words
+    follow.
 
     Attributes:
-        size: numbers that a word may have, 0 included.
-        dim: numbers of an embedding.
-        width: numbers of a word's vector.
-        depth: layers.
+        size: size of the vocabulary, including 0.
+        dim: size of an embedding.
+        width: size of a word's vector.
+        depth: number of layers.
     """
 
     size: int
@@ -52,15 +53,15 @@ class TextEncoder(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """``image [b h w c] -> [b dim]``, the text encoder's partner.
+    """``image [b h w c] -> [b dim]``, the text encoder's counterpart.
 
-    Convolutions of stride 2 halve the image to a side of at most 4 pixels, each
-    example's channels normalised in groups.
+    Convolutions of stride 2, each with group norm, halve the image to a side of at most
+    4 pixels.
 
     Attributes:
-        dim: numbers of an embedding.
+        dim: size of an embedding.
         width: channels of the first map; twice as many at each coarser one.
-        dtype: what it computes in; the embedding is float32.
+        dtype: dtype of the computation; the embedding is float32.
     """
 
     dim: int = 64
@@ -79,7 +80,7 @@ class ImageEncoder(nn.Module):
 
 
 def _scaled(x: Float[Array, "b d"]) -> Float[Array, "b d"]:
-    """Vectors of the length sqrt(d), in float32."""
+    """Scales vectors to length sqrt(d), in float32."""
     x = in_float32(x)
     square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
     return x / jnp.sqrt(square + 1e-8)

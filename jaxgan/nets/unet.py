@@ -1,19 +1,19 @@
 """pix2pix's U-Net generator: Isola et al. 2017, arXiv:1611.07004, appendix 6.1.1.
 
 4x4 convolutions of stride 2 halve the image down to one pixel, and as many
-fractionally-strided ones double it again. What they make of each size is concatenated
-to what has been made of that size on the way down. LeakyReLU 0.2 comes before the
+fractionally-strided ones double it again. Skip connections concatenate their results at
+each size to those of that size on the way down. LeakyReLU 0.2 comes before the
 convolutions down, ReLU before those up, and a norm after them, but not after the first,
 the last, and the innermost one down: one pixel minus its own mean would be zero.
 
 The paper's only noise is dropout of 1/2 in the three innermost blocks up. They are
-among those with the most channels, 8 times the width, of which a smaller image has
-fewer. So with d halvings dropout is in the min(3, d - 4) innermost blocks, and in one
-at least: in 3 for 256 and for 128 pixels, 2 for 64, 1 for 32. Samples have it too: see
-`jaxgan.methods.pix2pix`.
+among the blocks with the most channels, 8 times the width; a smaller image has fewer of
+these. So with d halvings dropout is in the min(3, d - 4) innermost blocks, but in at
+least one: in 3 for 256 and for 128 pixels, 2 for 64, 1 for 32. Sampling uses it too:
+see `jaxgan.methods.pix2pix`.
 
-The paper normalises by the statistics of the batch, of one image, in samples too:
-that is instance norm. Kernels are of N(0, 0.02^2).
+The paper normalises by the statistics of the batch, which is one image, in sampling
+too: that is instance norm. Kernels are drawn from N(0, 0.02^2).
 """
 
 from collections.abc import Callable
@@ -31,39 +31,39 @@ SLOPE = 0.2
 """LeakyReLU's slope for negative inputs."""
 
 _MOST_HALVINGS = 8  # of the paper's 256 pixels
-_MOST = 8  # the widest map, in widths of the first
+_MOST = 8  # channels of the widest map, relative to the first
 
 
 class Generator(nn.Module):
     """``image [b h w i] -> image [b h w channels]``.
 
-    In [-1, 1] by tanh, or, ``residual``, the input plus what the network makes, without
-    bounds. At a learning rate of 1e-3 tanh may saturate early and stay so, which a
-    residual cannot; and where most of an image stays as it is, less is to be learnt.
+    The output is in [-1, 1] by tanh or, if ``residual``, the input plus the network's
+    result, unbounded. At a learning rate of 1e-3 tanh may saturate early and stay so,
+    which a residual cannot; and where most of an image does not change, there is less
+    to learn.
 
-    Dropout takes its random stream "dropout", of `jaxgan.sample` too. Fields but
+    Dropout uses the random stream "dropout", in `jaxgan.sample` too. Fields other than
     ``channels``, ``width``, ``depth``, ``norm`` and ``use_bias`` do not change the
-    variables: ``generator.clone(noise=False)`` plays those of ``generator``.
+    variables: ``generator.clone(noise=False)`` can use those of ``generator``.
 
     Attributes:
         channels: the translation's channels.
         width: channels of the first map; twice as many at each coarser one, up to 8
             times as many.
         depth: number of halvings; None: as many as both sides allow, up to 8.
-        norm: makes the module after a convolution, or None. It must not look across
-            examples.
-        use_bias: whether convolutions but the last have biases. They have in the
-            authors' code with instance norm, and not with batch norm, by which their
+        norm: makes the norm after a convolution, or None. It must not mix examples.
+        use_bias: whether all convolutions but the last have biases. They do in the
+            authors' code with instance norm, but not with batch norm, with which their
             network for 256 pixels has 54,413,955 parameters.
-        dropout: the probability of a zero.
+        dropout: the dropout probability.
         noise: whether dropout is on in test mode too.
-        residual: whether the input is added, instead of tanh; None: where it has
+        residual: whether the input is added, instead of tanh; None: if it has
             ``channels`` channels.
-        dtype: what it computes in; parameters and images are float32.
+        dtype: dtype of the computation; parameters and images are float32.
 
     Raises:
-        InputError: for images that cannot be halved so often, or a residual of other
-            channels.
+        InputError: for images that cannot be halved that often, or a residual with
+            other channels than the input.
 
     Example:
         >>> import jax
@@ -117,7 +117,7 @@ class Generator(nn.Module):
 
 
 def halvings(height: int, width: int) -> int:
-    """How often both sides can be halved, at most 8 times.
+    """Returns how often both sides can be halved, at most 8 times.
 
     Example:
         >>> halvings(256, 256), halvings(32, 32), halvings(96, 64)
@@ -128,7 +128,7 @@ def halvings(height: int, width: int) -> int:
 
 
 def dropped(depth: int) -> int:
-    """Number of innermost blocks up with dropout, of so many.
+    """Returns the number of innermost blocks up with dropout, for ``depth`` halvings.
 
     Example:
         >>> {2**depth: dropped(depth) for depth in range(5, 9)}
@@ -140,11 +140,11 @@ def dropped(depth: int) -> int:
 def translation(
     x: Float[Array, "b h w i"], y: Float[Array, "b h w c"], *, residual: bool
 ) -> Float[Array, "b h w c"]:
-    """``x + y`` for a residual, else ``tanh(y)``; float32.
+    """Returns ``x + y`` for a residual, else ``tanh(y)``; float32.
 
     Args:
         x: the network's input.
-        y: what its last layer makes of it.
+        y: the output of its last layer.
         residual: which of the two.
 
     Raises:
@@ -162,7 +162,7 @@ def translation(
 
 
 def _checked_depth(height: int, width: int, depth: int | None) -> int:
-    """The number of halvings of images of this size.
+    """Returns the number of halvings of images of this size.
 
     Raises:
         InputError: if there are fewer than 2, or fewer than asked for.

@@ -4,11 +4,11 @@ For 32 pixels, with 128 channels throughout, they are those of the paper's appen
 CIFAR-10. The generator is batch-normalised. The critic is not, since the penalty is on
 the gradient at each example; it takes the mean over all pixels before its last layer.
 
-Larger images have the channels of SNGAN's tables, `jaxgan.nets.resnet_sizes.PLANS`, in
-proportion; the authors have another network for 64 pixels.
+For larger images, the channels are in proportion to those of SNGAN's tables,
+`jaxgan.nets.resnet_sizes.PLANS`; the authors have another network for 64 pixels.
 
-Conditional on a label, the generator has conditional batch norm, as the authors' has,
-and the critic a projection, where theirs classifies.
+Conditional on a label, the generator has conditional batch norm, like the authors', and
+the critic a projection, whereas theirs classifies.
 """
 
 from jaxgan.nets import resnet

@@ -1,16 +1,16 @@
-"""What is shown of many things: evenly spaced ones, and the beginning of long text."""
+"""Shortening for display: evenly spaced entries, and the beginning of long text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST = 10
-"""Entries of one group, such as the classes', that are shown."""
+"""The maximum number of entries shown of one group, such as the classes."""
 
 _LONGEST = 300  # characters of a value, or of a name
 
 
 def spread(count: int, most: int = MOST) -> list[int]:
-    """Returns positions of at most so many things, the first and the last among them.
+    """Returns at most ``most`` evenly spaced positions, with the first and the last.
 
     Example:
         >>> spread(3), spread(300, 4)

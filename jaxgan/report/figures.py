@@ -1,4 +1,4 @@
-"""matplotlib's figures, which are drawn to files and never shown on a screen."""
+"""matplotlib figures that are drawn to files and never shown on a screen."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ def figure(**options: Any) -> "Figure":
     """Returns a new figure with an Agg canvas.
 
     Args:
-        options: of ``matplotlib.figure.Figure``.
+        options: options of ``matplotlib.figure.Figure``.
     """
     # matplotlib takes half a second to import and is needed only here.
     load()
@@ -26,11 +26,11 @@ def figure(**options: Any) -> "Figure":
 
 
 def load() -> None:
-    """Imports matplotlib whatever MPLBACKEND says, which names a window or a notebook.
+    """Imports matplotlib regardless of MPLBACKEND, which names a window or a notebook.
 
-    A notebook's value, inherited by a command, may name a package that is not installed
-    there; with it the import itself would fail. Where it can be used it counts
-    afterwards as usual, for the process's own figures.
+    A command may inherit a notebook's value, which may name a package that is not
+    installed there and make the import itself fail. If the backend is available, it is
+    set afterwards as usual, for the process's own figures.
     """
     if "matplotlib" in sys.modules:
         return
@@ -41,5 +41,5 @@ def load() -> None:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     if backend:
-        with contextlib.suppress(ValueError):  # then as if it were not set
+        with contextlib.suppress(ValueError):  # as if it were not set
             matplotlib.rcParams["backend"] = backend

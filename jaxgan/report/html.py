@@ -17,7 +17,7 @@ from jaxgan.report.figures import figure
 from jaxgan.report.records import read_config, read_result
 
 _PICTURES_OVER_TIME = 8
-# Larger pictures are embedded as JPEG, so that a report has less than 3 MB.
+# Larger pictures are embedded as JPEG, so that a report stays below 3 MB.
 _MOST_BYTES = 150_000
 _MOST_BYTES_OF_LAST = 600_000
 _GROUPS = (
@@ -27,18 +27,18 @@ _GROUPS = (
     ("Images per second", r"images_per_second"),
     ("Signs of collapse", r"distance_ratio|duplicates"),
 )
-"""Panels of curves: a title, and the names of the metrics in it."""
+"""The panels of curves: a title, and a pattern for the names of the metrics in it."""
 
 _NO_CURVES = ("step", "images", "seconds")
 
 
 def write(workdir: Path) -> Path:
-    """Writes report.html from what the run left in its workdir.
+    """Writes report.html from the files in the run's workdir.
 
-    A run that is still going, without result.json, is shown as far as it is.
+    An unfinished run, without result.json, is shown up to its current step.
 
     Args:
-        workdir: holds config.json, metrics.jsonl, samples/ and result.json.
+        workdir: folder with config.json, metrics.jsonl, samples/ and result.json.
 
     Returns:
         The report's path.
@@ -68,13 +68,13 @@ def write(workdir: Path) -> Path:
         final=_embed(final, _MOST_BYTES_OF_LAST) if final.exists() else None,
     )
     path = workdir / "report.html"
-    # The name of a file or a class may hold bytes that are no text.
+    # The name of a file or a class may hold bytes that are not valid text.
     write_atomically(path, page.encode(errors="backslashreplace"))
     return path
 
 
 def curves(rows: list[dict[str, float]]) -> str:
-    """The metrics over the steps, as one SVG element; empty without metrics."""
+    """Returns the metrics over the steps, as one SVG element; empty without metrics."""
     numbers = [_numbers(row) for row in rows]
     groups = panels({name: None for row in numbers for name in row})
     if not groups:
@@ -100,13 +100,13 @@ def curves(rows: list[dict[str, float]]) -> str:
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    """A line of the log without what is no number, and so no curve."""
+    """Returns the numbers in a line of the log; only these have curves."""
     shown = {k: v for k, v in row.items() if isinstance(v, int | float)}
     return {name: float(value) for name, value in shown.items()}
 
 
 def panels(names: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Returns titles with the metrics of each panel; what fits none has its own.
+    """Returns each panel's title and metrics; unmatched metrics get their own panels.
 
     Example:
         >>> panels(["step", "d_loss", "g_loss", "two_sample"])
@@ -122,7 +122,7 @@ def panels(names: Iterable[str]) -> list[tuple[str, list[str]]]:
 
 
 def flatten(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested entries as (dotted name, value) pairs; of a large group inside, a few.
+    """Returns nested entries as (dotted name, value) pairs, a few of a large group.
 
     Example:
         >>> flatten({"a": {"b": 1, "c": 2}, "d": 3})
@@ -143,7 +143,7 @@ def flatten(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _chosen(workdir: Path) -> list[Path]:
-    """Pictures over time, the first and the last among them, evenly spaced."""
+    """Returns evenly spaced pictures over time, including the first and the last."""
     files = sorted((workdir / "samples").glob("*.png"))
     return [files[i] for i in brief.spread(len(files), _PICTURES_OVER_TIME)]
 
@@ -153,7 +153,7 @@ def _embed(picture: Path, most: int) -> str:
     if len(content) > most:
         try:
             content, kind = pictures.smaller(content, most), "jpeg"
-        except Exception as error:  # Pillow has many for a damaged file
+        except Exception as error:  # Pillow raises many kinds for a damaged file
             raise InputError(
                 f"{picture} cannot be read as a picture ({type(error).__name__}). Put "
                 "back a copy of it, or remove it: the report does without."

@@ -13,31 +13,31 @@ from jaxgan.report import brief
 from jaxgan.report.figures import figure
 
 _SMALLEST_TILE = 32
-_SMALLEST_TITLED = 64  # under which a column's name can be read
+_SMALLEST_TITLED = 64  # wide enough to read a column's name
 _TITLE = 14  # pixels
 _LARGEST = 2_000_000  # pixels of a picture; 10 x 10 images of 128 x 128 fit
 
 
 def grid(images: Float[np.ndarray, "n h w c"], columns: int) -> Image.Image:
-    """Images row by row, with one pixel of white between them.
+    """Returns images row by row, with one pixel of white between them.
 
-    Small images are enlarged by a whole factor, each pixel a square, so that digits of
-    8x8 pixels can be seen; large ones are reduced, so that the picture stays below two
-    million pixels.
+    Small images are enlarged by an integer factor, each pixel a square, so that digits
+    of 8x8 pixels can be seen; large ones are reduced, so that the picture stays below
+    two million pixels.
 
     Args:
         images: in [-1, 1], grayscale or RGB.
-        columns: how many stand in a row.
+        columns: number of images per row.
     """
     tiles = _enlarged(np.asarray(as_uint8(images)))
     return Image.fromarray(_sheet(tiles, columns))
 
 
 def strips(columns: Mapping[str, UInt8[np.ndarray, "n h w c"]]) -> Image.Image:
-    """Columns of images side by side, each under its name; a row belongs together.
+    """Returns columns of images side by side, each under its name; rows are matched.
 
     Args:
-        columns: as many images each, of one height and width.
+        columns: images by name, the same number and one size in each column.
     """
     tiles = {
         name: _as_rgb(_enlarged(images, _SMALLEST_TITLED))
@@ -57,7 +57,7 @@ def titled(picture: Image.Image, title: str) -> Image.Image:
 
 
 def smaller(content: bytes, most: int) -> bytes:
-    """Returns the picture in a file's content as a JPEG of at most so many bytes."""
+    """Returns the picture in a file's content as a JPEG of at most ``most`` bytes."""
     with Image.open(io.BytesIO(content)) as opened:
         picture = opened if opened.mode == "L" else opened.convert("RGB")
         while True:
@@ -72,13 +72,13 @@ def smaller(content: bytes, most: int) -> bytes:
 def scatter(
     points: Float[np.ndarray, "n 2"], real: Float[np.ndarray, "m 2"] | None
 ) -> Image.Image:
-    """Points in the plane over those of the data, in the data's own frame.
+    """Plots points in the plane over those of the data, within the data's range.
 
-    Points outside the frame are counted in its title.
+    Points outside this frame are counted in the title.
 
     Args:
         points: the samples.
-        real: the data's, in gray; None for none.
+        real: the data's points, in gray; None for none.
     """
     frame = points if real is None else real
     low, high = frame.min(axis=0), frame.max(axis=0)
@@ -106,7 +106,7 @@ def _enlarged(pixels: np.ndarray, least: int = _SMALLEST_TILE) -> np.ndarray:
 
 
 def _reduced(tiles: np.ndarray) -> np.ndarray:
-    """The tiles, so many times smaller that together they are not too large."""
+    """Returns the tiles, reduced so that together they are not too large."""
     count, height, width, _ = tiles.shape
     scale = (_LARGEST / (count * height * width)) ** 0.5
     if scale >= 1:
@@ -119,7 +119,7 @@ def _reduced(tiles: np.ndarray) -> np.ndarray:
 
 
 def _under_titles(sheet: np.ndarray, titles: Sequence[str]) -> Image.Image:
-    """A picture under a line of titles, evenly spaced."""
+    """Returns a picture under a line of titles, evenly spaced."""
     picture = Image.fromarray(sheet).convert("RGB")
     whole = Image.new("RGB", (picture.width, picture.height + _TITLE), "white")
     whole.paste(picture, (0, _TITLE))
@@ -140,7 +140,7 @@ def _padded(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _sheet(tiles: np.ndarray, columns: int) -> np.ndarray:
-    """The tiles row by row, with white between them, ``[h w]`` or ``[h w 3]``."""
+    """Returns the tiles row by row, white in between, ``[h w]`` or ``[h w 3]``."""
     tiles = _reduced(tiles)
     count, height, width, channels = tiles.shape
     lines = -(-count // columns)

@@ -11,14 +11,14 @@ _NUMBER = (int, float)
 
 
 def read_config(folder: Path, *, otherwise: str) -> dict[str, Any]:
-    """Returns what config.json holds.
+    """Returns the contents of config.json.
 
     Args:
-        folder: of the run.
-        otherwise: what to do if it is damaged, a sentence.
+        folder: folder of the run.
+        otherwise: what to do if it is damaged, as a sentence.
 
     Raises:
-        InputError: there is none, or it is not that of a run.
+        InputError: if there is none, or it is not that of a run.
     """
     path = folder / "config.json"
     record = read_object(path, otherwise=otherwise)
@@ -39,10 +39,10 @@ def read_config(folder: Path, *, otherwise: str) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """Returns what result.json holds; None if the run is not finished.
+    """Returns the contents of result.json; None if the run is not finished.
 
     Raises:
-        InputError: it is damaged.
+        InputError: if it is damaged.
     """
     path = folder / "result.json"
     otherwise = (
@@ -83,7 +83,7 @@ def _check_result(result: dict[str, Any]) -> None:
 
 
 def expect(record: Any, /, **kinds: type | tuple[type, ...]) -> None:
-    """Raises ValueError unless the record has these entries, of these kinds."""
+    """Raises ValueError unless the record has these entries, of these types."""
     if not isinstance(record, dict):
         raise ValueError(f"{record!r:.80} is no JSON object")
     for name, kind in kinds.items():

@@ -1,9 +1,9 @@
-"""Densities that can be both sampled and evaluated: mixtures of Gaussians, uniforms.
+"""Densities to sample and to evaluate: mixtures of Gaussians, and uniforms.
 
 A density is a frozen value and a pytree of its parameters, so it passes through `jit`,
-`vmap` and `grad`; it is equal to itself only. Points have the shape ``[... d]``, the
-``d`` coordinates last, in one dimension too. Everything runs in the dtype of parameters
-and points, float32 unless 64-bit arrays are enabled.
+`vmap` and `grad`; it is equal only to itself. Points have the shape ``[... d]``, with
+the ``d`` coordinates last, also in one dimension. Everything runs in the dtype of
+parameters and points, float32 unless 64-bit arrays are enabled.
 """
 
 import dataclasses
@@ -21,18 +21,18 @@ from jaxtyping import Array, Float
 from jaxgan.typing import Key
 
 Points: TypeAlias = Array | np.ndarray
-"""Points, or numbers that belong to them: of JAX or of NumPy."""
+"""Points, or numbers that belong to them: a JAX or NumPy array."""
 
 _REACH = 10.0  # standard deviations; the mass outside is 1e-23
 
 
 class Extent(NamedTuple):
-    """Boxes that hold all mass of a density but 1e-20.
+    """Boxes that hold all of a density's mass except 1e-20.
 
     Attributes:
         low: the boxes' lower corners, shape [k d].
         high: their upper corners.
-        scale: the shortest length over which the density changes in each, shape [k].
+        scale: the shortest length of the density's changes in each box, shape [k].
     """
 
     low: np.ndarray
@@ -42,18 +42,18 @@ class Extent(NamedTuple):
 
 @runtime_checkable
 class Density(Protocol):
-    """Protocol of a density, as the rest of the theory uses it."""
+    """The protocol of a density, as the rest of `jaxgan.theory` uses it."""
 
     def sample(self, key: Key, n: int) -> Float[Array, "n d"]:
-        """Independent points."""
+        """Draws independent points."""
         ...
 
     def log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n"]:
-        """The log of the density, -inf where it is zero."""
+        """Computes the log of the density, -inf where it is zero."""
         ...
 
     def extent(self) -> Extent:
-        """The boxes that a quadrature must cover."""
+        """Returns the boxes that a quadrature must cover."""
         ...
 
 
@@ -68,14 +68,14 @@ class GaussianMixture:
         scales: L, lower triangular with a positive diagonal, shape [k d d].
     """
 
-    # Any, because pytrees hold whatever a transformation puts there.
+    # Any, because a transformation may put anything in a pytree.
     log_weights: Any
     means: Any
     scales: Any
 
     @partial(jax.jit, static_argnames="n")
     def sample(self, key: Key, n: int) -> Float[Array, "n d"]:
-        """Independent points: a component each, then a point of it."""
+        """Draws independent points: for each a component, then a point from it."""
         component_key, noise_key = jax.random.split(key)
         k = jax.random.categorical(component_key, self.log_weights, shape=(n,))
         shape = (n, self.means.shape[1])
@@ -84,7 +84,7 @@ class GaussianMixture:
 
     @jax.jit
     def joint_log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n k"]:
-        """log(w_k N(x; m_k, L_k L_k^T)); its softmax is the posterior over k."""
+        """Computes log(w_k N(x; m_k, L_k L_k^T)); its softmax is the posterior of k."""
         log_weights, means, scales = _promoted(x, self)
         d = means.shape[1]
         eye = jnp.eye(d, dtype=scales.dtype)
@@ -100,16 +100,16 @@ class GaussianMixture:
 
     @jax.jit
     def log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n"]:
-        """The log of the density, by log-sum-exp over the components."""
+        """Computes the log of the density, by log-sum-exp over the components."""
         return jax.nn.logsumexp(self.joint_log_density(x), axis=-1)
 
     def covariances(self) -> Float[Array, "k d d"]:
-        """L L^T of each component."""
+        """Computes L L^T of each component."""
         return _matvec(self.scales[:, None], self.scales)
 
     @jax.jit
     def moments(self) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
-        """Mean and covariance of the whole mixture."""
+        """Computes the mean and covariance of the whole mixture."""
         w = jnp.exp(self.log_weights)
         mean = (w[:, None] * self.means).sum(axis=0)
         apart = self.means - mean[None, :]
@@ -117,7 +117,7 @@ class GaussianMixture:
         return mean, (w[:, None, None] * second).sum(axis=0)
 
     def extent(self) -> Extent:
-        """A box for each component, ten standard deviations around its mean."""
+        """Returns a box per component, ten standard deviations around its mean."""
         covariances = np.asarray(self.covariances(), np.float64)
         means = np.asarray(self.means, np.float64)
         reach = _REACH * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
@@ -128,12 +128,12 @@ class GaussianMixture:
 def mixture(
     means: Any, *, std: Any = None, covariances: Any = None, weights: Any = None
 ) -> GaussianMixture:
-    """A mixture of Gaussians.
+    """Makes a mixture of Gaussians.
 
     Args:
         means: shape [k d].
         std: standard deviation in every direction, one for all or shape [k].
-        covariances: instead of std, the full ones, shape [k d d].
+        covariances: full covariances instead of std, shape [k d d].
         weights: shape [k], proportional to the weights of the components; equal by
             default.
 
@@ -183,31 +183,31 @@ def _scales(k: int, d: int, std: Any, covariances: Any) -> np.ndarray:
 
 
 def gaussian(mean: Any, *, std: Any = None, covariance: Any = None) -> GaussianMixture:
-    """One Gaussian, as a mixture of one.
+    """Makes one Gaussian, as a mixture of one.
 
     Args:
         mean: shape [d].
         std: standard deviation in every direction.
-        covariance: instead of std, the full one, shape [d d].
+        covariance: a full covariance instead of std, shape [d d].
 
     Raises:
-        ValueError: as `mixture`.
+        ValueError: as for `mixture`.
     """
     covariances = None if covariance is None else np.asarray(covariance)[None]
     return mixture(np.asarray(mean)[None], std=std, covariances=covariances)
 
 
 def ring(modes: int = 8, *, radius: float = 2.0, std: float = 0.02) -> GaussianMixture:
-    """Gaussians evenly spaced on a circle, the first at (radius, 0).
+    """Makes Gaussians evenly spaced on a circle, the first at (radius, 0).
 
     The defaults are those of Metz et al. 2016, appendix A. Others take radius 1 and std
     0.01 (the published code of Lin et al. 2018). Code that spaces the angles by
     ``linspace(0, 2 pi, 8)`` puts two modes at one point, and has seven.
 
     Args:
-        modes: their number.
-        radius: of the circle.
-        std: of each Gaussian, in both directions.
+        modes: number of Gaussians.
+        radius: the circle's radius.
+        std: standard deviation of each Gaussian, in both directions.
 
     References:
         Metz et al. 2016, arXiv:1611.02163; Lin et al. 2018, arXiv:1712.04086.
@@ -217,15 +217,15 @@ def ring(modes: int = 8, *, radius: float = 2.0, std: float = 0.02) -> GaussianM
 
 
 def grid(side: int = 5, *, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
-    """Gaussians on a square grid around the origin, side times side of them.
+    """Makes side times side Gaussians on a square grid around the origin.
 
     The defaults, means at -4, -2, 0, 2, 4, are those of Lin et al. 2018. The toy code
     of Gulrajani et al. 2017 divides the same points by 2.828, their standard deviation.
 
     Args:
         side: number of modes along each axis.
-        spacing: between neighbouring means.
-        std: of each Gaussian, in both directions.
+        spacing: distance between neighbouring means.
+        std: standard deviation of each Gaussian, in both directions.
 
     References:
         Lin et al. 2018, arXiv:1712.04086; Gulrajani et al. 2017, arXiv:1704.00028.
@@ -238,20 +238,20 @@ def grid(side: int = 5, *, spacing: float = 2.0, std: float = 0.05) -> GaussianM
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Uniform:
-    """Uniform on the box from low to high, both [d]; make one with `uniform`."""
+    """The uniform density on the box from low to high, both [d]; see `uniform`."""
 
     low: Any
     high: Any
 
     @partial(jax.jit, static_argnames="n")
     def sample(self, key: Key, n: int) -> Float[Array, "n d"]:
-        """Independent points."""
+        """Draws independent points."""
         u = jax.random.uniform(key, (n, self.low.shape[0]), self.low.dtype)
         return self.low[None, :] + u * (self.high - self.low)[None, :]
 
     @jax.jit
     def log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n"]:
-        """Minus the log of the box's volume inside, -inf outside."""
+        """Returns minus the log of the box's volume inside, -inf outside."""
         low, high = _promoted(x, self)
         log_volume = jnp.log(high - low).sum()
 
@@ -262,13 +262,13 @@ class Uniform:
         return jnp.vectorize(at, signature="(d)->()")(x)
 
     def extent(self) -> Extent:
-        """The box; the density does not change inside."""
+        """Returns the box; the density does not change inside."""
         low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
         return Extent(low[None], high[None], (high - low).min()[None])
 
 
 def uniform(low: Sequence[float], high: Sequence[float]) -> Uniform:
-    """The uniform density on the box from low to high, both of shape [d].
+    """Makes the uniform density on the box from low to high, both of shape [d].
 
     Raises:
         ValueError: if the corners do not fit, or the box is empty.
@@ -289,7 +289,7 @@ def uniform(low: Sequence[float], high: Sequence[float]) -> Uniform:
 
 
 def _promoted(x: Any, density: Any) -> list[Any]:
-    """A density's parameters in the dtype that points x promote them to."""
+    """Returns a density's parameters, promoted to the dtype of points x."""
     parameters = jax.tree.leaves(density)
     dtype = jnp.result_type(x, *parameters)
     return [jnp.asarray(a, dtype) for a in parameters]

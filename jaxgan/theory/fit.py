@@ -47,16 +47,16 @@ def maximum_likelihood(
     tolerance: float = 1e-10,
     max_steps: int = 10_000,
 ) -> GaussianMixture:
-    """The mixture under which the points are most likely, by EM from a start.
+    """Fits a mixture to points by maximum likelihood, by EM from a start.
 
-    One component ends after one step, at the points' mean and covariance.
+    A single component converges in one step, to the points' mean and covariance.
 
     Args:
         points: the sample.
         start: the initial mixture, which fixes the number of components.
         weights: proportional to each point's weight; equal by default.
         tolerance: stop when a step raises the mean log-likelihood by less.
-        max_steps: of EM.
+        max_steps: greatest number of EM steps.
 
     Raises:
         RuntimeError: after max_steps, or if a component loses its points or shrinks
@@ -94,21 +94,21 @@ def minimum_kl(
     tolerance: float = 1e-10,
     max_steps: int = 10_000,
 ) -> GaussianMixture:
-    """The mixture q closest to p in KL(p || q): it covers every mode.
+    """Finds the mixture q closest to p in KL(p || q): it covers every mode.
 
-    It is `maximum_likelihood` on an infinite sample of p. One Gaussian gets exactly
-    p's mean and covariance.
+    It is `maximum_likelihood` on an infinite sample of p. A single Gaussian gets p's
+    exact mean and covariance.
 
     Args:
         p: a density in one or two dimensions.
         start: the initial mixture, which fixes the number of components.
-        nodes: where to evaluate p; by default `quadrature.cover(p)`.
+        nodes: the nodes to evaluate p at; by default `quadrature.cover(p)`.
         tolerance: stop when a step lowers KL by less.
-        max_steps: of EM.
+        max_steps: greatest number of EM steps.
 
     Raises:
         ValueError: if the nodes miss a part of p.
-        RuntimeError: as `maximum_likelihood` does.
+        RuntimeError: as for `maximum_likelihood`.
     """
     nodes = quadrature.cover(p) if nodes is None else nodes
     log_p = quadrature.log_density(p, nodes, tolerance=1e-3, name="p")
@@ -124,18 +124,18 @@ def minimum_kl(
 def minimum_reverse_kl(
     p: Density, start: GaussianMixture, *, max_steps: int = 1000
 ) -> GaussianMixture:
-    """The mixture q closest to p in KL(q || p), from a start: it seeks a mode.
+    """Finds the mixture q closest to p in KL(q || p), from a start: it seeks a mode.
 
     The nodes of the quadrature move with each component of q, so that it cannot escape
     them. They resolve features of p down to a tenth of q's width in 1-D, and a third in
-    2-D. The descent is SciPy's L-BFGS.
+    2-D. The descent uses SciPy's L-BFGS.
 
     Args:
         p: a density in one or two dimensions, above zero wherever q reaches: a Gaussian
             has no finite KL to a bounded support.
         start: the initial mixture, which fixes the number of components; the mode that
             is found depends on it.
-        max_steps: of L-BFGS.
+        max_steps: greatest number of L-BFGS steps.
 
     Raises:
         ValueError: if KL(start || p) is not finite.
@@ -166,7 +166,7 @@ def minimum_reverse_kl(
 
 @jax.jit
 def _em(mixture: Any, x: Any, w: Any, tolerance: Any, max_steps: Any) -> Any:
-    """EM until a step gains less than the tolerance: mixture, steps, last gain."""
+    """Runs EM until a step gains less than the tolerance: mixture, steps, last gain."""
 
     def more(carry):
         _, _, gain, step = carry
@@ -199,7 +199,7 @@ def _em_step(mixture: GaussianMixture, x: Any, w: Any) -> GaussianMixture:
 
 
 def _parameters(mixture: GaussianMixture) -> dict[str, Any]:
-    """Free real numbers for a mixture; the diagonal of a scale as its logarithm."""
+    """Returns a mixture as free numbers; a scale's diagonal as its logarithm."""
     scales = jnp.asarray(mixture.scales, jnp.float64)
     diagonal = jnp.diagonal(scales, axis1=1, axis2=2)
     return {
@@ -220,7 +220,7 @@ def _mixture(parameters: dict[str, Any]) -> GaussianMixture:
 
 
 def _reverse_kl_of(p: Density, start: GaussianMixture) -> Any:
-    """KL(q || p) as a function of q's parameters."""
+    """Makes KL(q || p) as a function of q's parameters."""
     d = start.means.shape[1]
     if d not in _CELLS:
         raise ValueError(f"Expected one or two dimensions, got {d}.")

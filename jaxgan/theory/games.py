@@ -5,10 +5,10 @@ follow the field
 
     v(x) = (-grad_g L_g(g, d), -grad_d L_d(g, d)),
 
-which is the gradient of nothing: its Jacobian v' need not be symmetric, its eigenvalues
-need not be real. An update is a map x -> F(x); near a point where v = 0 it converges if
-all eigenvalues of F' lie inside the unit circle, and diverges if one lies outside.
-Everything runs in the dtype of the point.
+which is in general not a gradient: its Jacobian v' need not be symmetric, and its
+eigenvalues need not be real. An update is a map x -> F(x); near a point where v = 0 it
+converges if all eigenvalues of F' lie inside the unit circle, and diverges if one lies
+outside. Everything runs in the dtype of the point.
 
 Example:
     On the bilinear game the eigenvalues of the field are imaginary. Simultaneous
@@ -46,8 +46,8 @@ class Game:
     """The losses of the two players.
 
     Attributes:
-        g_loss: ``(g, d) -> scalar``, the generator's.
-        d_loss: ``(g, d) -> scalar``, the discriminator's.
+        g_loss: ``(g, d) -> scalar``, the generator's loss.
+        d_loss: ``(g, d) -> scalar``, the discriminator's loss.
     """
 
     g_loss: Callable[[Any, Any], Any]
@@ -58,8 +58,8 @@ class Method(NamedTuple):
     """An update rule as a map of states; a state is (point, memory).
 
     Attributes:
-        start: from a point to the first state.
-        step: from a state to the next.
+        start: a function from a point to the first state.
+        step: a function from a state to the next.
     """
 
     start: Callable[[Point], Any]
@@ -75,7 +75,7 @@ def bilinear(matrix: Any, *, gamma: Scalar = 0.0) -> Game:
 
     Args:
         matrix: A, shape [n m].
-        gamma: R1's.
+        gamma: R1's gamma.
     """
     a = np.asarray(matrix)
     score = lambda g, d: g @ jnp.asarray(a, g.dtype) @ d
@@ -93,7 +93,7 @@ def dirac_gan(*, gamma: Scalar = 0.0) -> Game:
     field has the eigenvalues -gamma/2 ± sqrt(gamma^2/4 - 1/4).
 
     Args:
-        gamma: R1's.
+        gamma: R1's gamma.
 
     References:
         Mescheder, Geiger & Nowozin 2018, arXiv:1801.04406.
@@ -119,7 +119,7 @@ def dirac_rpgan(*, gamma: Scalar = 0.0) -> Game:
     saturate; at the origin the fields' Jacobians are equal.
 
     Args:
-        gamma: that of R1 or R2.
+        gamma: the gamma of R1 or R2.
 
     References:
         Huang et al. 2024, arXiv:2501.05441, appendix B.
@@ -132,19 +132,19 @@ def dirac_rpgan(*, gamma: Scalar = 0.0) -> Game:
 
 
 def field(game: Game, point: Point) -> Point:
-    """v(x): the direction of each player's own gradient descent."""
+    """Computes v(x), the direction of each player's own gradient descent."""
     downhill = lambda loss, player: jax.grad(loss, argnums=player)(*point)
     gradients = downhill(game.g_loss, 0), downhill(game.d_loss, 1)
     return jax.tree.map(jnp.negative, gradients)
 
 
 def simultaneous(game: Game, *, rate: Scalar) -> Method:
-    """Both descend at once: x + rate v(x)."""
+    """Moves both players at once, to x + rate v(x)."""
     return _memoryless(lambda x: _add(x, rate, field(game, x)))
 
 
 def alternating(game: Game, *, rate: Scalar) -> Method:
-    """The discriminator descends, then the generator against the new discriminator.
+    """Moves the discriminator, then the generator against the new discriminator.
 
     It is Algorithm 1 with k = 1 (Goodfellow et al. 2014, arXiv:1406.2661).
     """
@@ -206,7 +206,7 @@ def optimistic(game: Game, *, rate: Scalar) -> Method:
 
 
 def trajectory(method: Method, point: Point, *, steps: int) -> Point:
-    """The points of the first steps, the start included: leaves [steps + 1 ...]."""
+    """Returns the points of the first steps and the start: leaves [steps + 1 ...]."""
 
     def one(state, _):
         return method.step(state), state[0]
@@ -215,12 +215,12 @@ def trajectory(method: Method, point: Point, *, steps: int) -> Point:
 
 
 def eigenvalues(function: Callable[[Any], Any], at: Any) -> Complex[np.ndarray, " n"]:
-    """The eigenvalues of the Jacobian of a map from a pytree to one like it.
+    """Computes the eigenvalues of the Jacobian of a map from a pytree to one like it.
 
     Each column is one Jacobian-vector product.
 
     Args:
-        function: such as a method's ``step``, or ``lambda x: field(game, x)``.
+        function: the map, such as a method's ``step``, or ``lambda x: field(game, x)``.
         at: a state of the method, or a point.
     """
     flat, unravel = ravel_pytree(at)

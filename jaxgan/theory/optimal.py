@@ -44,14 +44,14 @@ _IN_LOGS = {
     divergences.reverse_kl: lambda p, q, log_u: -_times(q, log_u),
     divergences.jeffreys: lambda p, q, log_u: _times(p, log_u) - _times(q, log_u),
 }
-# Where both densities are below it, no divergence that float64 can hold has a share.
+# Where both densities are below it, they add nothing to a divergence in float64.
 _LOG_NOTHING = math.log(1e-200)
 # A ratio above it counts as infinite: f(u) may overflow, though f(u)/u does not.
 _LOG_INFINITE = math.log(1e150)
 
 
 def logit(p: Density, q: Density, x: Float[Points, "*n d"]) -> Float[Array, "*n"]:
-    """The logit of the optimal discriminator, log(p/q).
+    """Computes the logit of the optimal discriminator, log(p/q).
 
     It is ±inf where one density vanishes, and 0 where both do: there any value is
     optimal, and 0 is a D of 1/2.
@@ -64,14 +64,14 @@ def logit(p: Density, q: Density, x: Float[Points, "*n d"]) -> Float[Array, "*n"
 def discriminator(
     p: Density, q: Density, x: Float[Points, "*n d"]
 ) -> Float[Array, "*n"]:
-    """The optimal discriminator D*(x) = p(x) / (p(x) + q(x)); 1/2 where both vanish."""
+    """Computes the optimal D*(x) = p(x) / (p(x) + q(x)); 1/2 where both vanish."""
     return jax.nn.sigmoid(logit(p, q, x))
 
 
 def critic(
     f: Divergence, p: Density, q: Density, x: Float[Points, "*n d"]
 ) -> Float[Array, "*n"]:
-    """The optimal critic of an f-GAN, f'(p/q): it makes `bound` equal `divergence`."""
+    """Computes an f-GAN's optimal critic f'(p/q), where `bound` equals `divergence`."""
     return f.optimal_critic(jnp.exp(logit(p, q, x)))
 
 
@@ -83,15 +83,15 @@ def divergence(
     nodes: Nodes | None = None,
     tolerance: float = 1e-3,
 ) -> float:
-    """D_f(p || q), the integral of q f(p/q), by quadrature in float64.
+    """Computes D_f(p || q), the integral of q f(p/q), by quadrature in float64.
 
     Where q vanishes and p does not, the integrand is p times the limit of f(u)/u, so
-    disjoint supports give what they should: inf for `kl`, log 2 for `jensen_shannon`, 1
+    disjoint supports give the right values: inf for `kl`, log 2 for `jensen_shannon`, 1
     for `total_variation`. Total variation has kinks where p = q, which cost the
-    quadrature digits: about eight are right in 1-D, three in 2-D. Divergences that
-    square the ratio may have mass outside of both extents, where p²/q is large though
-    neither density is; give nodes that reach there. For them a ratio above 1e150 is
-    infinite.
+    quadrature accuracy: about eight digits are right in 1-D, three in 2-D. Divergences
+    that square the ratio may have mass outside of both extents, where p²/q is large
+    though neither density is; give nodes that reach there. For them a ratio above 1e150
+    is infinite.
 
     Args:
         f: one of `jaxgan.divergences`.
@@ -124,13 +124,13 @@ def value(
     nodes: Nodes | None = None,
     tolerance: float = 1e-3,
 ) -> float:
-    """The value V(G, D) of the minimax game, in [-inf, 0].
+    """Computes the value V(G, D) of the minimax game, in [-inf, 0].
 
     Args:
         p: the data's density.
         q: the generator's.
-        logit: the discriminator's logit, ``[n d] -> [n]``; by default D*'s, and then
-            this is 2 JSD(p || q) - 2 log 2.
+        logit: the discriminator's logit, ``[n d] -> [n]``; by default D*'s, for which
+            the value is 2 JSD(p || q) - 2 log 2.
         nodes: where to evaluate; by default `quadrature.cover(p, q)`.
         tolerance: greatest deviation from 1 of the mass on the nodes.
 
@@ -161,7 +161,7 @@ def bound(
     nodes: Nodes | None = None,
     tolerance: float = 1e-3,
 ) -> float:
-    """The variational bound E_p[T] - E_q[f*(T)] <= D_f(p || q) of a critic T.
+    """Computes the bound E_p[T] - E_q[f*(T)] <= D_f(p || q) of a critic T.
 
     Args:
         f: one of `jaxgan.divergences`.
@@ -194,8 +194,8 @@ def _on_nodes(
 
 
 def _integrand(f: Divergence, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """The integrand q f(p/q), from the larger of the two densities."""
-    # Where float64 knows neither density, the ratio is set to 1 and f to 0.
+    """Computes the integrand q f(p/q), from the larger of the two densities."""
+    # Where both densities vanish in float64, the ratio is set to 1 and f to 0.
     somewhere = np.maximum(log_p, log_q) > _LOG_NOTHING
     log_u = np.where(somewhere, log_p, 0) - np.where(somewhere, log_q, 0)
     p, q = np.exp(log_p), np.exp(log_q)
@@ -207,7 +207,7 @@ def _integrand(f: Divergence, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarra
 
 @partial(jax.jit, static_argnums=0)
 def _share(f: Divergence, log_u: Any) -> Any:
-    """f(u)/u where u > 1, else f(u): the factor of p, or of q."""
+    """Computes f(u)/u where u > 1, else f(u): the factor of p, or of q."""
     u = jnp.exp(jnp.where(log_u > _LOG_INFINITE, jnp.inf, log_u))
     # f(u)/u tends to f'(u) as u grows.
     slope = jnp.where(jnp.isinf(u), f.optimal_critic(u), f.f(u) / u)
@@ -215,5 +215,5 @@ def _share(f: Divergence, log_u: Any) -> Any:
 
 
 def _times(density: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The product, where zero density makes zero of infinity, as integrals do."""
+    """Multiplies, with zero density times infinity as zero, as in integrals."""
     return density * np.where(density == 0, 0, values)

@@ -24,26 +24,26 @@ _MIN_CELLS = 64  # per axis
 _MAX_NODES = 4_000_000
 _BLOCK = (
     1 << 14
-)  # rows evaluated at once: always as many, so that a function compiles once
+)  # rows evaluated at once, always the same number, so that a function compiles once
 
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """Points and weights: sum_i weights_i f(points_i) is about the integral of f."""
+    """Points and weights: sum_i weights_i f(points_i) is roughly the integral of f."""
 
     points: Float[np.ndarray, "n d"]
     weights: Float[np.ndarray, " n"]
 
 
 def box(low: Sequence[float], high: Sequence[float], *, cells: int) -> Nodes:
-    """Nodes in a box of one or two dimensions.
+    """Makes nodes in a box of one or two dimensions.
 
     Args:
         low: the lower corner, shape [d].
         high: the upper corner.
-        cells: along each axis; each holds 4 Gauss-Legendre nodes, so polynomials of
-            degree 7 are integrated exactly. Cells as wide as a standard deviation
-            integrate a Gaussian to 1e-7.
+        cells: number of cells along each axis; each holds 4 Gauss-Legendre nodes, so
+            polynomials of degree 7 are integrated exactly. Cells as wide as a standard
+            deviation integrate a Gaussian to 1e-7.
 
     Example:
         >>> nodes = box([0.0], [3.0], cells=1)
@@ -55,14 +55,13 @@ def box(low: Sequence[float], high: Sequence[float], *, cells: int) -> Nodes:
 
 
 def cover(*densities: Density) -> Nodes:
-    """Nodes that resolve every density given, with cells that end at their edges.
+    """Makes nodes that resolve every given density, with cells that end at its edges.
 
-    The cells are narrow only along the stretches of an axis where a narrow component
-    lies.
+    The cells are narrow only along the parts of an axis that have a narrow component.
 
     Raises:
-        ValueError: in more than two dimensions, where the densities' dimensions differ,
-            or where it takes more than four million nodes.
+        ValueError: in more than two dimensions, if the densities' dimensions differ, or
+            if it takes more than four million nodes.
     """
     extents = [density.extent() for density in densities]
     dimensions = {extent.low.shape[1] for extent in extents}
@@ -87,7 +86,7 @@ def cover(*densities: Density) -> Nodes:
 def evaluate(
     function: Callable[[Any], Any], x: Float[np.ndarray, "n ..."]
 ) -> Float[np.ndarray, " n"]:
-    """A function [n ...] -> [n] of rows, by JAX in float64, block by block.
+    """Evaluates a function [n ...] -> [n] of rows, by JAX in float64, block by block.
 
     Args:
         function: a JAX function of each row by itself; faster if compiled.
@@ -103,7 +102,7 @@ def evaluate(
 def log_density(
     density: Density, nodes: Nodes, *, tolerance: float, name: str
 ) -> Float[np.ndarray, " n"]:
-    """A density's log at every node, once its mass there is known to be 1.
+    """Computes a density's log at every node, and checks that its mass there is 1.
 
     Raises:
         ValueError: if the mass differs from 1 by more than the tolerance.
@@ -121,7 +120,7 @@ def log_density(
 
 
 def _cells(low: np.ndarray, high: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The edges of cells on an axis: as narrow as the finest box that they lie in."""
+    """Returns the edges of cells on an axis, as narrow as their finest box requires."""
     sides = np.unique(np.concatenate([low, high]))
     # Sides that differ by the rounding of float32 count as one.
     close = np.diff(sides) < 1e-6 * (sides[-1] - sides[0])
@@ -139,7 +138,7 @@ def _cells(low: np.ndarray, high: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 
 def _product(edges: list[np.ndarray]) -> Nodes:
-    """Gauss-Legendre nodes in all products of the cells between the edges."""
+    """Makes Gauss-Legendre nodes in all products of the cells between the edges."""
     unit, unit_weights = np.polynomial.legendre.leggauss(_ORDER)
     points, weights = [], []
     for e in edges:

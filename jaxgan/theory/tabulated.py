@@ -22,7 +22,7 @@ class Tabulated:
     """A density proportional to exp(log_f) on a box; make one with `from_log_function`.
 
     Attributes:
-        log_f: from one point [d] to the log of the density, but for a constant.
+        log_f: from one point [d] to the log of the density, up to a constant.
         low: the box's lower corner, shape [d].
         high: its upper corner, shape [d].
         log_normaliser: the log of the integral of exp(log_f), a scalar.
@@ -38,7 +38,7 @@ class Tabulated:
 
     @partial(jax.jit, static_argnames="n")
     def sample(self, key: Key, n: int) -> Float[Array, "n d"]:
-        """Independent points by the inverse distribution function, axis by axis.
+        """Draws independent points by the inverse distribution function, axis by axis.
 
         They follow the density averaged over each cell, and are uniform inside it.
         """
@@ -54,7 +54,7 @@ class Tabulated:
 
     @jax.jit
     def log_density(self, x: Float[Points, "*n d"]) -> Float[Array, "*n"]:
-        """log_f less the normaliser inside the box, -inf outside."""
+        """Computes log_f minus the log normaliser inside the box, -inf outside."""
 
         def at(point):
             inside = ((self.low <= point) & (point <= self.high)).all()
@@ -65,7 +65,7 @@ class Tabulated:
         return jnp.vectorize(at, signature="(d)->()")(x)
 
     def extent(self) -> Extent:
-        """The box; the density may change from each cell to the next."""
+        """Returns the box; the density may change from each cell to the next."""
         low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)
         # Twice the width of a cell: a quadrature then has two nodes or more in each.
         scale = 2 * (high - low).min() / (self.cdfs[0].shape[0] - 1)
@@ -79,17 +79,17 @@ def from_log_function(
     *,
     cells: int | None = None,
 ) -> Tabulated:
-    """The density proportional to exp(log_f) on the box from low to high.
+    """Makes the density proportional to exp(log_f) on the box from low to high.
 
     The normaliser is the midpoint rule over the cells, in float64; its error, like that
     of the samples, falls with the square of the cell's width where log_f is smooth.
 
     Args:
-        log_f: from one point, shape [d], to a scalar; -inf where the density is zero. A
-            JAX function.
+        log_f: a JAX function from one point, shape [d], to a scalar; -inf where the
+            density is zero.
         low: the lower corner, shape [d], with d one or two.
         high: the upper corner.
-        cells: along each axis; by default 4096 in one dimension, 256 in two.
+        cells: number along each axis; by default 4096 in one dimension, 256 in two.
 
     Raises:
         ValueError: on more than two dimensions, an empty box, or a function that is
@@ -132,7 +132,7 @@ def from_log_function(
 
 
 def _cdfs(mass: np.ndarray) -> list[np.ndarray]:
-    """The distribution function along the first axis, and along the second given it."""
+    """Returns the first axis' distribution function, and the second's given it."""
     if mass.ndim == 1:
         return [_cdf(mass)]
     # A row without mass is never drawn; ones keep it from being 0/0.
@@ -147,7 +147,7 @@ def _cdf(mass: np.ndarray) -> np.ndarray:
 
 
 def _invert(cdf: Any, u: Any) -> tuple[Any, Any]:
-    """The cell that u in [0, 1) falls into, and how far into it; never an empty one."""
+    """Returns the cell of u in [0, 1), never an empty one, and the position inside."""
     cell = jnp.searchsorted(cdf, u, side="right") - 1
     below, above = cdf[cell], cdf[cell + 1]
     return cell, (u - below) / (above - below)

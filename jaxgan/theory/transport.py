@@ -1,4 +1,4 @@
-"""The Earth Mover's distance: exact in 1-D and between small clouds, else by Sinkhorn.
+"""The Earth Mover's distance: exact in 1-D and for small point clouds, else Sinkhorn.
 
 The Wasserstein distance of order r is the least, over all plans (joint distributions
 with the two given marginals), of E[|x - y|^r]^(1/r). Order 1 is the Earth Mover's
@@ -29,15 +29,15 @@ def wasserstein_1d(
     y_weights: Float[Points, " m"] | None = None,
     order: float = 1.0,
 ) -> float:
-    """The exact Wasserstein distance on a line, by the quantile functions.
+    """Computes the exact Wasserstein distance on a line, from the quantile functions.
 
     W_r = (integral over u in [0, 1] of |F^-1(u) - G^-1(u)|^r)^(1/r).
 
     Args:
         x: points.
         y: other points, of any number.
-        x_weights: proportional to the mass of each; equal by default.
-        y_weights: the same of y.
+        x_weights: proportional to the mass of each point; equal by default.
+        y_weights: the same for y.
         order: r, at least 1.
 
     Raises:
@@ -69,16 +69,16 @@ def wasserstein_of_densities(
     nodes: Nodes | None = None,
     tolerance: float = 1e-3,
 ) -> float:
-    """The Wasserstein distance of two densities on a line.
+    """Computes the Wasserstein distance between two densities on a line.
 
-    Each density is concentrated on the nodes of a quadrature, so the result is right to
-    within the nodes' spacing.
+    Each density is concentrated on the nodes of a quadrature, so the result is accurate
+    to within the nodes' spacing.
 
     Args:
         p: a density in one dimension.
-        q: another.
+        q: another density.
         order: at least 1.
-        nodes: where to evaluate; by default `quadrature.cover(p, q)`.
+        nodes: the nodes of the quadrature; by default `quadrature.cover(p, q)`.
         tolerance: greatest deviation from 1 of the mass on the nodes.
 
     Raises:
@@ -116,7 +116,7 @@ class Plan:
     matrix: Float[np.ndarray, "n m"]
 
     def moves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The moves of mass: indices in x, indices in y, and masses, each [s]."""
+        """Returns the moves of mass: indices in x, indices in y, and masses, [s]."""
         i, j = np.nonzero(self.matrix)
         return i, j, self.matrix[i, j]
 
@@ -129,16 +129,16 @@ def earth_mover(
     y_weights: Float[Points, " m"] | None = None,
     order: float = 1.0,
 ) -> Plan:
-    """The exact Wasserstein distance of two clouds of points, and its plan.
+    """Computes the exact Wasserstein distance between two point clouds, and its plan.
 
-    Equal numbers of equal masses are an assignment problem, for some thousands of
-    points; anything else is a linear program of n m unknowns, for some hundreds.
+    Equal numbers of equal masses are an assignment problem, feasible for thousands of
+    points; anything else is a linear program of n m unknowns, feasible for hundreds.
 
     Args:
         x: points.
         y: other points.
-        x_weights: proportional to the mass of each; equal by default.
-        y_weights: the same of y.
+        x_weights: proportional to the mass of each point; equal by default.
+        y_weights: the same for y.
         order: at least 1.
 
     Raises:
@@ -178,21 +178,21 @@ def sinkhorn(
     epsilon: float = 0.01,
     max_iterations: int = 10_000,
 ) -> float:
-    """The cost of the plan that Sinkhorn's iterations find, for large clouds.
+    """Computes the cost of the plan that Sinkhorn's algorithm finds, for large clouds.
 
     The plan minimises E[|x - y|^r] - epsilon' H(plan), so it is blurred and its cost,
     returned as a distance, lies above the exact one and falls towards it with epsilon.
     It runs on the device in the dtype of the points and holds the n m costs in memory,
-    by ott-jax (the extra ``ot``).
+    with ott-jax (the extra ``ot``).
 
     Args:
         x: points.
         y: other points.
-        x_weights: proportional to the mass of each; equal by default.
-        y_weights: the same of y.
+        x_weights: proportional to the mass of each point; equal by default.
+        y_weights: the same for y.
         order: at least 1.
         epsilon: weight of the entropy, as a share of the mean cost over all pairs.
-        max_iterations: of Sinkhorn's algorithm.
+        max_iterations: greatest number of iterations.
 
     Raises:
         ImportError: if ott-jax is missing.
@@ -246,7 +246,7 @@ def _check_order(order: float) -> None:
 
 
 def _masses(weights: Any, count: int) -> np.ndarray:
-    """Weights that sum to 1, equal ones for None."""
+    """Returns weights that sum to 1, equal ones for None."""
     if weights is None:
         return np.full(count, 1 / count)
     masses = np.asarray(weights, np.float64)
@@ -258,7 +258,7 @@ def _masses(weights: Any, count: int) -> np.ndarray:
 
 
 def _levels(points: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted points, and the cumulative mass at each, itself included."""
+    """Returns sorted points, and the cumulative mass at each, itself included."""
     masses = _masses(weights, len(points))
     order = np.argsort(points)
     levels = np.cumsum(masses[order])
@@ -267,7 +267,7 @@ def _levels(points: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _transport(costs: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The plan with marginals a and b, by linear programming."""
+    """Computes the plan with marginals a and b, by linear programming."""
     n, m = costs.shape
     rows = sparse.kron(sparse.eye(n), np.ones((1, m)))
     columns = sparse.kron(np.ones((1, n)), sparse.eye(m))

@@ -1,12 +1,12 @@
 """Checks that jaxgan is right, repeatable and fast on the device that JAX finds.
 
-The checks run one after another, each within its share of the budget, and write what
-they found as they go; one that does not fit is skipped or cut off, one that fails does
-not stop the others. The figures are of one device. Only the libraries of the core
-install are needed, none of those for data, pictures and the command line; with PyTorch
-installed, it is raced. All of it takes about 20 minutes on an H200, most of which is
-compiling; the same command continues what an earlier one on the same kind of card and
-with the same versions did not finish::
+The checks run one after another, each within its share of the budget, and write their
+results as they go; a check that does not fit is skipped or cut off, and one that fails
+does not stop the others. The figures are for one device. Only the libraries of the core
+install are needed, none of those for data, pictures and the command line; if PyTorch is
+installed, jaxgan is raced against it. The whole takes about 20 minutes on an H200, most
+of it spent compiling; on the same kind of card and with the same versions, the same
+command continues what an earlier one did not finish::
 
     python -m experiments.benchmarks.accelerator --budget 1200
 
@@ -55,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Runs the checks and writes accelerator-CARD.json; returns what it holds.
+    """Runs the checks and writes accelerator-CARD.json; returns its contents.
 
     Raises:
-        InputError: for no budget, or if an earlier record was made otherwise.
+        InputError: if the budget is not positive, or an earlier record is of another
+            card, driver, version or form.
     """
     if not options.budget > 0:
         raise InputError(
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if "machine" not in found.parts:
             raise RuntimeError(f"No device could be found: {found.why}")
         facts = found.parts["machine"]
-        # Of each part, since a record may be of several calls.
+        # Kept with each part, since a record may come from several calls.
         revision = facts.pop("git_revision", None)
         plan["platform"] = facts["platform"]
         file = options.out / f"accelerator-{machine.slug(facts['card'])}.json"
@@ -140,7 +141,7 @@ def _play(
 
 
 def _continued(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The checks of an earlier record, which must be of the same machine and form."""
+    """Returns the checks of an earlier record, which must match in machine and form."""
     same = lambda record: {
         "card": record["machine"]["card"],
         "driver": record["machine"]["driver"],

@@ -17,14 +17,14 @@ PRECISIONS: dict[str, tuple[Any, str | None]] = {
     "default": (jnp.float32, None),
     "bfloat16": (jnp.bfloat16, None),
 }
-"""By name, the numbers' type and the precision of their products.
+"""The dtype and the matmul precision of each mode, by name.
 
-"default" is what the backend makes of float32: TF32 on NVIDIA's cards since Ampere.
+"default" leaves float32 to the backend: TF32 on NVIDIA's cards since Ampere.
 """
 
 
 def measure(plan: Plan) -> Parts:
-    """TFLOP/s of products by precision, and TB/s of a copy: read once, written once."""
+    """Yields TFLOP/s of products by precision, and TB/s of a copy, read plus write."""
     size = plan.pick(8192, 1536, 128)
     floats = plan.pick(2**28, 2**24, 2**14)
     flops, moved = 2.0 * size**3, 2.0 * 4 * floats
@@ -45,8 +45,8 @@ def measure(plan: Plan) -> Parts:
 
 
 def products(size: int, dtype: Any, precision: str | None) -> timing.Run:
-    """Products of two square matrices, one after another, in one call."""
-    # Of this scale, so that a product of many stays finite.
+    """Returns a run of products of two square matrices, all in one call."""
+    # Scaled so that a product of many stays finite.
     matrix = jax.random.normal(jax.random.key(0), (size, size)) / np.sqrt(size)
     matrix = matrix.astype(dtype)
 
@@ -58,7 +58,7 @@ def products(size: int, dtype: Any, precision: str | None) -> timing.Run:
 
 
 def copies(floats: int) -> timing.Run:
-    """Passes that read each number once and write it once."""
+    """Returns a run of passes that read each number once and write it once."""
     turn = lambda x, count: lax.fori_loop(0, count, lambda _, y: -y, x)
     return _blocking(jax.jit(turn), jnp.ones(floats))
 

@@ -20,15 +20,15 @@ SHARES = {
     "loop": 0.15,
     "input": 0.04,
 }
-"""The checks in their order, and each one's share of the budget.
+"""The checks, in order, and each one's share of the budget.
 
-What an earlier check leaves over goes to the later ones.
+Time that an earlier check leaves over goes to the later ones.
 """
 
 _TOO_SHORT = 3.0  # seconds in which no check can even start
-_GRACE = 5.0  # seconds after which a check that has run out of time is told to end
-_LAST = 5.0  # seconds after which it is ended
-_LINES, _WIDTH = 3, 200  # of its errors, the last that are kept
+_GRACE = 5.0  # seconds past its time after which a check is asked to end
+_LAST = 5.0  # further seconds after which it is killed
+_LINES, _WIDTH = 3, 200  # the last lines of its errors to keep, and their width
 
 _ONE_DEVICE = {
     "JAX_CUDA_VISIBLE_DEVICES": "0",
@@ -37,7 +37,7 @@ _ONE_DEVICE = {
     "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1",
     "TPU_PROCESS_BOUNDS": "1,1,1",
 }
-"""The figures are of one device, however many there are."""
+"""The environment that shows JAX one device only, however many there are."""
 
 
 @dataclasses.dataclass
@@ -49,7 +49,7 @@ class Outcome:
             time for it; "failed".
         seconds: how long it took.
         parts: the figures of each part that was finished.
-        why: it was skipped, cut off or failed; the last lines that it wrote.
+        why: the reason if it was not done, with the last lines that it wrote.
     """
 
     status: str
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def holds(self) -> bool | None:
-        """Whether all that can be right or wrong is right; None without any."""
+        """The verdict over all parts that have one; None if none has."""
         told = [part["holds"] for part in self.parts.values() if "holds" in part]
         return all(told) if told else None
 
@@ -73,7 +73,7 @@ def run(name: str, plan: dict[str, Any]) -> Outcome:
     """
     if plan["seconds"] < _TOO_SHORT:
         return Outcome("skipped", why="no time left")
-    # Unbuffered, so that what it wrote last is there when it is ended.
+    # Unbuffered, so that its last output is not lost when it is killed.
     command = [sys.executable, "-u", "-m", "experiments.benchmarks.accelerator.child"]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -103,7 +103,7 @@ def _listen(process: subprocess.Popen, seconds: float) -> Outcome:
     def end(number: int) -> None:
         late.append(number)
         with contextlib.suppress(ProcessLookupError):
-            # Its own processes are in other groups; it ends them when told to.
+            # Its own processes are in other groups; it ends them on SIGTERM.
             os.killpg(process.pid, number)
 
     timers = [
@@ -123,7 +123,7 @@ def _listen(process: subprocess.Popen, seconds: float) -> Outcome:
             else:
                 outcome.status = told["status"]
         process.wait()
-    except BaseException:  # a group of its own is not told of Ctrl-C
+    except BaseException:  # a separate process group gets no Ctrl-C
         end(signal.SIGTERM)
         process.wait()
         raise

@@ -15,18 +15,18 @@ from experiments.benchmarks.accelerator.plan import OutOfTime, Plan
 from experiments.benchmarks.child import reason
 
 MODULES = {"race": "rivals", "input": "feeding"}
-"""The modules of those checks that are not named as theirs is."""
+"""The modules of the checks whose name is not that of their module."""
 
 
 def main() -> None:
-    """Runs the check; what it prints by itself goes to the standard error."""
+    """Runs the check; what it prints itself goes to standard error."""
     parts = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
     def tell(**line: object) -> None:
         print(json.dumps(line), file=parts, flush=True)
 
-    # Ended by its parent, it must end its own processes: see `race`.
+    # When its parent ends it, it must end its own processes: see `race`.
     signal.signal(signal.SIGTERM, _leave)
     name, plan = sys.argv[1], Plan(**json.loads(sys.argv[2]))
     here = __package__ or ""

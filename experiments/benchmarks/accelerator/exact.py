@@ -1,13 +1,13 @@
 """Checks that a run repeats to the bit, and measures what that costs.
 
-The same 300 steps are played twice, each time by a process of its own, and once more by
-a process that continues from the first one's checkpoint of step 150. Their final states
-are compared by digest. On a GPU all of it happens without and with
+The same 300 steps are played twice, each time in a separate process, and once more in a
+process that continues from the first one's checkpoint at step 150. Their final states
+are compared by digest. On a GPU all of this is done without and with
 ``--xla_gpu_deterministic_ops``, which jaxgan's runs set, and the two take turns to show
 what the flag costs.
 
-In exact shards (`jaxgan.shards`) the same steps are then played on one device and on
-all there are, or twice on the only one; a CPU makes two of itself.
+The same steps are then played in exact shards (`jaxgan.shards`) on one device and on
+all devices, or twice if there is only one; a CPU poses as two.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ _CHUNK = 50
 
 
 def measure(plan: Plan) -> Parts:
-    """A part for each setting of the flag: equal or not; and what the flag costs."""
+    """Yields a part per setting of the flag (equal or not), and the flag's cost."""
     settings = {"default": "", "deterministic": FLAG}
     if plan.platform != "gpu":
         del settings["deterministic"]  # a flag of GPUs alone
@@ -50,7 +50,7 @@ def measure(plan: Plan) -> Parts:
 
 
 def shards(plan: Plan, game: str) -> Parts:
-    """Plays the game of that name in exact shards on one device, and on all.
+    """Plays the named game in exact shards on one device, and on all.
 
     Args:
         plan: as for `repeat`.
@@ -69,7 +69,7 @@ def shards(plan: Plan, game: str) -> Parts:
 
 
 def _sharded(plan: Plan, run: str, game: str, devices: int) -> Entry:
-    """Returns the entry of a run in exact shards, on so many devices."""
+    """Returns the entry of a run in exact shards on ``devices`` devices."""
     added, visible = FLAG, {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(devices)))}
     if plan.platform == "cpu":
         added, visible = f"--xla_force_host_platform_device_count={devices}", {}
@@ -82,10 +82,10 @@ def _sharded(plan: Plan, run: str, game: str, devices: int) -> Entry:
 
 
 def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
-    """Plays the game of that name under each of the settings of XLA_FLAGS.
+    """Plays the named game under each of the settings of XLA_FLAGS.
 
     Args:
-        plan: sizes, and how much time there is.
+        plan: the sizes and the time limit.
         settings: what is added to XLA_FLAGS, by name.
         game: module and function, ``work -> GAN``, built anew in every process.
     """
@@ -117,7 +117,7 @@ def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
 
 
 def _digests(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, Any]:
-    """The runs' "digests", or the "failure" that there was no time for one of them."""
+    """Returns the runs' "digests", or a "failure" if one of them ran out of time."""
     for run, record in runs.items():
         if record.late:
             return {"failure": f"{run} run: {record.failure}"}
@@ -133,7 +133,7 @@ def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, An
         return found
     digests = found["digests"]
     equal = len(set(digests.values())) == 1
-    # On a GPU runs have the flag: without it nothing is promised.
+    # On a GPU jaxgan's runs set the flag: without it nothing is promised.
     promised = plan.platform != "gpu" or flags == "deterministic"
     return {
         **({"holds": equal} if promised else {}),
@@ -145,7 +145,7 @@ def _compare(plan: Plan, flags: str, runs: Mapping[str, Record]) -> dict[str, An
 
 
 def _work(plan: Plan) -> Work:
-    """Convolutions on an accelerator, whose kernels may add in any order."""
+    """Returns a DCGAN for accelerators, whose kernels may add in any order."""
     known = works.WORKS
     return plan.pick(known["dcgan"], known["mlp"], works.tiny(known["mlp"]))
 
@@ -169,20 +169,20 @@ def _entry(plan: Plan, flags: str, added: str, run: str, game: str) -> Entry:
         {
             "XLA_FLAGS": f"{given} {added}".strip(),
             **shared_device(),
-            # A program that is found compiled would hide that compiling it anew chooses
-            # other kernels.
+            # A program from the cache would hide that compiling it anew chooses other
+            # kernels.
             "JAX_ENABLE_COMPILATION_CACHE": "false",
         },
     )
 
 
 def game(work: Work) -> GAN:
-    """The game that is played."""
+    """Returns the game to play."""
     return ours.make_gan(work)
 
 
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
-    """Plays one run, writes its digest, and returns a function that plays on."""
+    """Plays one run, writes its digest, and returns a function that continues it."""
     work = works.from_json(spec["work"])
     module, function = spec["game"].rsplit(".", 1)
     gan = getattr(importlib.import_module(module), function)(work)

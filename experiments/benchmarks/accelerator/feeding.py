@@ -1,10 +1,10 @@
 """The cost of the input: the same steps with and without it.
 
-The MLP's steps are played with rows that lie on the device already, as the ceiling;
-with a resident set, whose rows are chosen on the host and put there for every chunk;
-and streamed, where NumPy picks each chunk's images on the host and all of them are put
-there. jaxgan's own stream is read ahead by grain, beside the steps; this does the same
-work between them, and so shows the most that it can cost.
+The MLP's steps are run with rows that are already on the device, as the ceiling; with a
+resident set, whose rows are chosen on the host and transferred for every chunk; and
+streamed, where NumPy picks each chunk's images on the host and all of them are
+transferred. jaxgan's own stream is read ahead by grain, in parallel with the steps;
+here the same work is done between them, which shows the most that it can cost.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from jaxgan.chunks import make_chunk
 
 
 def measure(plan: Plan) -> Parts:
-    """The parts "resident" and "streamed": their share of a step."""
+    """Yields the parts "resident" and "streamed": the share of a step each takes."""
     size = work(plan, "mlp")
     length = plan.pick(100, 100, 2)
     gan = ours.make_gan(size)
@@ -40,7 +40,7 @@ def measure(plan: Plan) -> Parts:
     rounds = plan.pick(9, 5, 1)
     rates = timing.rates(runs, units, rounds=rounds, until=plan.until)
     for way in ("resident", "streamed"):
-        # A step's rate over that without input is what is left for the steps.
+        # The rate over that without input is the share left for the steps.
         share = 1 - np.divide(rates[way], rates["none"])
         yield (
             way,

@@ -17,7 +17,7 @@ LATENT_DIM = 16
 
 
 class Dropout(nn.Module):
-    """An MLP with a mask on each of its hidden layers: ``[b ...] -> [b]``."""
+    """An MLP with dropout on each of its hidden layers: ``[b ...] -> [b]``."""
 
     width: int = 128
     dtype: Any = jnp.float32
@@ -32,40 +32,40 @@ class Dropout(nn.Module):
 
 
 def normal_in_float32(key, latent_dim: int):
-    """The Gaussian prior; the same draws where JAX's floats have 64 bits."""
+    """Draws the Gaussian prior in float32, the same where JAX's floats have 64 bits."""
     return jax.random.normal(key, (latent_dim,), jnp.float32).astype(float)
 
 
 def mlp(dtype: Any) -> GAN:
-    """Two perceptrons on 28 x 28 pixels."""
+    """Returns a game of two MLPs on 28 x 28 pixels."""
     generator = nets.mlp.Generator((28, 28, 1), width=128, dtype=dtype)
     return _game(generator, nets.mlp.Discriminator(width=128, dtype=dtype))
 
 
 def conditional(dtype: Any) -> GAN:
-    """The same, both of them told the label."""
+    """Returns the same game with both players conditioned on the label."""
     how = {"width": 128, "num_classes": 10, "dtype": dtype}
     generator = nets.mlp.Generator((28, 28, 1), **how)
     return _game(generator, nets.mlp.Discriminator(**how), condition="label")
 
 
 def dropout(dtype: Any) -> GAN:
-    """The same with dropout in the discriminator."""
+    """Returns the game of `mlp` with dropout in the discriminator."""
     generator = nets.mlp.Generator((28, 28, 1), width=128, dtype=dtype)
     return _game(generator, Dropout(dtype=dtype))
 
 
 def dcgan(dtype: Any) -> GAN:
-    """Convolutions on 16 x 16 pixels, batch norm in both."""
+    """Returns a DCGAN on 16 x 16 pixels, with batch norm in both players."""
     generator = nets.dcgan.Generator(16, 3, width=32, dtype=dtype)
     return _game(generator, nets.dcgan.Discriminator(width=32, dtype=dtype))
 
 
 def dcgan_r1(dtype: Any) -> GAN:
-    """The same, the discriminator with R1 instead of batch norm."""
+    """Returns the same game, with R1 instead of batch norm in the discriminator."""
     generator = nets.dcgan.Generator(16, 3, width=32, dtype=dtype)
     discriminator = nets.dcgan.Discriminator(width=32, batch_norm=False, dtype=dtype)
-    # R1 of DCGAN's small first weights is small too: a large weight makes it count.
+    # DCGAN's small initial weights make R1 small too: a large weight makes it count.
     return _game(generator, discriminator, penalties=((100.0, penalties.r1),))
 
 
@@ -76,11 +76,11 @@ GAMES: Mapping[str, Callable[[Any], GAN]] = {
     "conditional": conditional,
     "dropout": dropout,
 }
-"""By name: from the numbers' type that the networks compute in to the game."""
+"""The games by name, each a function of the dtype that its networks compute in."""
 
 
 def batch(name: str) -> Batch:
-    """Random images for a game, with labels."""
+    """Returns random images for a game, with labels."""
     random = np.random.default_rng(0)
     shape = (16, 16, 3) if name.startswith("dcgan") else (28, 28, 1)
     images = random.integers(0, 256, (BATCH, *shape), np.uint8)

@@ -1,10 +1,10 @@
 """Compares the ways to compile the loop over the steps.
 
 Three forms of the same steps: a loop whose number of steps is traced (`jaxgan.chunks`,
-one program for every length), a scan of static length, and one step a call. On a GPU
+one program for every length), a scan of static length, and one step per call. On a GPU
 the small games are also compiled without XLA's command buffers (CUDA graphs), and with
-the steps but not the loop in them. `jaxgan.chunks` uses what the committed results show
-to be best; nothing is timed in a run.
+the steps but not the loop in them. `jaxgan.chunks` uses the form that is best in the
+committed results; a run itself times nothing.
 """
 
 import dataclasses
@@ -35,25 +35,25 @@ BUFFERS: dict[str, dict[str, str | bool]] = {
     ", no command buffers": {_COMMANDS: ""},
     ", loop not in command buffers": {_COMMANDS: _STEPS},
 }
-"""What is added to a form's name, and to its compiler options."""
+"""Suffixes of a form's name, each with the compiler options that it adds."""
 
 
 def measure(plan: Plan) -> Parts:
-    """A part for each work: steps a second of each form."""
+    """Yields a part for each work: steps per second of each form."""
     for name in plan.pick(_PLAYED, _PLAYED, _PLAYED[:1]):
         if name in plan.known("loop"):
             continue
         plan.go_on()
         size = work(plan, name)
         if name == "dcgan" and not plan.full and not plan.quick:
-            # Compiled three times within this check's share.
+            # Small enough to compile three times within this check's share.
             size = dataclasses.replace(size, image_shape=(8, 8, 3), width=32)
         yield name, {"work": describe(size), "forms": _forms(plan, size)}
 
 
 def _forms(plan: Plan, size: Work) -> dict[str, Figures]:
-    """By form, steps/s and seconds to the end of the first call, or a failure."""
-    # Of a length that each form plays in one call, but for the one step a call.
+    """Returns steps/s and seconds to the end of the first call by form, or failures."""
+    # Every form but "one step a call" plays this many steps in one call.
     steps = plan.pick({"mlp": 200, "dcgan": 30}, {"mlp": 100, "dcgan": 10}, {})
     length = steps.get(size.network, 2)
     runs: dict[str, timing.Run] = {}
@@ -93,9 +93,9 @@ def _forms(plan: Plan, size: Work) -> dict[str, Figures]:
 
 
 def _buffers(plan: Plan, size: Work, form: str) -> dict[str, dict[str, str | bool]]:
-    """Those of `BUFFERS` that are tried: every one costs a compilation.
+    """Returns the entries of `BUFFERS` to try: each costs a compilation.
 
-    What one step takes of a DCGAN's kernels is long beside their launch.
+    Only the default for a DCGAN, whose kernels take long compared with their launch.
     """
     if plan.platform != "gpu" or size.network == "dcgan":
         return {"": {}}
@@ -104,7 +104,7 @@ def _buffers(plan: Plan, size: Work, form: str) -> dict[str, dict[str, str | boo
 
 
 def _prepare(size: Work) -> tuple[GAN, Any, Any, Any, np.ndarray]:
-    """The game, its state, the run's key, the table, and rows ``[k b]`` of a step."""
+    """Returns the game, its state, the key, the table, and a step's rows ``[k b]``."""
     gan, images = ours.make_gan(size), works.table(size)
     key = jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
@@ -181,4 +181,4 @@ FORMS: dict[str, Callable[[Work, int, dict[str, str | bool]], timing.Run]] = {
     "static scan": _scanned,
     "one step a call": _single,
 }
-"""By name, what builds each form; the first is what `jaxgan.chunks` uses."""
+"""The builder of each form, by name; `jaxgan.chunks` uses the first."""

@@ -16,7 +16,7 @@ _FLAGS = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
 
 
 def measure(plan: Plan) -> Parts:
-    """The one part "machine"."""
+    """Yields the one part "machine"."""
     device = jax.devices()[0]
     stats = device.memory_stats() or {}
     yield (
@@ -36,10 +36,10 @@ def measure(plan: Plan) -> Parts:
 
 
 def precision() -> dict[str, Any]:
-    """JAX's settings of precision, and the flags of the environment.
+    """Returns JAX's precision settings, and the flags in the environment.
 
-    ``default_matmul_precision`` None is the backend's own: on NVIDIA's cards float32
-    products may be taken in TF32, on TPUs in bfloat16.
+    A ``default_matmul_precision`` of None leaves the choice to the backend: on NVIDIA's
+    cards float32 products may be taken in TF32, on TPUs in bfloat16.
     """
     config: Any = jax.config
     flags = {name: os.environ[name] for name in _FLAGS if name in os.environ}
@@ -51,7 +51,7 @@ def precision() -> dict[str, Any]:
 
 
 def slug(card: str) -> str:
-    """The card's name as a part of a file's.
+    """Returns the card's name in a form for file names.
 
     Example:
         >>> slug("NVIDIA H100 80GB HBM3"), slug("cpu")
@@ -61,7 +61,7 @@ def slug(card: str) -> str:
 
 
 def _driver() -> str | None:
-    """NVIDIA's driver; None where there is none."""
+    """Returns the version of NVIDIA's driver; None if there is none."""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         said = subprocess.run(query, capture_output=True, text=True, check=True)

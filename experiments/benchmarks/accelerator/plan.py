@@ -1,4 +1,4 @@
-"""The plan of a check: the kind of device, sizes, a folder, and how much time."""
+"""The plan of a check: the kind of device, sizes, a folder, and a time limit."""
 
 import dataclasses
 import os
@@ -12,15 +12,15 @@ from experiments.benchmarks.works import Work
 
 Figures = dict[str, Any]
 Parts = Iterator[tuple[str, Figures]]
-"""What a check yields: the name of each part with its figures, as they come."""
+"""Pairs of a part's name and its figures, as a check yields them."""
 
 
 class OutOfTime(Exception):
-    """The check has another part, but no time for it."""
+    """Raised if a check has another part, but no time for it."""
 
 
 def lacks(figures: Any) -> bool:
-    """Whether there was no time for some of a part.
+    """Returns whether there was no time for some of a part.
 
     Example:
         >>> lacks({"forms": {"static scan": {"failure": "no time left"}}})
@@ -35,16 +35,16 @@ def lacks(figures: Any) -> bool:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that a check is told.
+    """The settings of a check.
 
     Attributes:
         platform: "cpu", "gpu" or "tpu".
-        quick: sizes that show that it works, and no speed.
+        quick: whether sizes are small, to show that it works, not its speed.
         seconds: how long the check may take.
-        cores: of the CPU.
+        cores: the number of CPU cores.
         torch: whether PyTorch is installed.
         cache: a folder for compiled programs and checkpoints, the same for all checks.
-        earlier: the parts that were measured before, by check, also by an earlier run.
+        earlier: the parts measured before, by check, including those of earlier runs.
         begin: when the check began, by `time.monotonic`.
     """
 
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def until(self) -> float:
-        """When the check should have ended, by `time.monotonic`."""
+        """The time by which the check should end, by `time.monotonic`."""
         return self.begin + self.seconds
 
     @property
@@ -68,7 +68,7 @@ class Plan:
         return self.until - time.monotonic()
 
     def known(self, check: str) -> Mapping[str, Any]:
-        """The parts of a check that were measured before, and need not be again."""
+        """Returns the parts of a check that were measured before and can be reused."""
         return {
             name: figures
             for name, figures in self.earlier.get(check, {}).items()
@@ -82,18 +82,18 @@ class Plan:
 
     @property
     def full(self) -> bool:
-        """Whether the sizes are those of an accelerator."""
+        """True if the sizes are those of an accelerator."""
         return self.platform != "cpu" and not self.quick
 
     def pick(self, full: Any, cpu: Any, quick: Any) -> Any:
-        """The value for an accelerator, for a CPU, or for the quick form."""
+        """Returns the value for an accelerator, a CPU or the quick form, as applies."""
         return quick if self.quick else full if self.full else cpu
 
 
 def shared_device() -> dict[str, str]:
-    """The environment of processes that hold one device together.
+    """Returns the environment of processes that share one device.
 
-    They run on whatever JAX finds, and none takes most of the memory for itself.
+    They run on whatever JAX finds, and none preallocates most of the memory.
     """
     platforms = os.environ.get("JAX_PLATFORMS", "")
     return {"JAX_PLATFORMS": platforms, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -119,11 +119,11 @@ _ON_ACCELERATOR: dict[str, dict[str, Any]] = {
 
 
 def work(plan: Plan, name: str) -> Work:
-    """One of `works.WORKS` at the size that the machine deserves.
+    """Returns one of `works.WORKS` at a size that suits the machine.
 
     On an accelerator the DCGANs make 64 x 64 pixels in batches of 512, 50,000 samples
-    are drawn, SNGAN is that of its paper, and R3GAN has a third of its paper's width; a
-    CPU plays the works of `throughput` as they are.
+    are drawn, SNGAN has its paper's size, and R3GAN a third of its paper's width; a CPU
+    plays the works of `throughput` unchanged.
     """
     known = works.WORKS[name]
     if plan.quick:
@@ -134,7 +134,7 @@ def work(plan: Plan, name: str) -> Work:
 
 
 def describe(size: Work) -> str:
-    """A work's size in a few words.
+    """Returns a work's size in a few words.
 
     Example:
         >>> describe(works.WORKS["mlp"])

@@ -1,6 +1,6 @@
-"""Many games in one vmap: what a member costs beside a game alone.
+"""Many games in one vmap: the cost of a member relative to a single game.
 
-The game alone plays the same loop without the vmap: both draw their rows on the device.
+The single game runs the same loop without vmap: both draw their rows on the device.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ RACED = "population_64"
 
 
 def measure(plan: Plan) -> Parts:
-    """A part for each game and size, then 64 rings against PyTorch's."""
+    """Yields a part for each game and size, then 64 rings against PyTorch's."""
     known = plan.known("population")
     games = plan.pick(("ring", "mlp"), ("ring", "mlp"), ("ring",))
     for number, name in enumerate(games, start=1):
-        # Neither takes the other's time.
+        # Each game keeps to its share of the time.
         share = plan.seconds * number / len(games)
         yield from grown(plan, name, until=plan.begin + share)
     if plan.torch and not plan.quick and RACED not in known:
@@ -37,10 +37,10 @@ def measure(plan: Plan) -> Parts:
 
 
 def grown(plan: Plan, name: str, *, until: float) -> Parts:
-    """One game's population at the sizes that are missing, and so far where vmap pays.
+    """Yields a game's populations of the missing sizes, and where vmap pays so far.
 
-    A member's cost is the time of the population's step over that of its members, each
-    alone: below 1, vmap pays.
+    A member's cost is the time of the population's step over that of its members run
+    one by one: below 1, vmap pays.
     """
     size, known = work(plan, name), plan.known("population")
     parts = {n: f"{name} x {n}" for n in plan.pick(SIZES, SIZES, SIZES[:2])}
@@ -55,13 +55,13 @@ def grown(plan: Plan, name: str, *, until: float) -> Parts:
     alone(1)
     units = timing.enough(alone, plan.pick(0.2, 0.2, 0.001))
     for members in missing:
-        # Most of a size's time is compiling, as for the game alone.
+        # Most of a size's time is spent compiling, as for the single game.
         longest = max(longest, time.monotonic() - begin)
         begin = time.monotonic()
         if found and begin + longest > until:
             yield parts[members], {"failure": NO_TIME}
             continue
-        gc.collect()  # the one before is large
+        gc.collect()  # the previous population is large
         try:
             found[members] = _measured(plan, size, members, alone, units)
         except Exception as error:  # out of memory, mostly
@@ -72,7 +72,7 @@ def grown(plan: Plan, name: str, *, until: float) -> Parts:
 
 
 def _paying(found: Mapping[int, Figures]) -> Figures:
-    """Where vmap stops paying, and where it pays most."""
+    """Returns the size up to which vmap pays, and that at which it pays most."""
     costs = {n: found[n]["cost_of_a_member"]["median"] for n in sorted(found)}
     paying = [members for members, cost in costs.items() if cost < 1 and members > 1]
     return {

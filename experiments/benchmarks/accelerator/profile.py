@@ -17,17 +17,17 @@ _SHOWN = 12
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:
-    """A profile of a contestant of jaxgan, in this process."""
+    """Profiles a contestant of jaxgan in this process."""
     try:
         run = child.prepare(entry.name, entry.spec)
         run(1)
         return of_run(run, timing.enough(run, 0.5))
-    except Exception as error:  # a profile explains figures; without it they stand
+    except Exception as error:  # the figures stand without a profile
         return {"failure": child.reason(error)}
 
 
 def of_run(run: timing.Run, units: int) -> dict[str, Any]:
-    """The kernels that take longest, and the share of the time that any ran.
+    """Returns the kernels that take longest, and the share of the time that any ran.
 
     Returns:
         ``seconds``, ``units``, ``busy`` (the share of the time in which at least one
@@ -42,7 +42,7 @@ def of_run(run: timing.Run, units: int) -> dict[str, Any]:
 
 
 def summarise(events: Iterable[tuple[str, float, float]], seconds: float) -> dict:
-    """The table of events, each a name, a start and an end in seconds.
+    """Summarises events, each a name, a start and an end in seconds.
 
     Example:
         >>> found = summarise([("a", 0, 1), ("b", 0.5, 1), ("a", 3, 4)], 4.0)
@@ -66,7 +66,7 @@ def summarise(events: Iterable[tuple[str, float, float]], seconds: float) -> dic
 
 
 def _events(profile: Any) -> Iterable[tuple[str, float, float]]:
-    """The kernels of the first device, or on a CPU the operations of XLA's threads."""
+    """Yields the first device's kernels, or on a CPU the operations of XLA threads."""
     planes = {plane.name: plane for plane in profile.planes}
     devices = sorted(name for name in planes if name.startswith("/device:"))
     name = devices[0] if devices else "/host:CPU"
@@ -75,7 +75,7 @@ def _events(profile: Any) -> Iterable[tuple[str, float, float]]:
         if not line.name.startswith(wanted):
             continue
         for event in line.events:
-            # Of a CPU's threads also what they wait for is told.
+            # A CPU's threads also report what they wait for.
             if event.name.startswith(("ThreadpoolListener", "end: ")):
                 continue
             yield event.name, event.start_ns / 1e9, event.end_ns / 1e9

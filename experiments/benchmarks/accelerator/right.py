@@ -1,16 +1,16 @@
 """Compares values and gradients on this device with those of the CPU.
 
 Losses, penalties, and one D-step and one G-step of several games run on the device in
-float32 with products of the highest precision, in float32 as the device has it by
-default (TF32 on NVIDIA's cards), and in bfloat16. The reference runs on the CPU in
-float64; in float32 at the highest precision where random numbers would be others in
-float64 (dropout's masks, the points of WGAN-GP and DRAGAN).
+float32 with products of the highest precision, in float32 at the device's default
+precision (TF32 on NVIDIA's cards), and in bfloat16. The reference runs on the CPU in
+float64; in float32 at the highest precision where float64 would change the random
+numbers (dropout's masks, the points of WGAN-GP and DRAGAN).
 
 The error of an array is ``|a - r| / |R|`` in Euclidean norms, r being the reference and
-R the largest array of its group (one player's gradients, say); that of a part is its
-largest. So what is small by cancellation, as the gradient of a bias is, counts by what
-it does to the step. The bounds are those of rounding, with a margin; a wrong sign, a
-lost factor or a layer in too low a precision does not pass float32's.
+R the largest array of its group (one player's gradients, say); the error of a part is
+its largest one. An array that is small by cancellation, such as a bias's gradient, thus
+counts by its effect on the step. The bounds allow for rounding, with a margin; a wrong
+sign, a lost factor or a layer in too low a precision exceeds float32's bound.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ BOUNDS = {"highest": 1e-4, "default": 5e-2, "bfloat16": 2e-1}
 """The largest error of a step or a penalty, by precision."""
 
 LOSS_BOUND = 1e-5
-"""The largest error of a loss, which is float32 in all of them."""
+"""The largest error of a loss, which is float32 in all modes."""
 
 _MODES: dict[str, tuple[Any, str | None]] = {
     "highest": (jnp.float32, "highest"),
@@ -43,17 +43,17 @@ Groups = dict[str, Any]
 """Trees of arrays that are compared group by group, such as metrics and gradients."""
 
 Subject = Callable[[Any], Groups]
-"""From the numbers' type that networks compute in to what is compared."""
+"""A function from the dtype that networks compute in to the arrays to compare."""
 
 
 def measure(plan: Plan) -> Parts:
-    """A part for the losses, and one for each penalty, game and precision."""
+    """Yields a part for the losses, and one for each penalty, game and precision."""
     yield "losses", verdict(loss_errors(LOSSES), LOSS_BOUND)
     for name, penalty in PENALTIES.items():
         plan.go_on()
         subject = of_penalty(penalty)
         yield from compare(f"penalty {name}", subject, float64=name in ("r1", "r2"))
-    # Compiling is what takes long: the quick form plays one of the games.
+    # Compiling takes most of the time: the quick form plays only one game.
     played = plan.pick(games.GAMES, games.GAMES, ("dropout",))
     for name in played:
         plan.go_on()
@@ -62,7 +62,7 @@ def measure(plan: Plan) -> Parts:
 
 
 def compare(name: str, subject: Subject, *, float64: bool) -> Parts:
-    """A part for each precision of `BOUNDS`."""
+    """Yields a part for each precision of `BOUNDS`."""
     expected = reference(subject, float64=float64)
     for mode, bound in BOUNDS.items():
         found = on_device(subject, mode)
@@ -70,14 +70,14 @@ def compare(name: str, subject: Subject, *, float64: bool) -> Parts:
 
 
 def verdict(errors: Mapping[str, float], bound: float) -> Figures:
-    """The largest error, whose it is, and whether it is within the bound."""
+    """Returns the largest error, its array, and whether it is within the bound."""
     worst = max(errors, key=lambda name: errors[name])
     error = errors[worst]
     return {"error": error, "worst": worst, "bound": bound, "holds": error <= bound}
 
 
 def reference(subject: Subject, *, float64: bool) -> Groups:
-    """What the CPU makes of it, in float64 or in float32."""
+    """Computes the reference on the CPU, in float64 or in float32."""
     cpu = jax.devices("cpu")[0]
     dtype = jnp.float64 if float64 else jnp.float32
     exactly = jax.default_matmul_precision("highest")
@@ -87,14 +87,14 @@ def reference(subject: Subject, *, float64: bool) -> Groups:
 
 
 def on_device(subject: Subject, mode: str) -> Groups:
-    """The same on the default device, in one of the modes of `BOUNDS`."""
+    """Computes the same on the default device, in one of the modes of `BOUNDS`."""
     dtype, precision = _MODES[mode]
     with jax.default_matmul_precision(precision):
         return jax.device_get(jax.jit(lambda: subject(dtype))())
 
 
 def errors(found: Groups, expected: Groups) -> dict[str, float]:
-    """The relative error of each array, by its path."""
+    """Returns the relative error of each array, by its path."""
     named: dict[str, float] = {}
     for group, tree in expected.items():
         leaves = jax.tree_util.tree_leaves_with_path({group: tree})
@@ -113,9 +113,9 @@ def _norm(array: Any) -> float:
 
 
 def of_steps(make_gan: Callable[[Any], GAN], batch: Batch) -> Subject:
-    """One D-step and one G-step: metrics, gradients, and running statistics."""
+    """Returns the subject of a D-step and a G-step: metrics, gradients, statistics."""
     cpu = jax.devices("cpu")[0]
-    with jax.default_device(cpu):  # everywhere the same weights
+    with jax.default_device(cpu):  # the same weights everywhere
         state = jax.device_get(init(make_gan(jnp.float32), jax.random.key(0), batch))
 
     def subject(dtype: Any) -> Groups:
@@ -137,7 +137,7 @@ def of_steps(make_gan: Callable[[Any], GAN], batch: Batch) -> Subject:
 
 
 def of_penalty(penalty: penalties.Penalty) -> Subject:
-    """A penalty of a two-layer critic: values, and the gradient by its weights."""
+    """Returns the subject of a penalty of a two-layer critic: values and gradients."""
     random = np.random.default_rng(0)
     draw = lambda *shape: random.normal(size=shape).astype(np.float32)
     weights = {"first": draw(16, 64) / 4, "second": draw(64) / 8}
@@ -161,7 +161,7 @@ def of_penalty(penalty: penalties.Penalty) -> Subject:
 
 
 def loss_errors(pairs: Mapping[str, losses.AdversarialLoss]) -> dict[str, float]:
-    """The error of each loss's values and slopes by both logits, against float64."""
+    """Returns the errors of each loss and its slopes in both logits against float64."""
     subjects = {name: _of_loss(pair) for name, pair in pairs.items()}
     all_of = lambda dtype: {name: each(dtype) for name, each in subjects.items()}
     cpu = jax.devices("cpu")[0]
@@ -201,7 +201,7 @@ LOSSES: dict[str, losses.AdversarialLoss] = {
     "relativistic": losses.relativistic,
     **{each.name: losses.f_gan(each) for each in divergences.ALL},
 }
-"""By name, the losses that are compared."""
+"""The losses that are compared, by name."""
 
 PENALTIES: dict[str, penalties.Penalty] = {
     "r1": penalties.r1,
@@ -209,4 +209,4 @@ PENALTIES: dict[str, penalties.Penalty] = {
     "wgan_gp": penalties.wgan_gp(),
     "dragan": penalties.dragan(),
 }
-"""By name, the penalties that are compared."""
+"""The penalties that are compared, by name."""

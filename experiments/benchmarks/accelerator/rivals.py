@@ -1,11 +1,12 @@
-"""jaxgan beside PyTorch and plain Flax on this device.
+"""jaxgan compared with PyTorch and plain Flax on this device.
 
-As in `throughput`: every contestant is a process of its own, they take turns, and a
-ratio is taken within a round. jaxgan and PyTorch run in float32 as the device has it by
-default (TF32) and in bfloat16; PyTorch is at its best known settings (`torch_runs`).
-torch.compile compiles for long: it takes part in the first three works alone, and on a
-CPU in none (`throughput` has the time). A work whose rounds are fewer than others' was
-short of time; one in which some had no time at all is raced again by the next call.
+As in `throughput`, every contestant is a separate process, they take turns, and a ratio
+is taken within a round. jaxgan and PyTorch run in float32 at the device's default
+precision (TF32) and in bfloat16; PyTorch has its best known settings (`torch_runs`).
+torch.compile is slow to compile: it takes part in the first three works only, and on a
+CPU in none (`throughput` has the time). A work with fewer rounds than others was short
+of time; one in which some contestants had no time at all is raced again by the next
+call.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ _STARTS = {
 
 
 def measure(plan: Plan) -> Parts:
-    """A part for each work, in order, while there is time."""
+    """Yields a part for each work, in order, while there is time."""
     yield "PyTorch", {"present": plan.torch}
     for name in plan.pick(RACED, RACED, ("ring",)):
         if name in plan.known("race"):
@@ -49,18 +50,18 @@ def measure(plan: Plan) -> Parts:
 
 
 def raced(plan: Plan, check: str, name: str) -> Parts:
-    """One work's race: its contestants, and jaxgan's best against PyTorch's best.
+    """Races one work: its contestants, and jaxgan's best against PyTorch's best.
 
-    The figures so far are told after every segment, so that they are there if time runs
-    out (but not while an earlier call's are of more rounds), and once more with a
-    profile where a target is missed.
+    Yields the figures so far after every segment, so that they are kept if time runs
+    out (but not while those of an earlier call have more rounds), and once more with a
+    profile if a target is missed.
     """
     before = _rounds(plan.earlier.get(check, {}).get(name, {}))
     size = work(plan, name)
     field = entrants(plan, name, size)
     print(f"{name}: {describe(size)}", file=sys.stderr)
     seconds, now = plan.pick(0.6, 1.0, 0.01), time.monotonic()
-    # How long a segment takes in the end is not known yet.
+    # How long a segment will take is not known yet.
     first_round = max(len(field) * (seconds + 0.5), (plan.until - now) / 4)
     found: Figures = {}
     for records in segments(
@@ -83,7 +84,7 @@ def raced(plan: Plan, check: str, name: str) -> Parts:
 def figures(
     plan: Plan, field: Mapping[str, tuple[Entry, Work]], records: Mapping[str, Record]
 ) -> Figures:
-    """What the records of a race come to."""
+    """Returns the figures of a race from its records."""
     sizes = [size for _, size in field.values()]
     return {
         "work": describe(sizes[0]),
@@ -98,27 +99,27 @@ def figures(
 
 
 def _so_far(record: Record) -> Record:
-    """The record; without its failure if that is late, and comes after some rounds."""
+    """Returns the record, without a failure for lack of time after some rounds."""
     if record.late and record.rates:
         return dataclasses.replace(record, failure=None)
     return record
 
 
 def _rounds(found: Figures) -> int:
-    """The rounds of all contestants together."""
+    """Returns the number of rounds, summed over all contestants."""
     lines = found.get("contestants", {}).values()
     return sum(len(line.get("rates", ())) for line in lines)
 
 
 def missed(name: str, found: Figures) -> bool:
-    """Whether a work misses one of its targets."""
+    """Returns whether a work misses one of its targets."""
     share = found["contestants"][found["best"]]["of_roofline"] or 0.0
     ratio = found["against_torch"]["median"]
     return ratio < RATIO.get(name, 0) or share < ROOFLINE.get(name, 0)
 
 
 def entrants(plan: Plan, name: str, size: Work) -> dict[str, tuple[Entry, Work]]:
-    """By label, each contestant and what it plays; jaxgan first."""
+    """Returns each contestant and its work, by label; jaxgan first."""
     labels = ["jaxgan", "torch", "torch_compile", "flax"]
     if name not in COMPILED or plan.platform == "cpu":
         labels.remove("torch_compile")
@@ -127,7 +128,7 @@ def entrants(plan: Plan, name: str, size: Work) -> dict[str, tuple[Entry, Work]]
     found: dict[str, tuple[Entry, Work]] = {}
     for label in labels:
         found[label] = _entry(plan, _STARTS[label], size), size
-        # A CPU has no bfloat16 to be fast in, and plain Flax is the obvious way.
+        # bfloat16 is not fast on a CPU, and plain Flax is the obvious way.
         if plan.platform != "cpu" and label != "flax":
             half = dataclasses.replace(size, bfloat16=True)
             found[f"{label}_bf16"] = _entry(plan, _STARTS[label], half), half
@@ -164,10 +165,10 @@ def _line(plan: Plan, record: Record, size: Work) -> Figures:
 
 
 def share_of_roofline(plan: Plan, rate: float, size: Work) -> float | None:
-    """How near the steps come to the measured ceilings; None where there are none.
+    """Returns the share of the measured roofline; None if no ceilings were measured.
 
-    A ceiling is the fastest of its rounds. On a CPU a convolution may pass it, since it
-    takes fewer products than `flops` counts.
+    A ceiling is the fastest of its rounds. On a CPU a convolution may exceed it, since
+    it takes fewer products than `flops` counts.
     """
     ceilings: Mapping[str, Any] = plan.earlier.get("ceilings", {})
     precision = "bfloat16" if size.bfloat16 else "default"
@@ -182,13 +183,13 @@ def share_of_roofline(plan: Plan, rate: float, size: Work) -> float | None:
 
 
 def _against(records: Mapping[str, Record], rival: str) -> Figures:
-    """The ratio of jaxgan's best to the rival's best, and who they are."""
+    """Returns the ratio of jaxgan's best to the rival's best, and their names."""
     ours, theirs = summary.best(records, "jaxgan"), summary.best(records, rival)
     if ours is None:
         return {}
     if theirs is None:
         return {"best": ours}
-    # In a round that is not over yet one of them may be ahead.
+    # In an unfinished round one of them may be a segment ahead.
     rounds = min(len(records[name].rates) for name in (ours, theirs))
     whole = lambda name: Record(rates=records[name].rates[:rounds])
     ratio = summary.ratio(whole(ours), whole(theirs))

@@ -1,4 +1,4 @@
-"""The results as text: a screen of them, and the README's table.
+"""The results as text: a record on one screen, and the README's table.
 
 ::
 
@@ -25,7 +25,7 @@ Part = Mapping[str, Any]
 
 
 def screen(record: Mapping[str, Any]) -> str:
-    """All of a record on one screen."""
+    """Returns all of a record on one screen."""
     facts = record["machine"]
     versions = facts["versions"]
     lines = [
@@ -49,7 +49,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def revisions(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By short revision, what was measured there: checks, or parts of some.
+    """Returns the checks, or parts of them, measured at each short revision.
 
     Example:
         >>> parts = {"ring": {"revision": "abcdef012"}, "mlp": {"revision": None}}
@@ -67,13 +67,13 @@ def revisions(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _short(part: Part) -> str:
-    """A part's revision, with "+" if the code had been changed since."""
+    """Returns a part's revision, with "+" if the code had been changed since."""
     revision = part.get("revision") or "unknown"
     return revision[:7] + "+" * revision.endswith("+")
 
 
 def of_check(name: str, check: Mapping[str, Any]) -> list[str]:
-    """A check's lines: how it went, then its figures."""
+    """Returns a check's lines: its status, then its figures."""
     verdict = {True: ", all holds", False: ", FAILS", None: ""}[check["holds"]]
     head = f"{name:<10} {check['status']}{verdict}, {check['seconds']:.0f} s"
     figures = _LINES[name](check["parts"])
@@ -82,7 +82,7 @@ def of_check(name: str, check: Mapping[str, Any]) -> list[str]:
 
 
 def _right(parts: Mapping[str, Part]) -> list[str]:
-    """The largest error of each precision, and what is out of bounds."""
+    """Returns the largest error of each precision, and what is out of bounds."""
     cells = []
     for mode in BOUNDS:
         found = {n: p for n, p in parts.items() if n.endswith(f", {mode}")}
@@ -168,7 +168,7 @@ def _raced(name: str, part: Part) -> list[str]:
 
 
 def _kind(label: str | None) -> str:
-    """What sets a contestant apart, such as "compile bf16"."""
+    """Returns what sets a contestant apart, such as "compile bf16"."""
     return " ".join((label or "").split("_")[1:])
 
 
@@ -221,7 +221,7 @@ def _target(target: Mapping[str, Any]) -> str:
 
 
 def readme(results: Path = RESULTS) -> str:
-    """The README's table of all accelerators measured; a sentence where there are none.
+    """Returns the README's table of all measured accelerators; a sentence if none.
 
     Args:
         results: a folder of accelerator-CARD.json files.

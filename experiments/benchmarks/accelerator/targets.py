@@ -14,16 +14,16 @@ RATIO = {
     "r3gan": 1.0,
     "population_64": 5.0,
 }
-"""How many times as fast as PyTorch's best, by work."""
+"""The speed to reach, as a multiple of PyTorch's best, by work."""
 
 ROOFLINE = {"dcgan": 0.5}
-"""Share of the roofline, by work."""
+"""The share of the roofline to reach, by work."""
 
 
 def judge(checks: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The targets as text, goal, value, and whether it holds.
+    """Returns the targets: text, goal, value, and whether each holds.
 
-    What was not measured has no value, and neither holds nor does not.
+    A target that was not measured has None for its value and for whether it holds.
 
     Args:
         checks: the parts of each check.

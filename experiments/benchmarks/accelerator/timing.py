@@ -1,16 +1,16 @@
-"""Rates of functions of one process that take turns."""
+"""Rates of functions that take turns in one process."""
 
 import time
 from collections.abc import Callable, Mapping
 
 Run = Callable[[int], None]
-"""Does so many units of work, and returns when they are done."""
+"""A function that does a number of units of work and returns when they are done."""
 
 
 def rates(
     runs: Mapping[str, Run], units: Mapping[str, int], *, rounds: int, until: float
 ) -> dict[str, list[float]]:
-    """Units a second of each, one figure a round; their order rotates.
+    """Measures the units per second of each, one figure a round; their order rotates.
 
     Args:
         runs: each has been called once, so that nothing is left to compile.
@@ -32,16 +32,16 @@ def rates(
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Returns how many seconds a call takes."""
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin
 
 
 def enough(run: Run, seconds: float, *, most: int = 100_000) -> int:
-    """How many units take about so long; one has been done before.
+    """Returns how many units take about ``seconds``; one has been done before.
 
-    Doubles the number until it takes a tenth of that.
+    Doubles the number until it takes a tenth of that time.
     """
     units = 1
     while True:

@@ -15,7 +15,7 @@ def figure(
     parzen: Mapping[str, Sequence[float]],
     kernel: Mapping[str, Sequence[float]],
 ) -> Figure:
-    """Samples ``[n h w c]`` of each model, then each seed's numbers by two judges."""
+    """Draws each model's samples ``[n h w c]``, then seeds' scores by two judges."""
     columns = -(-(len(shown) + 1) // 2)
     picture = Figure(figsize=(3.2 * columns, 5.0), layout="constrained")
     axes = picture.subplots(2, columns).ravel()
@@ -30,7 +30,7 @@ def figure(
 
 
 def _sheet(images: np.ndarray) -> np.ndarray:
-    """Rows of eight images, dark on light, with room between them."""
+    """Arranges images in rows of eight, dark on light, with room between them."""
     gap = max(images.shape[1] // 14, 1)
     framed = np.pad(images[..., 0], ((0, 0), (gap, gap), (gap, gap)))
     rows = framed.reshape(-1, _COLUMNS, *framed.shape[1:])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 SIDE = np.linspace(-2, 2, 15)
-"""The points of each axis where a field is asked for."""
+"""The points of each axis at which a field is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Play:
 
 
 def figure(plays: dict[str, dict[str, Play]]) -> Figure:
-    """A row of paths for each game, a column for each update; below, eigenvalues.
+    """Draws a row of paths for each game, a column for each update; below, eigenvalues.
 
     Args:
         plays: by the game's name and the update's.

@@ -15,13 +15,13 @@ _X = np.linspace(-4, 4, 400)
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """Where one divergence's affine generators ended.
+    """The ends of one divergence's affine generators.
 
     Attributes:
         name: the divergence's.
         exact: theory's minimisers (mean, std), best first.
         trained: those of the seeds that did not diverge.
-        diverged: how many did.
+        diverged: how many seeds did.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Ends:
 
 
 def figure(panels: Sequence[Ends], density: Callable[[Any], Any]) -> Figure:
-    """A panel for each divergence, over the data's density on ``[n 1]``."""
+    """Draws a panel for each divergence, over the data's density on ``[n 1]``."""
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     size = (3 * columns, 2.2 * rows + 0.9)
@@ -58,7 +58,7 @@ def _draw(axis: Axes, ends: Ends) -> None:
         style = ("-", "--")[min(i, 1)]
         curve = stats.norm.pdf(_X, mean, std)
         axis.plot(_X, curve, color="C3", ls=style, lw=3, alpha=0.6, label=label)
-    # Over the exact ones, which they may hit.
+    # Drawn over the exact ones, which they may hit.
     for i, (mean, std) in enumerate(ends.trained):
         label = "trained, one seed each" if i == 0 else None
         curve = stats.norm.pdf(_X, mean, max(std, 1e-3))
@@ -70,7 +70,7 @@ def _draw(axis: Axes, ends: Ends) -> None:
 
 
 def _legend(axes: Any) -> tuple[list[Any], list[str]]:
-    """Every label once, whichever panel has it."""
+    """Returns every label once, whichever panel has it."""
     pairs: dict[str, Any] = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()

@@ -18,7 +18,7 @@ class Moment:
     """The game after some updates.
 
     Attributes:
-        update: how many.
+        update: the number of updates.
         model: the generator's density at each x.
         judged: D at each x.
         mapped: where the generator maps each z.
@@ -34,12 +34,12 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What stays the same.
+    """The parts that stay the same.
 
     Attributes:
-        x: where the densities are known.
+        x: the points where the densities are known.
         data: the data's density there.
-        z: the latents whose way is drawn.
+        z: the latents whose mapping is drawn.
     """
 
     x: Float[np.ndarray, " x"]
@@ -48,7 +48,7 @@ class Stage:
 
 
 def strip(stage: Stage, moments: list[Moment]) -> Figure:
-    """A panel for each moment, side by side, with the trained D of each."""
+    """Draws a panel for each moment, side by side, with the trained D of each."""
     picture = Figure(figsize=(2.6 * len(moments), 3.1), layout="constrained")
     for panel, moment in zip(_panels(picture, len(moments)), moments, strict=True):
         _draw(panel, stage, moment)
@@ -60,7 +60,7 @@ def strip(stage: Stage, moments: list[Moment]) -> Figure:
 
 
 def animation(stage: Stage, moments: list[Moment]) -> bytes:
-    """The same as a GIF, a frame for each moment; the last stays."""
+    """Draws the same as a GIF, a frame for each moment; the last stays."""
     frames = [_frame(stage, moment) for moment in moments]
     file = io.BytesIO()
     frames[0].save(

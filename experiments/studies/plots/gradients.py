@@ -23,7 +23,7 @@ def all_panels(
     *,
     steps: int,
 ) -> list[Panel]:
-    """Two for each part of the claim; the arguments are the study's findings."""
+    """Returns two panels for each part of the claim, from the study's findings."""
     return [
         saturation(told),
         disjoint(thetas, gan, critic),
@@ -35,7 +35,7 @@ def all_panels(
 
 
 def saturation(told: Any) -> Panel:
-    """The gradient by the logit."""
+    """Returns the panel of the gradient in the logit."""
     series = []
     for (name, found), color in zip(told.items(), (_BLUE, _RED), strict=True):
         series.append(Theory(name, found["D"], found["closed"], color))
@@ -47,7 +47,7 @@ def saturation(told: Any) -> Panel:
 
 
 def disjoint(thetas: np.ndarray, gan: Any, critic: Any) -> Panel:
-    """Divergences of the lines, and what trained discriminators find."""
+    """Returns the panel of the lines' divergences, exact and by trained networks."""
     series = [
         Theory("JSD = log 2", [0, 1.1], [np.log(2)] * 2, _BLUE),
         Measured("by a trained D", thetas, gan["jsd"][0, :, :, -1].T, _BLUE),
@@ -59,7 +59,7 @@ def disjoint(thetas: np.ndarray, gan: Any, critic: Any) -> Panel:
 
 
 def in_time(gan: Any, critic: Any) -> Panel:
-    """How the gradient fades while D learns."""
+    """Returns the panel of the gradient that fades while D learns."""
     updates = 100 * np.arange(1, gan["jsd"].shape[-1] + 1)
     series = [
         Measured(name, updates, abs(found[name][0, _SHOWN]), color, joined=True)
@@ -74,7 +74,7 @@ def in_time(gan: Any, critic: Any) -> Panel:
 
 
 def smoothed(thetas: np.ndarray, sigmas: np.ndarray, gan: Any) -> Panel:
-    """The divergence of the lines after noise."""
+    """Returns the panel of the lines' divergence after noise."""
     series = []
     for s, color in _by_noise(sigmas):
         jsd = [theory.noisy_jsd(theta, sigmas[s]) for theta in _FINE[1:]]
@@ -84,7 +84,7 @@ def smoothed(thetas: np.ndarray, sigmas: np.ndarray, gan: Any) -> Panel:
 
 
 def slopes(thetas: np.ndarray, sigmas: np.ndarray, gan: Any) -> Panel:
-    """What the minimax generator is told after noise."""
+    """Returns the panel of the minimax generator's gradient after noise."""
     series = []
     for s, color in _by_noise(sigmas):
         slope = [theory.noisy_gradient(theta, sigmas[s]) for theta in _FINE]
@@ -96,7 +96,7 @@ def slopes(thetas: np.ndarray, sigmas: np.ndarray, gan: Any) -> Panel:
 
 
 def moves(moved: Any, steps: int) -> Panel:
-    """Lines that learn."""
+    """Returns the panel of lines that learn."""
     times = steps / 20 * np.arange(1, 21)
     series = [
         Measured(f"{name}, {noise}", times, values, color, joined=True, style=style)

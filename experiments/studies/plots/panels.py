@@ -1,4 +1,4 @@
-"""Panels of theory's curves, and of what was measured: median and interval of seeds."""
+"""Panels of theory's curves, and of measurements: median and interval over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True, eq=False)
 class Theory:
-    """A curve."""
+    """A curve of theory."""
 
     label: str
     x: Any
@@ -23,14 +23,14 @@ class Theory:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What each seed found at each x: points, or a line in a band.
+    """Each seed's measurements at each x: points, or a line in a band.
 
     Attributes:
         label: for the legend; "" for none.
-        x: where.
-        values: one row a seed.
+        x: the places of the measurements.
+        values: one row per seed.
         color: of the points or the line.
-        joined: a line in a band, instead of points with bars.
+        joined: whether to draw a line in a band, instead of points with bars.
         style: of the line.
     """
 
@@ -55,7 +55,7 @@ class Panel:
 
 
 def figure(panels: Sequence[Panel], *, columns: int) -> Figure:
-    """All panels in a grid."""
+    """Draws all panels in a grid."""
     rows = -(-len(panels) // columns)
     picture = Figure(figsize=(4.0 * columns, 3.2 * rows), layout="constrained")
     axes = picture.subplots(rows, columns, squeeze=False).ravel()

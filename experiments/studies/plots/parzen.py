@@ -30,7 +30,7 @@ def figure(
     *,
     target: float,
 ) -> Figure:
-    """Bars in order of their values; below them each game's samples and neighbours."""
+    """Draws bars in order of value; below them each game's samples and neighbours."""
     picture = Figure(figsize=(9, 6.6 + 1.1 * len(strips)), layout="constrained")
     axes = picture.subplots(
         1 + len(strips), 1, height_ratios=(6.6, *(1.1 for _ in strips))
@@ -61,7 +61,7 @@ def _bars(axis: Any, bars: Sequence[Bar], target: float) -> None:
 
 
 def _strip(axis: Any, name: str, shown: np.ndarray, nearest: np.ndarray) -> None:
-    """Samples in the first row, training images in the second."""
+    """Draws samples in the first row, training images in the second."""
     size = shown.shape[1]
     rows = [np.concatenate(list(images[..., 0]), axis=1) for images in (shown, nearest)]
     gap = np.zeros((size // 7, rows[0].shape[1]), np.uint8)

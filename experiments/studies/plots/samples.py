@@ -14,7 +14,7 @@ from jaxgan.report.pictures import grid
 
 
 def packed(images: UInt8[np.ndarray, "n h w c"], columns: int) -> str:
-    """A sheet of images as a PNG in base64, so that a part's JSON stays small.
+    """Packs a sheet of images as a PNG in base64, so that a part's JSON stays small.
 
     Example:
         >>> text = packed(np.zeros((4, 8, 8, 1), np.uint8), columns=2)
@@ -25,26 +25,26 @@ def packed(images: UInt8[np.ndarray, "n h w c"], columns: int) -> str:
 
 
 def encoded(picture: Any) -> str:
-    """A Pillow image as a PNG in base64."""
+    """Encodes a Pillow image as a PNG in base64."""
     content = io.BytesIO()
     picture.save(content, format="PNG")
     return base64.b64encode(content.getvalue()).decode()
 
 
 def unpacked(text: str) -> np.ndarray:
-    """The sheet's pixels in [0, 1], ``[h w]`` or ``[h w c]``."""
+    """Returns the sheet's pixels in [0, 1], ``[h w]`` or ``[h w c]``."""
     return matplotlib.image.imread(io.BytesIO(base64.b64decode(text)), format="png")
 
 
 def table(
     rows: Sequence[Any], columns: Sequence[Any], entry: Callable[..., tuple[str, ...]]
 ) -> Figure:
-    """A picture of sheets.
+    """Draws a table of sheets.
 
     Args:
         rows: what a row shows.
         columns: what a column shows.
-        entry: of a row and a column, the packed sheet, its title and its caption.
+        entry: gives the packed sheet, title and caption of a row and a column.
     """
     size = (3.2 * len(columns), 3.5 * len(rows))
     figure = Figure(figsize=size, layout="constrained")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 
 def picture(full: list[dict[str, Any]], modes: int) -> Figure:
-    """Modes and KL against updates, samples of the first seed."""
+    """Plots modes and KL against updates, and samples of the first seed."""
     figure = Figure(figsize=(12, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.5])
     for seed, run in enumerate(full):
@@ -25,7 +25,7 @@ def picture(full: list[dict[str, Any]], modes: int) -> Figure:
 
 
 def of_ablation(ablation: dict[str, list[dict[str, Any]]], modes: int) -> Figure:
-    """Each recipe's KL and modes at the end of its runs, and samples of its first."""
+    """Plots each recipe's final KL and modes, and samples of its first run."""
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     names = list(ablation)
     columns = -(-len(names) // 2)

@@ -24,7 +24,7 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """Whether the interval lies on one side of 0."""
+        """The verdict by the side of 0 on which the interval lies."""
         return HELPS if self.low > 0 else HURTS if self.high < 0 else NONE
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class Gain:
 
 
 def figure(gains: dict[str, dict[str, Gain]]) -> Figure:
-    """One panel for each measure, one row for each trick.
+    """Draws one panel for each measure, one row for each trick.
 
     Args:
         gains: by measure, then by trick.

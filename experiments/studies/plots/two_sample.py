@@ -17,11 +17,11 @@ _MARKERS = ("o", "s")
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How many tests were rejected for one pair of distributions.
+    """The numbers of tests rejected for one pair of distributions.
 
     Attributes:
         title: what is compared; curves of one title share a panel.
-        space: in which the examples lie.
+        space: the space in which the examples lie.
         counts: by test, at each size.
     """
 
@@ -31,7 +31,7 @@ class Curve:
 
 
 def interval(count: int, of: int) -> tuple[float, float]:
-    """Clopper-Pearson, at 95 %."""
+    """Returns the Clopper-Pearson interval, at 95 %."""
     found: Any = stats.binomtest(count, of).proportion_ci(0.95, method="exact")
     return float(found.low), float(found.high)
 
@@ -39,10 +39,10 @@ def interval(count: int, of: int) -> tuple[float, float]:
 def figure(
     curves: Sequence[Curve], sizes: Sequence[int], of: int, level: float
 ) -> Figure:
-    """One panel for each title.
+    """Draws one panel for each title.
 
     Args:
-        curves: what was found.
+        curves: the findings.
         sizes: of each of the two sets.
         of: tests at each size.
         level: of the tests, drawn as a line.
@@ -91,7 +91,7 @@ def _draw(axis: Axes, curve: Curve, number: int, sizes: Sequence[int], of: int) 
 
 
 def _legend(picture: Figure, curves: Sequence[Curve]) -> None:
-    """Colours are tests; where a panel has several spaces, styles tell them."""
+    """Draws a legend: colours are tests, and styles a panel's spaces."""
     first = [curve.space for curve in curves if curve.title == curves[0].title]
     tests = zip(curves[0].counts, _COLORS, strict=True)
     lines = [Line2D([], [], color=color, label=name) for name, color in tests]

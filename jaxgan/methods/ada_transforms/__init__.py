@@ -1,6 +1,6 @@
 """The transformations of adaptive discriminator augmentation, arXiv:2006.06676.
 
-Appendix B of the paper has six categories, which are played in this order:
+Appendix B of the paper has six categories, which are applied in this order:
 
 ==============  ======================================================
 ``BLIT``        b: flips, quarter turns, shifts by whole pixels
@@ -11,10 +11,9 @@ Appendix B of the paper has six categories, which are played in this order:
 ``CUTOUT``      u: a square that is blanked out
 ==============  ======================================================
 
-Each is a tuple of transformations: ``(*BLIT, *COLOUR)`` joins two. ``BGC``, all of the
-first three, is what the paper trains with. ``R3GAN`` is what Huang et al. 2024
-(arXiv:2501.05441, table 9) train with: ``BGC`` with half the probability for colours,
-and the cutout.
+Each is a tuple of transformations: ``(*BLIT, *COLOUR)`` joins two. The paper trains
+with ``BGC``, all of the first three, and Huang et al. 2024 (arXiv:2501.05441, table 9)
+with ``R3GAN``: ``BGC`` with half the probability for colours, and the cutout.
 
 A transformation is a function ``(key, image [h w c]) -> [h w c]``. Its strength is a
 keyword argument, with the paper's value as its default::

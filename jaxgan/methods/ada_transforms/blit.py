@@ -10,15 +10,15 @@ from jaxgan.typing import Array, Key
 
 
 def flip(key: Key, image: Array) -> Array:
-    """The image or its mirror image, each with probability 1/2."""
+    """Returns the image or its mirror image, each with probability 1/2."""
     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
 
 
 def quarter_turn(key: Key, image: Array) -> Array:
-    """The image turned by 0, 90, 180 or 270 degrees, each with probability 1/4.
+    """Turns the image by 0, 90, 180 or 270 degrees, each with probability 1/4.
 
-    An image that is not square is turned about its centre (by half a pixel off it if
-    the height and the width differ by an odd number), and reflection fills the rest.
+    An image that is not square is turned about its centre (half a pixel off if the
+    height and the width differ by an odd number), and reflection fills the rest.
     """
     turns = jax.random.randint(key, (), 0, 4)
     image = jnp.where(turns % 2 == 1, _turned(image), image)
@@ -26,7 +26,7 @@ def quarter_turn(key: Key, image: Array) -> Array:
 
 
 def _turned(image: Array) -> Array:
-    """The image after a quarter turn counterclockwise."""
+    """Turns the image by a quarter turn counterclockwise."""
     height, width = image.shape[:2]
     # The pixel at (y, x) shows the one whose row is x and whose column is -y, all
     # counted from the centre.
@@ -37,9 +37,9 @@ def _turned(image: Array) -> Array:
 
 
 def shift(key: Key, image: Array) -> Array:
-    """The image moved by up to 1/8 of its height and width, in whole pixels.
+    """Shifts the image by up to 1/8 of its height and width, in whole pixels.
 
-    Borders are filled by reflection of the image, without its last pixel.
+    Borders are filled by reflection, which does not repeat the last pixel.
     """
     for axis, own in enumerate(jax.random.split(key)):
         size = image.shape[axis]
@@ -50,10 +50,10 @@ def shift(key: Key, image: Array) -> Array:
 
 
 def reflected(places: Any, size: int) -> Any:
-    """Places on a line, mirrored at 0 and at ``size - 1`` until they lie between.
+    """Mirrors places on a line at 0 and at ``size - 1`` until they lie between.
 
     Args:
-        places: whole numbers, an array of JAX or of NumPy.
+        places: integers, a JAX or NumPy array.
         size: at least 2.
 
     Example:

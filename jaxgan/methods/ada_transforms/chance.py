@@ -1,4 +1,4 @@
-"""Transformations of one image that are played with a probability."""
+"""Transformations of one image that are applied with a probability."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Group:
     """Several draws that change an image together, each with a probability.
 
     Attributes:
-        apply: ``(key, p, image [h w c]) -> [h w c]``, the image itself where nothing is
+        apply: ``(key, p, image [h w c]) -> [h w c]``, the image itself if nothing is
             drawn; differentiable in the image.
     """
 
@@ -27,9 +27,9 @@ class Group:
 def transformed(
     transforms: tuple[Transform | Group, ...], p: Scalar, key: Key, image: Array
 ) -> Array:
-    """The image ``[h w c]`` after each transformation, or none, with probability p.
+    """Applies each transformation to the image ``[h w c]`` with probability p.
 
-    A `Group` plays each of its draws with probability p.
+    A `Group` applies each of its draws with probability p.
 
     Example:
         >>> brighter = lambda key, image: image + 1
@@ -49,7 +49,7 @@ def transformed(
 
 
 def less_often(share: float, *transforms: Transform | Group) -> Group:
-    """Transformations that are played with a share of the probability p.
+    """Makes a group that is applied with a share of the probability p.
 
     Example:
         >>> brighter = lambda key, image: image + 1

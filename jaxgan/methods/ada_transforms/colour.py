@@ -1,11 +1,11 @@
 """Affine changes of an image's colours.
 
-With the luma axis v = (1, 1, 1) / sqrt(3), a pixel's projection on it is the grey v v'x
-of the mean of its channels. Each transformation changes all pixels alike. Colours may
-leave [-1, 1].
+A pixel's projection on the luma axis v = (1, 1, 1) / sqrt(3) is the grey v v'x of the
+mean of its channels. Each transformation changes all pixels in the same way. Colours
+may leave [-1, 1].
 
 A grey image has one channel, as if all three were equal: its pixels lie on the luma
-axis, which hue and saturation leave as it is.
+axis, which hue and saturation do not change.
 """
 
 import jax
@@ -17,17 +17,17 @@ from jaxgan.typing import Array, Key, Scalar
 
 
 def brightness(key: Key, image: Array, *, std: float = 0.2) -> Array:
-    """The image plus a number of N(0, std^2)."""
+    """Adds a number drawn from N(0, std^2) to the image."""
     return image + std * jax.random.normal(key)
 
 
 def contrast(key: Key, image: Array, *, std: float = 0.5) -> Array:
-    """The image times a factor, around 0: its binary logarithm is N(0, std^2)."""
+    """Multiplies the image by a factor whose binary logarithm is N(0, std^2)."""
     return image * jnp.exp2(std * jax.random.normal(key))
 
 
 def luma_flip(key: Key, image: Array) -> Array:
-    """The image or, with probability 1/2, its reflection x - 2 v v'x: light for dark.
+    """Exchanges light and dark with probability 1/2, by the reflection x - 2 v v'x.
 
     Hue and saturation stay as they are.
     """
@@ -35,7 +35,7 @@ def luma_flip(key: Key, image: Array) -> Array:
 
 
 def hue(key: Key, image: Array, *, turn: float = 1.0) -> Array:
-    """The image with its colours turned about the luma axis, by turn U(-pi, pi).
+    """Turns the image's colours about the luma axis, by turn times U(-pi, pi).
 
     A grey image stays as it is.
 
@@ -54,7 +54,7 @@ def hue(key: Key, image: Array, *, turn: float = 1.0) -> Array:
 
 
 def turned(image: Array, angle: Scalar) -> Array:
-    """The RGB image turned about the luma axis, ``[... 3]``.
+    """Turns an RGB image ``[... 3]`` about the luma axis.
 
     By Rodrigues' formula, x -> v v'x + cos(angle) (x - v v'x) + sin(angle) v × x.
     """
@@ -64,7 +64,7 @@ def turned(image: Array, angle: Scalar) -> Array:
 
 
 def saturation(key: Key, image: Array, *, std: float = 1.0) -> Array:
-    """The image with its distance from grey times a factor, as `contrast`'s is drawn.
+    """Multiplies the image's distance from grey by a factor drawn as in `contrast`.
 
     A grey image stays as it is.
     """
@@ -73,5 +73,5 @@ def saturation(key: Key, image: Array, *, std: float = 1.0) -> Array:
 
 
 def _grey(image: Array) -> Array:
-    """The projection on the luma axis, ``[... 1]``."""
+    """Computes the projection on the luma axis, ``[... 1]``."""
     return image.mean(axis=-1, keepdims=True)

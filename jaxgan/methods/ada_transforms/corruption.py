@@ -7,16 +7,16 @@ from jaxgan.typing import Array, Key
 
 
 def noise(key: Key, image: Array, *, std: float = 0.1) -> Array:
-    """The image plus white Gaussian noise, whose deviation is std |N(0, 1)|."""
+    """Adds white Gaussian noise whose standard deviation is std |N(0, 1)|."""
     strength, pixels = jax.random.split(key)
     sigma = std * jnp.abs(jax.random.normal(strength))
     return image + sigma * jax.random.normal(pixels, image.shape)
 
 
 def cutout(key: Key, image: Array, *, size: float = 0.5) -> Array:
-    """The image with 0, the middle grey, in a part of ``size`` its height and width.
+    """Sets a part of ``size`` times the height and width to 0, the middle grey.
 
-    The part's centre is uniform over the image, so it may reach over the border.
+    The part's centre is uniform over the image, so it may reach beyond the border.
     """
     centre, kept = jax.random.uniform(key, (2,)), jnp.zeros(image.shape[:2], bool)
     for axis, n in enumerate(image.shape[:2]):

@@ -11,14 +11,14 @@ _POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)
 
 
 def amplify(key: Key, p: Scalar, image: Array, *, std: float = 1.0) -> Array:
-    """The image with each of four octaves of frequencies amplified with probability p.
+    """Amplifies each of four octaves of the image's frequencies with probability p.
 
-    An octave's factor is t, with log2(t) of N(0, std^2). All four are then divided by
+    An octave's factor is t, with log2(t) from N(0, std^2). All four are then divided by
     a number that keeps the expected power. An image's rows and columns are filtered
-    alike.
+    with the same factors.
 
     Args:
-        key: of the draws.
+        key: the key of the draws.
         p: the probability.
         image: ``[h w c]``, h and w at least 2.
         std: standard deviation of a factor's binary logarithm.
@@ -43,7 +43,7 @@ def draw(key: Key, p: Scalar, *, std: float) -> Array:
 
 
 def filtered(image: Array, gains: Array) -> Array:
-    """The image with its octaves times factors ``[4]``, along rows and columns."""
+    """Multiplies the image's octaves by factors ``[4]``, along rows and columns."""
     down, right = (
         jnp.einsum("k,kij->ij", gains, jnp.asarray(octaves(n)), precision="highest")
         for n in image.shape[:2]

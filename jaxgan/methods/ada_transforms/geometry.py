@@ -1,7 +1,7 @@
 """Scaling, rotation, stretching and shifts by fractions of a pixel, as one map.
 
-All that is drawn is composed into one affine map, so that an image is resampled once.
-Its resolution is doubled with a wavelet's low-pass filter, it is read by bilinear
+All draws are composed into one affine map, so that an image is resampled once. Its
+resolution is doubled with a wavelet's low-pass filter, it is read by bilinear
 interpolation, and its resolution is halved with the same filter. The filters cancel
 each other where nothing moves.
 
@@ -25,9 +25,9 @@ class Motion(NamedTuple):
 
     Attributes:
         scale: a factor for both axes.
-        before: the angle of a first rotation, in radians.
-        stretch: a factor for the horizontal axis, whose inverse is the vertical one's.
-        after: the angle of a second rotation.
+        before: the angle of the first rotation, in radians.
+        stretch: a factor for the horizontal axis; the vertical axis has its inverse.
+        after: the angle of the second rotation, in radians.
         by: a shift in pixels, down and to the right, ``[2]``.
     """
 
@@ -47,14 +47,14 @@ def move(
     stretch: float = 0.2,
     by: float = 0.125,
 ) -> Array:
-    """The image after a random affine map, reflected at its borders.
+    """Applies a random affine map to the image, which is reflected at its borders.
 
     Scaling, stretching and the shift are each drawn with probability p. Each of the two
     rotations is drawn with probability 1 - sqrt(1 - p), so that there is one with
     probability p.
 
     Args:
-        key: of the draws.
+        key: the key of the draws.
         p: the probability.
         image: ``[h w c]``, h and w at least 2.
         scale: standard deviation of the scale's binary logarithm.
@@ -73,7 +73,7 @@ def move(
 
 
 def still() -> Motion:
-    """The map that moves nothing."""
+    """Returns the map that moves nothing."""
     one, zero = jnp.ones(()), jnp.zeros(())
     return Motion(one, zero, one, zero, jnp.zeros(2))
 
@@ -87,7 +87,7 @@ def draw(
     stretch: float,
     by: float,
 ) -> Motion:
-    """Draws a map for an image of a height and width; see `move`."""
+    """Draws a map for an image of a given height and width; see `move`."""
     coins, normals, angles = jax.random.split(key, 3)
     rotates = 1 - jnp.sqrt(1 - p)
     chances = jnp.stack([jnp.asarray(x) for x in (p, rotates, p, rotates, p)])
@@ -104,7 +104,7 @@ def draw(
 
 
 def moved(image: Array, motion: Motion) -> Array:
-    """The image ``[h w c]`` after a map, read where each pixel comes from."""
+    """Applies a map to the image ``[h w c]``, reading each pixel at its origin."""
     size = image.shape[:2]
     finer, coarser = ([f(n) for n in size] for f in (doubling, halving))
     fine = _on_both_axes(finer, image)
@@ -113,9 +113,9 @@ def moved(image: Array, motion: Motion) -> Array:
 
 
 def origins(motion: Motion, size: tuple[int, ...]) -> Array:
-    """The places that the fine pixels are read from, ``[2, 2h + 10, 2w + 10]``.
+    """Computes where the fine pixels are read from, ``[2, 2h + 10, 2w + 10]``.
 
-    Rows and columns of the fine image, which may lie outside of it.
+    These are rows and columns of the fine image, and may lie outside of it.
     """
     # Fine pixels 2 i and 2 i + 1 are the halves of pixel i: i is at 2 i + 1/2.
     centres = [n - 0.5 for n in size]
@@ -129,18 +129,18 @@ def origins(motion: Motion, size: tuple[int, ...]) -> Array:
 
 
 def _rotation(angle: Array) -> Array:
-    """The matrix that turns (down, right) by an angle, ``[2 2]``."""
+    """Returns the matrix that turns (down, right) by an angle, ``[2 2]``."""
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     return jnp.stack([cos, -sin, sin, cos]).reshape(2, 2)
 
 
 def bilinear(image: Array, rows: Array, columns: Array) -> Array:
-    """The image between its pixels, ``[... c]``, repeated without end.
+    """Interpolates between the pixels of a periodic image, ``[... c]``.
 
     Args:
         image: one period, ``[h w c]``.
-        rows: where to read, ``[...]``.
-        columns: likewise.
+        rows: the rows to read at, ``[...]``.
+        columns: the columns to read at, ``[...]``.
     """
     height, width = image.shape[:2]
     top, left = jnp.floor(rows), jnp.floor(columns)
@@ -153,8 +153,8 @@ def bilinear(image: Array, rows: Array, columns: Array) -> Array:
 
 
 def _on_both_axes(maps, image: Array) -> Array:
-    """Applies a matrix to an image's rows, and one to its columns."""
+    """Applies one matrix along an image's rows, and another along its columns."""
     vertical, horizontal = map(jnp.asarray, maps)
-    # On a GPU the default precision of a product is that of 10 bits.
+    # On a GPU the default precision of a product is 10 bits.
     image = jnp.einsum("qi,ijc->qjc", vertical, image, precision="highest")
     return jnp.einsum("rj,qjc->qrc", horizontal, image, precision="highest")

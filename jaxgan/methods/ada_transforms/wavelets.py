@@ -1,15 +1,15 @@
-"""Daubechies' least asymmetric wavelets, and maps of a line of pixels made of them.
+"""Daubechies' least asymmetric wavelets, and maps of a line of pixels made from them.
 
-A low-pass filter h of 2 n taps that is orthonormal to its own shifts by even numbers,
+A low-pass filter h of 2 n taps is orthonormal to its own shifts by even numbers,
 
     sum_k h[k] h[k + 2 m] = 1 if m = 0, else 0,
 
-and its high-pass g[k] = (-1)^k h[k], whose moments sum_k k^i g[k] vanish for i < n:
-"symlets" of order n. Doubling a line's resolution with h and halving it with h again
-returns the line.
+and the moments sum_k k^i g[k] of its high-pass filter g[k] = (-1)^k h[k] vanish for
+i < n: "symlets" of order n. Doubling a line's resolution with h and halving it with h
+again returns the line.
 
 All maps are matrices that act on one axis of an image. They see the image reflected at
-its borders, again and again.
+its borders repeatedly.
 
 References: Daubechies, Ten Lectures on Wavelets, 1992, section 8.1.1 and table 8.1.
 """
@@ -31,12 +31,12 @@ SYM6 = (
     *(0.04472490177066578, 0.0017677118642428036, -0.007800708325034148),
 )
 MARGIN = len(SYM6) // 2 - 1
-"""Fine pixels that `halving` needs beyond each end of the line."""
+"""Number of fine pixels that `halving` needs beyond each end of the line."""
 
 
 @functools.lru_cache
 def doubling(size: int) -> np.ndarray:
-    """The line at twice its resolution, ``[4 (size - 1), size]``: one whole period.
+    """Returns the map to twice the resolution, ``[4 (size - 1), size]``: one period.
 
     Pixel i is spread over fine pixels around its two halves, 2 i and 2 i + 1. The line
     and its mirror image repeat after 4 (size - 1) fine pixels.
@@ -51,7 +51,7 @@ def doubling(size: int) -> np.ndarray:
 
 @functools.lru_cache
 def halving(size: int) -> np.ndarray:
-    """A fine line at half its resolution, ``[size, 2 size + 2 MARGIN]``."""
+    """Returns the map to half the resolution, ``[size, 2 size + 2 MARGIN]``."""
     matrix = np.zeros((size, 2 * size + 2 * MARGIN))
     for pixel in range(size):
         matrix[pixel, 2 * pixel : 2 * pixel + len(SYM6)] = np.array(SYM6) / np.sqrt(2)
@@ -60,11 +60,11 @@ def halving(size: int) -> np.ndarray:
 
 @functools.lru_cache
 def octaves(size: int) -> np.ndarray:
-    """Four bands of a line's frequencies, ``[4 size size]``, that add up to the line.
+    """Returns maps to four frequency bands, ``[4 size size]``; their sum is identity.
 
     From the lowest: [0, pi/8], [pi/8, pi/4], [pi/4, pi/2] and [pi/2, pi]. With H the
     transform of `SYM2`, L(z) = H(z) H(1/z) / 2 passes low frequencies, 1 - L(z) = L(-z)
-    high ones, and neither moves anything. The bands are L(z^4) L(z^2) L(z),
+    high ones, and neither shifts anything. The bands are L(z^4) L(z^2) L(z),
     L(-z^4) L(z^2) L(z), L(-z^2) L(z) and L(-z).
     """
     low = np.convolve(SYM2, SYM2[::-1]) / 2

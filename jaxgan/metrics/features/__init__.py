@@ -1,10 +1,10 @@
-"""The networks that trusted judges look through, and their published weights.
+"""The feature networks of established metrics, and their published weights.
 
 `load` returns one by name, as an `extractor.Extractor`: a function from uint8 images
-``[n h w 3]`` to features and logits. A file of weights is read without running
-anything in it (`weights`, `torch_files`), and its SHA-256 is a part of every protocol.
+``[n h w 3]`` to features and logits. A weights file is read without executing anything
+in it (`weights`, `torch_files`), and its SHA-256 is part of every protocol.
 
-The networks: `inception` (Szegedy et al. 2016, of FID), `dinov2` (Oquab et al. 2023),
+The networks: `inception` (Szegedy et al. 2016, for FID), `dinov2` (Oquab et al. 2023),
 `efficientnet` (Tan & Le 2019), and `vgg` for `lpips` (Zhang et al. 2018). No weights
 are part of this package; each module names their licence and their authors.
 """
@@ -28,7 +28,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is used: some of it needs Pillow, which the core does without."""
+    """Imports names on first use: some need Pillow, which the core does not."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_PLACES[name]}")

@@ -1,14 +1,14 @@
 """DINOv2's vision transformers ViT-S/14, ViT-B/14 and ViT-L/14.
 
 The weights are Meta's (Apache-2.0, © Meta Platforms): ``dinov2_vitl14_pretrain.pth`` of
-github.com/facebookresearch/dinov2, or ``facebook/dinov2-large`` of Hugging Face, which
-is converted from it. Those with registers and the ViT-g/14, whose MLP is another, are
-refused.
+github.com/facebookresearch/dinov2, or ``facebook/dinov2-large`` on Hugging Face, which
+is converted from it. Models with registers and the ViT-g/14, which has a different MLP,
+are rejected.
 
-The two libraries see one image a little differently. There are position embeddings for
-a grid of 37 x 37 patches, of which 224 pixels need 16 x 16. Meta's code resizes them by
-the factor (16 + 0.1) / 37, transformers to the size 16: `prepare` follows Meta's, which
-DGM-eval and torch-fidelity call, and transformers' with ``offset=0``.
+The two implementations differ slightly. The position embeddings cover a grid of 37 x 37
+patches, but 224 pixels need 16 x 16. Meta's code resizes them by the factor
+(16 + 0.1) / 37, transformers to the size 16: `prepare` follows Meta's code, which
+DGM-eval and torch-fidelity call, and transformers with ``offset=0``.
 
 References:
     Oquab et al. 2023, DINOv2: Learning Robust Visual Features without Supervision.
@@ -34,12 +34,12 @@ SIZE = 224
 """Height and width of the input in pixels."""
 
 RESIZES = {"dgm-eval": "pil_bicubic_uint8", "torch-fidelity": "tf1_bilinear"}
-"""How each library brings images to `SIZE`, in `jaxgan.metrics.features.resize`. Their
-figures differ: name the one that was followed."""
+"""The function of `jaxgan.metrics.features.resize` by which each library resizes images
+to `SIZE`. Their results differ: state which one was used."""
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
-"""ImageNet's, of pixels in 0 ... 1."""
+"""ImageNet's mean and standard deviation, for pixels in 0 ... 1."""
 
 _PATCH = 14  # pixels
 _GRID = 37  # patches along a side of the images that the weights were trained for
@@ -57,12 +57,12 @@ _FROM_HUGGING_FACE = (
     (".layer_scale2.lambda1", ".ls2.gamma"),
     ("layernorm.", "norm."),
 )
-"""Parts of names in transformers' files, and Meta's for them, replaced in this order.
+"""Parts of names in transformers' files and Meta's equivalents, replaced in this order.
 None occurs in Meta's own names."""
 
 
 def normalise(images: Real[AnyArray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"]:
-    """Pixels in 0 ... 255 as the network's input, float32, on the host.
+    """Returns pixels in 0 ... 255 as the network's float32 input, on the host.
 
     Example:
         >>> normalise(np.full((1, 1, 1, 3), 255, np.uint8)).ravel().round(2)
@@ -72,16 +72,16 @@ def normalise(images: Real[AnyArray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"]
 
 
 def prepare(arrays: Arrays, *, size: int = SIZE, offset: float = 0.1) -> dict[str, Any]:
-    """The network's parameters for images of one size; depth and width are the file's.
+    """Returns the parameters for images of one size; the file sets depth and width.
 
     Args:
         arrays: a state dict in Meta's names or in those of transformers' files.
         size: height and width of the input in pixels, a multiple of 14.
-        offset: patches added to the grid's side for the scale of the position
+        offset: patches added to the side of the grid in the scale of the position
             embeddings: 0.1 as in Meta's code, 0 as in transformers.
 
     Raises:
-        InputError: if an array is missing, has another shape or is not known.
+        InputError: if an array is missing, has the wrong shape or is unknown.
     """
     if size < _PATCH or size % _PATCH:
         raise InputError(f"size must be a multiple of {_PATCH}, got {size}.")
@@ -107,11 +107,11 @@ def prepare(arrays: Arrays, *, size: int = SIZE, offset: float = 0.1) -> dict[st
 
 
 def features(params: Any, x: Real[AnyArray, "n s s 3"]) -> Float[Array, "n d"]:
-    """The class token after the last norm: d = 384, 768 or 1024 numbers an image.
+    """Returns the class token after the last norm; d = 384, 768 or 1024.
 
     Args:
-        params: of `prepare`, for the size s.
-        x: of `normalise`.
+        params: parameters from `prepare`, for the size s.
+        x: images from `normalise`.
     """
     check_floating(x=x)
     patches = conv(params["patch"], x, stride=_PATCH)
@@ -130,7 +130,7 @@ def features(params: Any, x: Real[AnyArray, "n s s 3"]) -> Float[Array, "n d"]:
 
 
 def _block(tokens: Array, layers: Mapping[str, Any]) -> tuple[Array, None]:
-    """One block of the transformer on tokens ``[n t d]``, as the body of a scan."""
+    """Applies one transformer block to tokens ``[n t d]``, as the body of a scan."""
     attended = _attention(layers, _norm(layers["norm1"], tokens))
     tokens = tokens + _row(layers["ls1"]["gamma"]) * attended
     hidden = dense(layers["mlp.fc1"], _norm(layers["norm2"], tokens))
@@ -150,7 +150,7 @@ def _attention(layers: Mapping[str, Any], x: Array) -> Array:
 
 
 def _norm(layer: Mapping[str, Any], x: Array) -> Array:
-    """The layer norm of ``x`` ``[n t d]``."""
+    """Returns the layer norm of ``x`` ``[n t d]``."""
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = jnp.mean(centred**2, axis=-1, keepdims=True)
     scaled = centred * lax.rsqrt(variance + _EPSILON)
@@ -178,7 +178,7 @@ def _meta_name(name: str) -> str:
 
 
 def _extent(named: Arrays) -> tuple[int, int]:
-    """The channels of a token and the number of blocks."""
+    """Returns the number of channels of a token and the number of blocks."""
     blocks = {name.split(".")[1] for name in named if name.startswith("blocks.")}
     width = named["cls_token"].size if "cls_token" in named else 0
     if not blocks or not width or width % _HEAD:
@@ -220,7 +220,7 @@ def _block_shapes(d: int) -> dict[str, tuple[int, ...]]:
 def _check_all_known(
     named: Arrays, outer: Iterable[str], blocks: Iterable[str], depth: int
 ) -> None:
-    """Raises InputError for arrays that would be left out, such as registers."""
+    """Raises InputError for arrays that would be ignored, such as registers."""
     known = {*outer, "mask_token"}
     known.update(f"blocks.{i}.{name}" for name in blocks for i in range(depth))
     if unknown := sorted(named.keys() - known):
@@ -231,7 +231,7 @@ def _check_all_known(
 
 
 def _by_layer(arrays: Arrays) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays ``[depth ...]`` by layer, matrices as kernels ``[depth i o]``."""
+    """Groups arrays ``[depth ...]`` by layer, matrices as kernels ``[depth i o]``."""
     layers: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         layer, _, kind = name.rpartition(".")
@@ -242,7 +242,7 @@ def _by_layer(arrays: Arrays) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _position(table: np.ndarray, grid: int, offset: float) -> np.ndarray:
-    """Position embeddings ``[1 1+grid² d]``, of the class token and of the patches."""
+    """Returns position embeddings ``[1 1+grid² d]`` of the class token and patches."""
     if grid == _GRID:  # where both libraries leave them as they are
         return table
     d = table.shape[-1]
@@ -254,10 +254,10 @@ def _position(table: np.ndarray, grid: int, offset: float) -> np.ndarray:
 
 
 def _bicubic(size: int, scale: float) -> np.ndarray:
-    """PyTorch's bicubic resize of a line of 37 as a matrix ``[size 37]``.
+    """Returns PyTorch's bicubic resize of a line of 37 as a matrix ``[size 37]``.
 
-    Pixels have centres, nothing is filtered where the line shrinks, and what lies
-    outside repeats the border.
+    Coordinates refer to pixel centres, shrinking applies no antialiasing filter, and
+    positions outside repeat the border.
     """
     places = (np.arange(size) + 0.5) / scale - 0.5
     matrix = np.zeros((size, _GRID))
@@ -269,7 +269,7 @@ def _bicubic(size: int, scale: float) -> np.ndarray:
 
 
 def _cubic(x: np.ndarray, a: float = -0.75) -> np.ndarray:
-    """Keys's cubic kernel at distances of at most 2."""
+    """Returns Keys's cubic kernel at distances of at most 2."""
     x = np.abs(x)
     near = ((a + 2) * x - (a + 3)) * x**2 + 1
     far = a * (((x - 5) * x + 8) * x - 4)

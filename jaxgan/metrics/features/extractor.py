@@ -1,4 +1,4 @@
-"""Images go through a network in blocks of a fixed size, whatever the devices."""
+"""Feature extraction in blocks of a fixed size, regardless of the devices."""
 
 import dataclasses
 import functools
@@ -14,29 +14,29 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 BLOCK = 8
-"""Images of one call. One program serves all blocks, so that an image's features depend
-neither on how many others there are nor on the number of devices. On two cores 8 are
-faster than 32, by a quarter through Inception-v3; on a GPU it has not been measured."""
+"""Images per call. One program serves all blocks, so that an image's features depend
+neither on the number of other images nor on the number of devices. On two cores 8 are
+faster than 32, by a quarter for Inception-v3; on a GPU it has not been measured."""
 
 Images = UInt8[np.ndarray, "n h w 3"]
 Block = Images | list[UInt8[np.ndarray, "_ _ 3"]]
-"""Some images, which need not be of one size."""
+"""Some images, which may differ in size."""
 Outputs = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Extractor:
-    """A network that judges look through, with its weights.
+    """A feature network with its weights.
 
     Attributes:
-        name: of the network, such as "Inception-v3".
+        name: name of the network, such as "inception".
         protocol: everything that its outputs depend on: the network, the weights'
             hash, and how an image becomes its input.
         distance: the name of the Fréchet distance of its features, such as "FID".
-        weights_sha256: of the file of weights, in hexadecimal digits.
-        prepare: uint8 images ``[n h w 3]`` as the network's input, on the host.
+        weights_sha256: SHA-256 of the weights file, in hexadecimal digits.
+        prepare: turns uint8 images ``[n h w 3]`` into the network's input, on the host.
         apply: ``(params, input) -> {name: output [n ...]}``, pure.
-        params: the network's.
+        params: the network's parameters.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Extractor:
     params: Any
 
     def __call__(self, images: Images) -> Outputs:
-        """Returns the outputs for images that lie in memory together."""
+        """Returns the outputs for images that are all in memory."""
         parts = list(self.through(images[i : i + BLOCK] for i in _starts(len(images))))
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
@@ -84,7 +84,7 @@ class Extractor:
 
 @functools.lru_cache
 def _compiled(apply: Callable) -> Callable:
-    """One program for all that is loaded of a network."""
+    """Returns one compiled program for all extractors of a network."""
     return jax.jit(apply)
 
 

@@ -1,9 +1,9 @@
 """The Inception-v3 network of FID, KID and the Inception score.
 
-It is the network of Google's archive inception-2015-12-05 with 1008 classes, whose
-weights mseitzer/pytorch-fid converted to PyTorch (Apache-2.0, as Google's are). They
-are not part of this package. It differs from torchvision's network in its pools:
-averages leave out the padding, and the last block takes a maximum.
+It is the network with 1008 classes from Google's archive inception-2015-12-05, whose
+weights mseitzer/pytorch-fid converted to PyTorch (Apache-2.0, as Google's are). The
+weights are not part of this package. The network differs from torchvision's in its
+pooling: averages exclude the padding, and the last block uses max pooling.
 
 Features of different protocols are not comparable, though the network is the same::
 
@@ -34,11 +34,11 @@ from jaxgan.metrics.features.inception_layers import (
 from jaxgan.metrics.features.layers import Arrays, take
 
 SIDE = 299
-"""Height and width of the network's images, in pixels."""
+"""Height and width of the input in pixels."""
 
 
 class Protocol(NamedTuple):
-    """How pixels in 0 ... 255 become what the network takes."""
+    """The conversion of pixels in 0 ... 255 to the network's input."""
 
     resize: Callable[[np.ndarray, resize.Size], np.ndarray]
     normalise: Callable[[Any], Any]
@@ -59,7 +59,7 @@ PROTOCOLS = {
 }
 
 OUTPUTS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
-"""What `features` can return, in the network's order, by torch-fidelity's names."""
+"""The possible outputs of `features`, in network order, by torch-fidelity's names."""
 
 
 Params: TypeAlias = Mapping[str, Any]
@@ -76,7 +76,7 @@ _EPSILON = 1e-3  # of every batch norm
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays that a file of weights must hold, by PyTorch's names.
+    """Returns the shapes of the arrays in a weights file, by PyTorch's names.
 
     Example:
         >>> shapes()["Mixed_7c.branch_pool.conv.weight"]
@@ -91,7 +91,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
 
 def prepare(arrays: Arrays) -> Params:
-    """The network's parameters from a file of weights, batch norms folded in.
+    """Returns the parameters from a weights file, with batch norms folded in.
 
     Args:
         arrays: the arrays of pytorch-fid's or torch-fidelity's file, by name.
@@ -129,10 +129,10 @@ def prepare(arrays: Arrays) -> Params:
 
 
 def normalise(images: Any, protocol: str) -> Any:
-    """Pixels in 0 ... 255, resized, as the network takes them by a protocol.
+    """Returns resized pixels in 0 ... 255, normalised according to a protocol.
 
     Raises:
-        InputError: for a protocol that is not in `PROTOCOLS`.
+        InputError: if the protocol is not in `PROTOCOLS`.
 
     Example:
         >>> normalise(np.array([0.0, 128.0, 255.0]), "torch-fidelity").tolist()
@@ -150,17 +150,18 @@ def normalise(images: Any, protocol: str) -> Any:
 def features(
     params: Params, x: Any, wanted: Sequence[str] = ("2048",)
 ) -> dict[str, Any]:
-    """The network's outputs, and no layer after the last one wanted.
+    """Returns the wanted outputs, computing no layer after the last of them.
 
     Args:
-        params: of `prepare`.
+        params: parameters from `prepare`.
         x: images ``[n 299 299 3]``, normalised.
-        wanted: of `OUTPUTS`. A number is that of features, ``[n features]``, each the
-            mean over the pixels; "logits" are ``[n 1008]``, and "logits_unbiased"
-            the same before the bias, of which torch-fidelity's Inception score is made.
+        wanted: names from `OUTPUTS`. A number stands for that many features,
+            ``[n features]``, averaged over the pixels; "logits" are ``[n 1008]``, and
+            "logits_unbiased" the same before the bias, as used by torch-fidelity's
+            Inception score.
 
     Raises:
-        InputError: for images of another shape and unknown outputs.
+        InputError: if the images have another shape, or an output is unknown.
     """
     unknown = [name for name in wanted if name not in OUTPUTS]
     if unknown:
@@ -196,7 +197,7 @@ def _layer(params: Params, layer: Layer, x: Any) -> Any:
 
 
 def _branches(params: Params, block: Block, x: Any) -> Iterator[Any]:
-    """The branches' outputs; the 1 x 1 convolutions that they start with are one."""
+    """Yields the branches' outputs; their leading 1 x 1 convolutions run as one."""
     heads = [first for first, *_ in block.branches if _is_pointwise(first)]
     products = _side_by_side(params, heads, x) if heads else {}
     for first, *rest in block.branches:
@@ -210,7 +211,7 @@ def _branches(params: Params, block: Block, x: Any) -> Iterator[Any]:
 
 
 def _side_by_side(params: Params, convs: Sequence[Conv], x: Any) -> dict[Conv, Any]:
-    """The products of several convolutions of one size with ``x``, made at once."""
+    """Returns several convolutions of ``x`` of one kernel size, computed at once."""
     kernel = jnp.concatenate([params[c.name]["kernel"] for c in convs], axis=-1)
     ends = np.cumsum([c.features for c in convs])[:-1]
     products = jnp.split(layers.conv({"kernel": kernel}, x), ends, axis=-1)
@@ -228,14 +229,14 @@ def _product(params: Params, conv: Conv, x: Any) -> Any:
     if conv.padded:
         return of(padding="SAME")
     # XLA's convolution of an image without any padding takes up to four times as long
-    # on the CPU. So a column is added there, and dropped.
+    # on the CPU. So a column of padding is added there, and its output dropped.
     return lax.platform_dependent(
         cpu=lambda: of(padding=[(0, 0), (0, 1)])[:, :, :-1], default=of
     )
 
 
 def _finished(params: Params, conv: Conv, y: Any) -> Any:
-    """What follows a convolution's product."""
-    # Means and 1 x 1 products commute, and here the channels are fewer.
+    """Applies the pooling, bias and ReLU that follow a convolution's product."""
+    # Averages and 1 x 1 convolutions commute, and here there are fewer channels.
     y = layers.mean_pool(y) if conv.averaged else y
     return jnp.maximum(y + params[conv.name]["bias"][None, None, None], 0)

@@ -1,7 +1,7 @@
 """The layers of the FID Inception network, as a table.
 
-A block's branches have the names of the published weights. A branch of several
-convolutions numbers them: the second of "branch5x5" is "branch5x5_2".
+The branches of a block are named as in the published weights. The convolutions of a
+branch that has several are numbered: the second of "branch5x5" is "branch5x5_2".
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -9,16 +9,16 @@ from typing import NamedTuple, TypeAlias
 
 
 class Conv(NamedTuple):
-    """A convolution without bias, then a batch norm and a ReLU.
+    """A convolution without bias, followed by a batch norm and a ReLU.
 
     Attributes:
-        features: output channels.
+        features: number of output channels.
         high: the kernel's height in pixels.
-        wide: its width.
-        stride: along both sides; more than 1 also means no padding.
-        padded: whether borders of zeros keep the size, at stride 1.
+        wide: the kernel's width in pixels.
+        stride: stride along both sides; more than 1 also means no padding.
+        padded: whether zero padding preserves the size, at stride 1.
         averaged: whether the input is averaged over 3 x 3 pixels first.
-        name: in the file of weights.
+        name: its name in the weights file.
     """
 
     features: int
@@ -31,7 +31,7 @@ class Conv(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """A maximum over 3 x 3 pixels."""
+    """Max pooling over 3 x 3 pixels."""
 
     stride: int
     padding: int = 0
@@ -49,7 +49,7 @@ _Branches: TypeAlias = Mapping[str, Sequence[Layer]]
 
 
 def _named(name: str, layer: Layer) -> Layer:
-    """The layer with the names that its convolutions have in the file of weights."""
+    """Returns the layer with its convolutions named as in the weights file."""
     match layer:
         case Conv():
             return layer._replace(name=name)
@@ -59,7 +59,7 @@ def _named(name: str, layer: Layer) -> Layer:
 
 
 def _block(name: str, branches: _Branches, join: str = ".") -> Block:
-    """A block of named branches; the layers of a longer one are numbered."""
+    """Returns a block of named branches; several layers of a branch are numbered."""
 
     def chain(branch: str, steps: Sequence[Layer]) -> tuple[Layer, ...]:
         numbered = sum(not isinstance(step, Pool) for step in steps) > 1
@@ -145,7 +145,7 @@ NETWORK: Sequence[Layer | str] = (
     _block("Mixed_7c", _e(Pool(1, padding=1), Conv(192))),
     "2048",
 )
-"""The layers in order, and an output's name where it is taken: the pixels' mean."""
+"""The layers in order; a string names an output, the mean over pixels at that point."""
 
 
 def kernels(

@@ -1,8 +1,8 @@
-"""Layers of networks that only judge: pure functions of arrays, in float32.
+"""Layers of the feature networks, for inference only: pure functions, in float32.
 
 The networks keep the names and the layout of their published PyTorch weights, so that
 a file can be checked against the network before anything is computed. Products are
-taken in full float32 on every device: a judge's figures must not depend on the card.
+computed in full float32 on every device: metrics must not depend on the hardware.
 """
 
 import functools
@@ -16,7 +16,7 @@ from jax import lax
 from jaxgan.checks import InputError
 
 Arrays = Mapping[str, np.ndarray]
-"""A file of weights: arrays by their published names."""
+"""The contents of a weights file: arrays by their published names."""
 
 Padding = str | Sequence[tuple[int, int]]
 
@@ -26,10 +26,10 @@ _NONE = (0, 0, 0)  # no padding
 
 
 def take(arrays: Arrays, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """One array of a file of weights, as float32.
+    """Returns one array of a weights file, as float32.
 
     Raises:
-        InputError: if it is missing, or has another shape or no floating dtype.
+        InputError: if it is missing, has another shape or is not floating.
 
     Example:
         >>> take({"fc.bias": np.zeros(10, np.float32)}, "fc.bias", (10,)).shape
@@ -50,7 +50,7 @@ def take(arrays: Arrays, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def kernel(weight: np.ndarray) -> np.ndarray:
-    """A convolution's kernel ``[o i h w]``, as PyTorch keeps it, as ``[h w i o]``."""
+    """Returns PyTorch's kernel ``[o i h w]`` of a convolution as ``[h w i o]``."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
 
 
@@ -63,15 +63,15 @@ def folded(
     variance: np.ndarray,
     epsilon: float,
 ) -> dict[str, np.ndarray]:
-    """A convolution and the batch norm after it, in test mode, as one convolution.
+    """Folds an inference-mode batch norm into the convolution before it.
 
     Args:
         weight: the kernel ``[o i h w]``.
-        gamma: the scale, ``[o]``, and so on.
-        beta: the shift.
-        mean: the running mean.
-        variance: the running variance.
-        epsilon: what the batch norm adds to the variance.
+        gamma: the scale, ``[o]``.
+        beta: the shift, ``[o]``.
+        mean: the running mean, ``[o]``.
+        variance: the running variance, ``[o]``.
+        epsilon: the constant that the batch norm adds to the variance.
 
     Returns:
         ``{"kernel": [h w i o], "bias": [o]}``, computed in float64.
@@ -92,9 +92,9 @@ def conv(
     stride: int = 1,
     padding: Padding = "VALID",
 ) -> Any:
-    """A convolution of ``x`` ``[b h w i]`` by ``params["kernel"]`` ``[h w i o]``.
+    """Convolves ``x`` ``[b h w i]`` with ``params["kernel"]`` ``[h w i o]``.
 
-    ``params["bias"]`` ``[o]`` is added where there is one.
+    ``params["bias"]`` ``[o]`` is added if there is one.
     """
     y = lax.conv_general_dilated(
         x,
@@ -108,7 +108,7 @@ def conv(
 
 
 def dense(params: Mapping[str, Any], x: Any) -> Any:
-    """``x @ params["kernel"]`` ``[i o]``, and the bias where there is one."""
+    """Returns ``x @ params["kernel"]`` ``[i o]``, plus the bias if there is one."""
     y = jnp.matmul(x, params["kernel"], precision=_EXACT)
     return _with_bias(params, y)
 
@@ -120,13 +120,13 @@ def _with_bias(params: Mapping[str, Any], y: Any) -> Any:
 
 
 def max_pool(x: Any, size: int, *, stride: int, padding: int = 0) -> Any:
-    """The maximum over ``size`` x ``size`` pixels of ``x`` ``[b h w c]``.
+    """Returns the maximum over ``size`` x ``size`` pixels of ``x`` ``[b h w c]``.
 
     Args:
         x: images.
-        size: of the windows.
-        stride: between them.
-        padding: on each side, with what is never the maximum.
+        size: size of the windows.
+        stride: stride between the windows.
+        padding: padding on each side, with a value that is never the maximum.
 
     Example:
         >>> max_pool(jnp.arange(4.0).reshape(1, 2, 2, 1), 2, stride=2).tolist()
@@ -135,16 +135,16 @@ def max_pool(x: Any, size: int, *, stride: int, padding: int = 0) -> Any:
     border = (padding, padding, 0)
     x = lax.pad(x, jnp.array(-jnp.inf, x.dtype), (_NONE, border, border, _NONE))
     # One axis after the other, as maxima of slices: on the CPU that takes a half to a
-    # seventh of the time of XLA's windows.
+    # seventh of the time of XLA's window reduction.
     for axis in (1, 2):
         x = functools.reduce(jnp.maximum, _shifted(x, axis, size, stride))
     return x
 
 
 def mean_pool(x: Any) -> Any:
-    """The mean over the 3 x 3 pixels around each pixel of ``x`` ``[b h w c]``.
+    """Returns the mean over the 3 x 3 pixels around each pixel of ``x`` ``[b h w c]``.
 
-    The padding is left out: at a corner it is the mean of 4 pixels.
+    The padding is excluded: at a corner the mean is over 4 pixels.
 
     Example:
         >>> mean_pool(jnp.arange(4.0).reshape(1, 2, 2, 1)).ravel().tolist()
@@ -162,7 +162,7 @@ def _sum_of_9(x: Any) -> Any:
 
 
 def _shifted(x: Any, axis: int, size: int, stride: int) -> list[Any]:
-    """For each pixel of a window, where it lies in all windows along an axis."""
+    """Returns, for each pixel of a window, its values in all windows along an axis."""
     last = x.shape[axis] - size + 1
     return [
         lax.slice_in_dim(x, start, start + last, stride, axis) for start in range(size)

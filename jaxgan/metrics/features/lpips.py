@@ -1,9 +1,9 @@
-"""LPIPS v0.1 on VGG-16: how far two images are apart to an eye, roughly.
+"""LPIPS v0.1 on VGG-16: the approximate perceptual distance between two images.
 
 The heads are ``lpips/weights/v0.1/vgg.pth`` of PyPI's package lpips 0.1.4
-(github.com/richzhang/PerceptualSimilarity, BSD-2-Clause, Zhang et al.), fitted to
-people's choices; the network below them is torchvision's (`vgg`). Figures on AlexNet,
-the authors' default, are other figures.
+(github.com/richzhang/PerceptualSimilarity, BSD-2-Clause, Zhang et al.), fitted to human
+judgements; the network below them is torchvision's (`vgg`). Values on AlexNet, the
+authors' default, are not comparable.
 
 References:
     Zhang et al. 2018, The Unreasonable Effectiveness of Deep Features as a Perceptual
@@ -25,13 +25,13 @@ from jaxgan.typing import Array
 
 SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
 SCALE = np.array([0.458, 0.448, 0.450], np.float32)
-"""ImageNet's mean and deviation of images in [-1, 1], to the authors' three digits."""
+"""ImageNet's mean and deviation for images in [-1, 1], to the authors' three digits."""
 
 EPSILON = 1e-10
 
 
 def prepare(vgg_arrays: Arrays, head_arrays: Arrays) -> dict[str, Any]:
-    """The parameters of VGG-16 and of the heads.
+    """Returns the parameters of VGG-16 and of the heads.
 
     Args:
         vgg_arrays: torchvision's state dict.
@@ -52,14 +52,14 @@ def distance(
 ) -> Float[Array, " n"]:
     """Returns Σ over layers of the mean over pixels of w · (u(a) - u(b))².
 
-    u is a layer's output, each pixel's channels scaled to the norm 1; w the layer's
-    head. It can be differentiated, also where a whole layer is silent.
+    u is a layer's output, with each pixel's channels scaled to norm 1, and w the
+    layer's head. LPIPS is differentiable, even where a whole layer's output is zero.
 
     Args:
-        params: of `prepare`.
+        params: parameters from `prepare`.
         a: images in [-1, 1], at least 16 pixels high and wide. LPIPS changes with the
-            size: name it beside the figure.
-        b: the images to compare with, in pairs.
+            size: state it beside the value.
+        b: the images to compare with, in the same order.
     """
     check_floating(a=a, b=b)
     check_same_shape(a=a, b=b)
@@ -76,13 +76,13 @@ def diversity(params: Any, images: Real[AnyArray, "k m h w 3"]) -> Float[Array, 
     m (m - 1) / 2 pairs.
 
     Args:
-        params: of `prepare`.
-        images: m samples for each of k conditions, in [-1, 1]. One condition is held in
-            memory at a time.
+        params: parameters from `prepare`.
+        images: m samples for each of k conditions, in [-1, 1]. One condition is
+            processed at a time.
 
     References:
         Zhu et al. 2017, Toward Multimodal Image-to-Image Translation, section 5: the
-        figure reported is the mean over the conditions.
+        value reported is the mean over the conditions.
     """
     check_floating(images=images)
     if images.shape[1] < 2:
@@ -93,7 +93,7 @@ def diversity(params: Any, images: Real[AnyArray, "k m h w 3"]) -> Float[Array, 
 
 
 def _spread(params: Any, samples: Array) -> Array:
-    """The mean distance of two of the ``samples`` ``[m h w 3]``, a scalar."""
+    """Returns the mean distance of two of the ``samples`` ``[m h w 3]``, a scalar."""
     units = _units(params, samples)
     squares = {
         name: (unit - unit.mean(axis=0, keepdims=True)) ** 2
@@ -103,7 +103,7 @@ def _spread(params: Any, samples: Array) -> Array:
 
 
 def _units(params: Any, images: AnyArray) -> dict[str, Array]:
-    """Each layer's output ``[n h w c]``, over its norm along the channels."""
+    """Returns each layer's output ``[n h w c]``, divided by its norm over channels."""
     to_image = (1, 1, 1, 3)
     scaled = (images - SHIFT.reshape(to_image)) / SCALE.reshape(to_image)
     outputs = vgg.features(params["vgg"], scaled)
@@ -111,14 +111,14 @@ def _units(params: Any, images: AnyArray) -> dict[str, Array]:
 
 
 def _norm(y: Array) -> Array:
-    """The norm along the last axis, with the derivative 0 at 0 instead of none."""
+    """Returns the norm along the last axis, with the derivative at 0 defined as 0."""
     squares = jnp.sum(y**2, axis=-1, keepdims=True)
     silent = squares == 0
     return jnp.where(silent, 0, jnp.sqrt(jnp.where(silent, 1, squares)))
 
 
 def _weighed(params: Any, squares: dict[str, Array]) -> Array:
-    """Σ over layers of w · (the mean over pixels of ``squares``), ``[n]``."""
+    """Returns Σ over layers of w · (the mean over pixels of ``squares``), ``[n]``."""
     layers = [
         dense(params["heads"][name], square.mean(axis=(1, 2)))
         for name, square in squares.items()

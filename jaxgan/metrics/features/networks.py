@@ -1,11 +1,11 @@
-"""The networks that judges look through, by name.
+"""The feature networks, by name.
 
 =======================  =======================================================
-inception                Inception-v3 of FID, as torch-fidelity takes images
-inception-pytorch-fid    the same, as pytorch-fid takes them
-inception-clean-fid      the same, as clean-fid takes them
-dinov2                   DINOv2's vision transformers, as dgm-eval takes images
-dinov2-torch-fidelity    the same, as torch-fidelity takes them
+inception                Inception-v3 of FID, preprocessing as in torch-fidelity
+inception-pytorch-fid    the same, preprocessing as in pytorch-fid
+inception-clean-fid      the same, preprocessing as in clean-fid
+dinov2                   DINOv2's transformers, preprocessing as in dgm-eval
+dinov2-torch-fidelity    the same, preprocessing as in torch-fidelity
 efficientnet             EfficientNet-lite0, whose weights come with a package
 =======================  =======================================================
 """
@@ -28,19 +28,19 @@ from jaxgan.metrics.features.weights import (
 )
 
 WEIGHTS = Path("~/.cache/jaxgan/weights")
-"""Where weights lie that were downloaded."""
+"""The folder of downloaded weights."""
 
 
 class Network(NamedTuple):
-    """A network, and how images become its input.
+    """A network, and the preprocessing of its images.
 
     Attributes:
         title: network, resize and normalisation, for protocols.
         distance: the name of the Fréchet distance of its features.
-        prepare: ``arrays -> params``; refuses another network's weights.
+        prepare: ``arrays -> params``; rejects another network's weights.
         apply: ``(params, input) -> {"features": [n d], "logits": [n k]}``.
-        images: uint8 ``[n h w 3]`` as the network's input.
-        file: where the weights are looked for without a path.
+        images: turns uint8 images ``[n h w 3]`` into the network's input.
+        file: returns the default path of the weights.
     """
 
     title: str
@@ -55,14 +55,14 @@ def load(spec: str, *, download: bool = False) -> Extractor:
     """Returns a network with its weights.
 
     Args:
-        spec: ``NAME`` or ``NAME:PATH``, with the path of the weights, a ``.pth`` file
-            or safetensors. Without it EfficientNet's are those of the installed
-            package, and Inception's those that were downloaded before.
-        download: fetch the weights of Inception-v3 (96 MB) if they are not there.
+        spec: ``NAME`` or ``NAME:PATH``, with the path of the weights, a ``.pth`` or
+            safetensors file. Without a path, EfficientNet's weights are those of the
+            installed package, and Inception's those downloaded earlier.
+        download: whether to fetch the weights of Inception-v3 (96 MB) if missing.
 
     Raises:
-        InputError: the name is unknown, or the weights are missing or another
-            network's.
+        InputError: if the name is unknown, or the weights are missing or belong to
+            another network.
     """
     name, _, path = spec.partition(":")
     if name not in NETWORKS:
@@ -76,7 +76,7 @@ def load(spec: str, *, download: bool = False) -> Extractor:
     weights = read_weights(expand(path or network.file(), "--features"))
     distance = network.distance
     if distance == "FID" and weights.sha256 != INCEPTION_SHA256:
-        # Only one file's distance is known by that name.
+        # Only the distance by the published weights is called FID.
         distance = "Fréchet distance (not FID: other weights)"
     return Extractor(
         name=name,

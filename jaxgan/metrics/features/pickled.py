@@ -1,7 +1,7 @@
 """Pickles of PyTorch's state dicts, read as data: nothing is imported or called.
 
-A pickle is a program. Of its operations those are interpreted here that ``torch.save``
-writes for a state dict, and its names stand for plain values. All else is refused.
+A pickle is a program. Only the operations that ``torch.save`` writes for a state dict
+are interpreted here, with names as plain values. Everything else is rejected.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from jaxgan.metrics.features.torch_values import (
     shown,
 )
 
-_PROTOCOL = 2  # of torch.save, and the only one that PyTorch's own safe reader takes
+_PROTOCOL = 2  # of torch.save, and the only one that PyTorch's safe reader accepts
 _MOST_OPERATIONS = 2**20  # a tensor takes about 40: more than 20,000 tensors
 _LARGEST = 2**63 - 1
 
@@ -34,12 +34,13 @@ _MAKERS: Mapping[str, Callable[[tuple[Any, ...]], Any]] = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pickled:
-    """What a pickle holds.
+    """The contents of a pickle.
 
     Attributes:
-        value: of None, numbers, text, lists, tuples, dicts by text, and tensors.
-        storages: all that it mentions, by key.
-        end: where it ends in the file.
+        value: the object, made of None, numbers, text, lists, tuples, dicts with text
+            keys, and tensors.
+        storages: all storages that it mentions, by key.
+        end: the offset in the file at which it ends.
     """
 
     value: Any
@@ -51,11 +52,11 @@ def interpret(content: bytes, start: int = 0) -> Pickled:
     """Reads one pickle of protocol 2.
 
     Args:
-        content: the file.
-        start: where the pickle starts in it.
+        content: the file's bytes.
+        start: the offset at which the pickle starts.
 
     Raises:
-        InputError: the pickle is damaged, or holds more than a state dict needs.
+        InputError: if the pickle is damaged, or holds more than a state dict needs.
 
     Example:
         >>> import pickle
@@ -75,7 +76,7 @@ def interpret(content: bytes, start: int = 0) -> Pickled:
 
 
 def _operations(file: io.BytesIO) -> Iterator[tuple[str, Any]]:
-    """Names and arguments of the pickle's operations, up to a number of them."""
+    """Yields names and arguments of the pickle's operations, up to the limit."""
     operations = itertools.islice(pickletools.genops(file), _MOST_OPERATIONS)
     try:
         for opcode, argument, _ in operations:
@@ -86,7 +87,7 @@ def _operations(file: io.BytesIO) -> Iterator[tuple[str, Any]]:
 
 
 class _Machine:
-    """The state of a pickle that is being read."""
+    """The state of the interpreter while it reads a pickle."""
 
     def __init__(self):
         self.stack: list[Any] = []
@@ -155,7 +156,7 @@ def _reduce(machine: _Machine, _: None) -> None:
 
 
 def _drop_attributes(machine: _Machine, _: None) -> None:
-    """State dicts have one, ``_metadata``: the versions of their layers."""
+    """Drops attributes; a state dict has one, ``_metadata``, its layers' versions."""
     machine.pop()
     expect(machine.top(), dict)
 

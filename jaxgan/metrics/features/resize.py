@@ -1,10 +1,10 @@
-"""Images as the judging networks take them: 8 bits, three channels, of one size.
+"""Images as input of the feature networks: quantised to 8 bits and resized.
 
-Each resize is one reference's, and features depend on which: FID moves by whole points
-between them (Parmar et al. 2022, arXiv:2104.11222). All take images ``[n h w c]`` of
-pixels in 0 ... 255 and return float32 ``[n size size c]`` in the same range, on the
-host: it is a small part of the network's work, and under ``jit`` XLA may contract a
-product and a sum into one rounding, which moves bits.
+Each resize follows one reference, and features depend on the choice: FID moves by whole
+points between them (Parmar et al. 2022, arXiv:2104.11222). All take images
+``[n h w c]`` of pixels in 0 ... 255 and return float32 ``[n size size c]`` in the same
+range, on the host: the cost is small beside the network's, and under ``jit`` XLA may
+contract a product and a sum into one rounding, which changes bits.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Size: TypeAlias = int | tuple[int, int]
 Images: TypeAlias = np.ndarray
 
 _Places: TypeAlias = Callable[[int, int], np.ndarray]
-"""Where on a line of so many pixels each of so many new ones lies, in float32."""
+"""``(old, new) -> [new]``, float32 positions of new pixels on a line of old ones."""
 
 
 def _nvidia(x: np.ndarray) -> np.ndarray:
@@ -34,21 +34,21 @@ def _truncate(x: np.ndarray) -> np.ndarray:
 
 
 QUANTISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    # The nearest pixel, a half to the even one: what `jaxgan.images` writes.
+    # The nearest integer, halves to even: what `jaxgan.images` writes.
     "round": lambda x: np.asarray(as_uint8(x)),
-    # The fractions of 127.5 x + 128 are dropped, as StyleGAN's metrics do.
+    # 127.5 x + 128 without its fraction, as in StyleGAN's metrics.
     "nvidia": _nvidia,
-    # The fractions of 255 (x + 1) / 2 are dropped.
+    # 255 (x + 1) / 2 without its fraction.
     "truncate": _truncate,
 }
-"""How floats become pixels, by name; the rule moves FID in the second decimal."""
+"""The rules that turn floats into pixels; they move FID in the second decimal."""
 
 
 def quantise(images: Any, rule: str) -> Images:
-    """Images in [-1, 1] as uint8 by a rule of `QUANTISATIONS`; the rest is clipped.
+    """Returns images in [-1, 1] as uint8, clipped, by a rule of `QUANTISATIONS`.
 
     Raises:
-        InputError: for an unknown rule.
+        InputError: if the rule is unknown.
 
     Example:
         >>> x = np.array([-1, 0, 0.01, 1], np.float32)
@@ -65,9 +65,9 @@ def quantise(images: Any, rule: str) -> Images:
 
 
 def tf1_bilinear(images: Images, size: Size) -> Images:
-    """TensorFlow 1's bilinear resize, to the bit: torch-fidelity's.
+    """Resizes bilinearly like TensorFlow 1, bit for bit, as torch-fidelity does.
 
-    Corners are not aligned, pixels have no centre, and nothing is filtered.
+    There are no aligned corners, no half-pixel centres and no antialiasing.
 
     Example:
         >>> tf1_bilinear(np.array([0, 6], np.uint8).reshape(1, 1, 2, 1), (1, 4)).ravel()
@@ -77,7 +77,7 @@ def tf1_bilinear(images: Images, size: Size) -> Images:
 
 
 def torch_bilinear(images: Images, size: Size) -> Images:
-    """PyTorch's bilinear resize without a filter: pytorch-fid's.
+    """Resizes bilinearly like PyTorch without antialiasing, as pytorch-fid does.
 
     Example:
         >>> x = np.array([0, 6], np.uint8).reshape(1, 1, 2, 1)
@@ -98,22 +98,22 @@ def _from_centres(old: int, new: int) -> np.ndarray:
 
 
 def _bilinear(images: Images, size: Size, places: _Places) -> Images:
-    """The columns, then the rows: in float32, each pixel by the reference's sums."""
+    """Resizes columns, then rows, in float32 with the same sums as the reference."""
     _, high, wide, channels = images.shape
     to_high, to_wide = _pair(size)
     result = np.empty((len(images), to_high, to_wide, channels), np.float32)
     columns, rows = places(wide, to_wide), places(high, to_high)
-    # One image at a time stays in the cache.
+    # One image at a time, to stay in the cache.
     for image, out in zip(images, result, strict=True):
         narrow = image.astype(np.float32).transpose(1, 0, 2)
-        # The width leads so that whole lines are gathered.
+        # The width comes first so that whole lines are gathered.
         lines = np.ascontiguousarray(_between(narrow, columns).transpose(1, 0, 2))
         out[...] = _between(lines, rows)
     return result
 
 
 def _between(lines: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Lines ``[n ...]`` at fractional places: a + (b - a) t, rounded at each step."""
+    """Interpolates lines ``[n ...]`` as a + (b - a) t, rounded at each step."""
     low = places.astype(np.int64)
     high = np.minimum(low + 1, len(lines) - 1)
     share = (places - low.astype(np.float32)).reshape(-1, *(1,) * (lines.ndim - 1))
@@ -125,10 +125,10 @@ def _between(lines: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def pil_bicubic(images: Images, size: Size) -> Images:
-    """Pillow's bicubic resize with its filter, each channel in floats: clean-fid's.
+    """Resizes by Pillow's antialiased bicubic, each channel in floats, as clean-fid.
 
-    Nothing is rounded to pixels. What the cubic overshoots is clipped to 0 ... 255, as
-    clean-fid does since 2022.
+    Nothing is rounded to pixels. Overshoots of the cubic are clipped to 0 ... 255, as
+    clean-fid has done since 2022.
     """
     # Pillow takes floats one channel at a time.
     resized = [
@@ -139,7 +139,7 @@ def pil_bicubic(images: Images, size: Size) -> Images:
 
 
 def pil_bicubic_uint8(images: Images, size: Size) -> Images:
-    """Pillow's bicubic resize with its filter, of RGB in 8 bits: whole numbers.
+    """Resizes 8-bit RGB to whole numbers by Pillow's antialiased bicubic.
 
     Args:
         images: uint8 ``[n h w 3]``.

@@ -1,4 +1,4 @@
-"""Files of weights that PyTorch wrote, read without PyTorch and without trust.
+"""Weights files written by PyTorch, read without PyTorch and without trusting them.
 
 ``torch.save`` writes one of two formats. Since PyTorch 1.6 a file is a zip archive
 of one folder::
@@ -11,8 +11,8 @@ Before that it was a sequence of pickles: a magic number, a version, the sizes o
 types, the object, and the list of its storages; the storages follow, each as its number
 of elements in 8 bytes and then its bytes, little-endian.
 
-Whatever the bytes are, the result is arrays or an InputError, in time and memory that
-the file's size bounds.
+Whatever the bytes are, the result is arrays or an InputError, in time and memory
+bounded by the file's size.
 """
 
 import dataclasses
@@ -35,16 +35,16 @@ from jaxgan.metrics.features.torch_values import (
     shown,
 )
 
-_Order = Literal["<", ">"]  # of a number's bytes: little or big endian
+_Order = Literal["<", ">"]  # byte order: little or big endian
 
 ZIP = b"PK\x03\x04"
-"""How a file of PyTorch since 1.6 begins."""
+"""The first bytes of a file from PyTorch 1.6 or later."""
 
 LEGACY = b"\x80\x02\x8a\x0a" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little") + b"."
-"""How one of an earlier PyTorch begins: with a magic number, pickled."""
+"""The first bytes of a file from an earlier PyTorch: a pickled magic number."""
 
-_VERSION = 1001  # of the earlier format, the only one that there was
-_ZIP_ENTRY = b"PK\x01\x02"  # begins each line of an archive's table of contents
+_VERSION = 1001  # the only version of the earlier format
+_ZIP_ENTRY = b"PK\x01\x02"  # begins each entry of an archive's table of contents
 _MOST_MEMBERS = 2**16
 _MOST_ENTRIES = 2**16  # of nested dicts and lists, all together
 _DEEPEST = 8
@@ -60,7 +60,7 @@ _ZIP_ERRORS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _File:
-    """A file's object, its storages' bytes by key, and their order."""
+    """A file's object, its storages' bytes by key, and their byte order."""
 
     value: Any
     data: Mapping[str, bytes | memoryview]
@@ -68,7 +68,7 @@ class _File:
 
 
 def read(content: bytes) -> dict[str, np.ndarray]:
-    """Reads the tensors of a state dict by their names.
+    """Returns the tensors of a state dict by name.
 
     Names in nested dicts and lists are joined by dots: ``{"model": {"fc.bias": ...}}``
     has a ``"model.fc.bias"``. Numbers, text and None beside the tensors are left out.
@@ -77,11 +77,11 @@ def read(content: bytes) -> dict[str, np.ndarray]:
         content: the file's bytes, in either format.
 
     Returns:
-        Arrays of their own memory, C-contiguous, little-endian and read-only. A tensor
-        that is there under two names is one array. BFloat16 becomes float32, exactly.
+        Arrays with their own memory, C-contiguous, little-endian and read-only. A
+        tensor under two names is one array. BFloat16 becomes float32, exactly.
 
     Raises:
-        InputError: the file is damaged, holds more than a state dict, or its tensors
+        InputError: if the file is damaged, holds more than a state dict, or its tensors
             would together take more than twice the file's size.
 
     Example:
@@ -95,10 +95,10 @@ def read(content: bytes) -> dict[str, np.ndarray]:
 
 
 def widened(bits: np.ndarray) -> np.ndarray:
-    """BFloat16 as float32, exactly: it is the upper half of the same number.
+    """Converts BFloat16 to float32, exactly: it is the upper half of a float32.
 
     Args:
-        bits: the numbers' bits, as unsigned integers of 16 bits.
+        bits: the numbers' bits, as 16-bit unsigned integers.
 
     Example:
         >>> widened(np.array([0x3F80, 0xC000], np.uint16))
@@ -110,7 +110,7 @@ def widened(bits: np.ndarray) -> np.ndarray:
 
 
 def booleans(stored: np.ndarray) -> np.ndarray:
-    """Bytes as booleans, of which each is a good one: a damaged byte may be a 2.
+    """Converts bytes to booleans, which are all valid: a damaged byte may be a 2.
 
     Example:
         >>> booleans(np.array([0, 1, 2], np.uint8))
@@ -140,7 +140,7 @@ def _from_zip(content: bytes) -> _File:
 def _checked(
     storages: Mapping[str, Storage], data: Mapping[str, bytes | None]
 ) -> Mapping[str, bytes]:
-    """``data`` if all storages are there, each with its number of bytes."""
+    """Returns ``data`` if all storages are there, each with its number of bytes."""
     found = {key: content for key, content in data.items() if content is not None}
     for key, storage in storages.items():
         if key not in found or len(found[key]) != storage.nbytes:
@@ -151,7 +151,7 @@ def _checked(
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    """The contents of a zip archive's files, whose checksums hold."""
+    """Returns the contents of a zip archive's files, with checksums verified."""
     if content.count(_ZIP_ENTRY) > _MOST_MEMBERS:
         raise refusal(f"it is a zip archive of more than {_MOST_MEMBERS:,} files")
     try:
@@ -196,7 +196,7 @@ def _from_legacy(content: bytes) -> _File:
 def _consecutive(
     content: bytes, start: int, storages: Sequence[Storage]
 ) -> dict[str, memoryview]:
-    """The bytes of storages that follow one another up to the file's end."""
+    """Returns the bytes of storages that follow one another up to the file's end."""
     data = {}
     for storage in storages:
         count = int.from_bytes(content[start : start + 8], "little", signed=True)
@@ -211,7 +211,7 @@ def _consecutive(
 
 
 def _tensors(value: Any) -> dict[str, Tensor]:
-    """The tensors of a state dict by their names."""
+    """Returns the tensors of a state dict by name."""
     tensors = {}
     for count, (name, entry) in enumerate(_walk(expect(value, dict), "", 1)):
         if count >= _MOST_ENTRIES:
@@ -228,7 +228,7 @@ def _tensors(value: Any) -> dict[str, Tensor]:
 
 
 def _walk(value: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Each entry of a nest of dicts and lists, before those that it holds itself."""
+    """Yields the entries of nested dicts and lists, each before its own entries."""
     if depth > _DEEPEST:
         raise refusal(f"its dicts nest deeper than {_DEEPEST} levels")
     for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
@@ -243,7 +243,7 @@ def _walk(value: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
 def _arrays(
     tensors: Mapping[str, Tensor], file: _File, most: int
 ) -> dict[str, np.ndarray]:
-    """Each tensor's array; those of equal views are one."""
+    """Returns each tensor's array; equal views share one array."""
     distinct = set(tensors.values())
     total = sum(_result_size(tensor) for tensor in distinct)
     if total > most:
@@ -254,7 +254,7 @@ def _arrays(
 
 
 def _result_size(tensor: Tensor) -> int:
-    """Bytes of a tensor's array."""
+    """Returns the size of a tensor's array in bytes."""
     storage = tensor.storage
     width = 4 if storage.kind == _BFLOAT16 else storage.dtype.itemsize
     return math.prod(tensor.size) * width
@@ -272,7 +272,7 @@ def _array(tensor: Tensor, file: _File) -> np.ndarray:
 
 
 def _view(tensor: Tensor, file: _File) -> np.ndarray:
-    """The tensor in its storage's bytes, which are never written."""
+    """Returns the tensor as a view of its storage's bytes, which are never written."""
     storage, dtype = tensor.storage, tensor.storage.dtype.newbyteorder(file.order)
     if 0 in tensor.size:
         return np.empty(tensor.size, dtype)

@@ -1,8 +1,8 @@
-"""What a state dict of PyTorch is made of, as plain values, and its checks.
+"""The parts of a PyTorch state dict, as plain values, and their checks.
 
-A damaged or hostile file can hold values that hold themselves, or one another so often
-that a walk through them never ends. So no container is compared, hashed or printed
-here, and who walks one must count the steps.
+A damaged or malicious file can hold values that contain themselves, or one another so
+often that traversing them never ends. So no container is compared, hashed or printed
+here, and code that traverses one must count its steps.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ STORED = {
     "torch FloatStorage": "f4",
     "torch DoubleStorage": "f8",
     "torch HalfStorage": "f2",
-    "torch BFloat16Storage": "u2",  # numpy has no such floats
+    "torch BFloat16Storage": "u2",  # NumPy has no such dtype
     "torch LongStorage": "i8",
     "torch IntStorage": "i4",
     "torch ShortStorage": "i2",
@@ -32,17 +32,17 @@ STORED = {
     "torch ComplexFloatStorage": "c8",
     "torch ComplexDoubleStorage": "c16",
 }
-"""The types of storages, and what numpy reads their bytes as."""
+"""The types of storages, and the NumPy dtypes of their bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Storage:
-    """Memory that tensors view, as a state dict describes it.
+    """A storage, the memory that tensors view, as described in a state dict.
 
     Attributes:
-        kind: PyTorch's name of its type, a key of `STORED`.
+        kind: PyTorch's name for its type, a key of `STORED`.
         key: its name in the file.
-        count: how many elements it has.
+        count: number of elements.
     """
 
     kind: str
@@ -51,18 +51,18 @@ class Storage:
 
     @property
     def dtype(self) -> np.dtype:
-        """What its bytes are read as, in the order of bytes of this machine."""
+        """The NumPy dtype of the elements, in this machine's byte order."""
         return np.dtype(STORED[self.kind])
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it has."""
+        """The size in bytes."""
         return self.count * self.dtype.itemsize
 
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A view of a storage, in elements; none of the numbers is negative."""
+    """A view of a storage, in elements; all numbers are non-negative."""
 
     storage: Storage
     offset: int
@@ -72,16 +72,16 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Name:
-    """A function or class that a file names; it stays a name."""
+    """The name of a function or class in a file; it is never imported."""
 
     text: str
 
 
 def refusal(found: str) -> InputError:
-    """The error for a file that is no state dict, or a damaged one.
+    """Returns the error for a file that is not a state dict, or is damaged.
 
     Args:
-        found: what is wrong with it, a clause.
+        found: what is wrong with the file, as a clause.
     """
     return InputError(
         f"The file of weights cannot be read: {found}. Expected a state dict that "
@@ -92,7 +92,7 @@ def refusal(found: str) -> InputError:
 
 
 def shown(text: str) -> str:
-    """The start of a text from a file, fit for a message.
+    """Returns the start of a text from a file, fit for a message.
 
     Example:
         >>> shown("a" * 1000)[-9:]
@@ -102,10 +102,10 @@ def shown(text: str) -> str:
 
 
 def expect(value: Any, kind: type[_T]) -> _T:
-    """``value`` if it is exactly a ``kind``: True is no number here.
+    """Returns ``value`` if its type is exactly ``kind``: True is not a number here.
 
     Raises:
-        InputError: it is something else.
+        InputError: if it has another type.
     """
     if type(value) is not kind:
         found = f"{type(value).__name__} where {kind.__name__} belongs"
@@ -120,10 +120,10 @@ def _expect_count(value: Any) -> int:
 
 
 def as_storage(described: tuple[Any, ...]) -> Storage:
-    """The storage that a persistent id describes: its tag, type, key, device, count.
+    """Returns the storage of a persistent id, (tag, type, key, device, count).
 
     Raises:
-        InputError: it describes no storage.
+        InputError: if it does not describe a storage.
     """
     if len(described) not in (5, 6) or expect(described[0], str) != "storage":
         raise refusal("it refers to something that is no storage")
@@ -136,10 +136,10 @@ def as_storage(described: tuple[Any, ...]) -> Storage:
 
 
 def as_tensor(arguments: tuple[Any, ...]) -> Tensor:
-    """The tensor that ``torch._utils._rebuild_tensor_v2`` would make.
+    """Returns the tensor that ``torch._utils._rebuild_tensor_v2`` would make.
 
     Raises:
-        InputError: the arguments are not of a tensor.
+        InputError: if the arguments do not describe a tensor.
     """
     if len(arguments) not in (6, 7):
         raise refusal(f"it describes a tensor by {len(arguments)} values, expected 6")
@@ -155,10 +155,10 @@ def as_tensor(arguments: tuple[Any, ...]) -> Tensor:
 
 
 def as_parameter(arguments: tuple[Any, ...]) -> Tensor:
-    """The tensor in what ``torch._utils._rebuild_parameter`` would make.
+    """Returns the tensor in what ``torch._utils._rebuild_parameter`` would make.
 
     Raises:
-        InputError: there is none.
+        InputError: if there is none.
     """
     if len(arguments) != 3:
         raise refusal(f"it describes a parameter by {len(arguments)} values")
@@ -166,10 +166,10 @@ def as_parameter(arguments: tuple[Any, ...]) -> Tensor:
 
 
 def as_dict(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """An OrderedDict of nothing or, as Python 2 writes it, of a list of pairs.
+    """Returns an empty dict or, as Python 2 writes it, one from a list of pairs.
 
     Raises:
-        InputError: the arguments are others.
+        InputError: if the arguments are anything else.
     """
     if len(arguments) > 1:
         raise refusal(f"it makes an OrderedDict of {len(arguments)} values")
@@ -181,10 +181,10 @@ def as_dict(arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def set_items(target: dict[str, Any], values: list[Any]) -> None:
-    """Sets keys and values, which alternate; a whole number becomes text as a key.
+    """Sets alternating keys and values; a whole number as a key becomes text.
 
     Raises:
-        InputError: a key is something else, or is there already.
+        InputError: if a key is of another type, or is there already.
     """
     if len(values) % 2:
         raise refusal("its pickle is damaged: it has a key without a value")

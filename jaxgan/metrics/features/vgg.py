@@ -1,4 +1,4 @@
-"""VGG-16's convolutions, after whose blocks LPIPS compares images.
+"""The convolutional blocks of VGG-16, whose outputs LPIPS compares.
 
 The weights are ``VGG16_Weights.IMAGENET1K_V1`` of torchvision (BSD-3-Clause), trained
 on ImageNet; the classifier in the same file is not used.
@@ -25,18 +25,18 @@ BLOCKS: dict[str, tuple[int, tuple[int, ...]]] = {
     "relu4_3": (512, (17, 19, 21)),
     "relu5_3": (512, (24, 26, 28)),
 }
-"""Output: its channels, and the convolutions before it, by torchvision's numbers."""
+"""Each output's channels, and its block's convolutions by torchvision's numbers."""
 
 SMALLEST = 2 ** (len(BLOCKS) - 1)
-"""The least height and width in pixels: each block but the first halves the map."""
+"""The smallest height and width in pixels: each block but the first halves the map."""
 
 
 def prepare(arrays: Arrays) -> dict[str, list[dict[str, Any]]]:
-    """The network's parameters from torchvision's state dict.
+    """Returns the network's parameters from torchvision's state dict.
 
     Args:
-        arrays: ``features.N.weight`` ``[o i 3 3]`` and ``features.N.bias``; all else is
-            left alone.
+        arrays: ``features.N.weight`` ``[o i 3 3]`` and ``features.N.bias``; all others
+            are ignored.
 
     Raises:
         InputError: if an array is missing or has another shape.
@@ -54,14 +54,14 @@ def prepare(arrays: Arrays) -> dict[str, list[dict[str, Any]]]:
 
 
 def features(params: Any, x: Real[AnyArray, "n h w 3"]) -> dict[str, Array]:
-    """The outputs ``{name: [n h/s w/s c]}`` of `BLOCKS`, s = 1, 2, 4, 8, 16.
+    """Returns the outputs ``{name: [n h/s w/s c]}`` of `BLOCKS`, s = 1, 2, 4, 8, 16.
 
-    Each is taken after the rectifier and before the pooling that begins the next block.
+    Each is taken after the ReLU and before the pooling that begins the next block.
 
     Args:
-        params: of `prepare`.
-        x: images less ImageNet's mean and over its deviation (`dinov2.normalise`), or
-            on the like scale of `lpips`; at least `SMALLEST` pixels high and wide.
+        params: parameters from `prepare`.
+        x: images normalised by ImageNet's mean and deviation (`dinov2.normalise`), or
+            similarly as in `lpips`; at least `SMALLEST` pixels high and wide.
     """
     check_floating(x=x)
     if min(x.shape[1:3]) < SMALLEST:

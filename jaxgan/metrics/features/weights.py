@@ -1,4 +1,4 @@
-"""Weights of the networks that judge: read from files, known by their SHA-256."""
+"""Weights of the feature networks: read from files, identified by their SHA-256."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ INCEPTION_URL = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
     "pt_inception-2015-12-05-6726825d.pth"
 )
-"""The Inception-v3 of the Fréchet inception distance, as PyTorch reads it."""
+"""The Inception-v3 of the Fréchet inception distance, in PyTorch's format."""
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
@@ -32,18 +32,18 @@ _SAFETENSORS = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
     **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1"},
 }
-"""The dtypes of safetensors' format, and what numpy reads their bytes as."""
+"""The dtypes of the safetensors format, and the NumPy dtypes of their bytes."""
 
 _CONVERTED = {"BF16": torch_files.widened, "BOOL": torch_files.booleans}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Weights:
-    """A file of weights.
+    """The contents of a weights file.
 
     Attributes:
-        arrays: by their published names, read-only.
-        sha256: of the file's bytes, in hexadecimal digits.
+        arrays: the arrays by their published names, read-only.
+        sha256: SHA-256 of the file's bytes, in hexadecimal digits.
         source: the file's path, for messages and records.
     """
 
@@ -53,17 +53,17 @@ class Weights:
 
 
 def read_weights(path: str | Path, *, expected: str | None = None) -> Weights:
-    """Reads a file of PyTorch's (``.pth``, ``.pt``) or of safetensors.
+    """Reads a PyTorch (``.pth``, ``.pt``) or safetensors file.
 
-    What the file is shows in its content, whatever its name. Nothing in it is run; see
-    `jaxgan.metrics.features.torch_files.read`.
+    The format is detected from the content, not the name. Nothing in it is executed;
+    see `jaxgan.metrics.features.torch_files.read`.
 
     Args:
         path: the file, read once.
-        expected: the SHA-256 that it must have, in hexadecimal digits; None takes any.
+        expected: the required SHA-256, in hexadecimal digits; None accepts any.
 
     Raises:
-        InputError: it is missing, has another SHA-256, or cannot be read.
+        InputError: if it is missing, has another SHA-256, or cannot be read.
     """
     path = expand(path, "weights")
     content = _content(path)
@@ -79,16 +79,17 @@ def read_weights(path: str | Path, *, expected: str | None = None) -> Weights:
 
 
 def download_inception(folder: str | Path) -> Path:
-    """Downloads the weights of Inception-v3 for the FID, 96 MB, unless they are there.
+    """Downloads the FID's Inception-v3 weights, 96 MB, unless they are there.
 
     Args:
-        folder: where the file goes; made if need be.
+        folder: folder of the file; created if missing.
 
     Returns:
-        The file, whose SHA-256 is the published one: `INCEPTION_SHA256`.
+        The file's path; its SHA-256 is the published one, `INCEPTION_SHA256`.
 
     Raises:
-        InputError: it cannot be downloaded, or is another file; says what to do.
+        InputError: if it cannot be downloaded or is another file; the message says what
+            to do.
     """
     return download(
         INCEPTION_URL,
@@ -99,21 +100,21 @@ def download_inception(folder: str | Path) -> Path:
 
 
 def download(url: str, folder: Path, *, size: int, sha256: str) -> Path:
-    """Downloads a file whose hash is known, unless it is in ``folder`` already.
+    """Downloads a file with a known hash, unless it is in ``folder`` already.
 
-    It appears under its name when it is whole and has its hash, or not at all.
+    It appears under its name once it is complete and has that hash, or not at all.
 
     Args:
-        url: where it is; the part after the last slash is its name.
-        folder: where it goes; made if need be.
-        size: its bytes; no more are read.
-        sha256: its hash, in hexadecimal digits.
+        url: the file's URL; the part after the last slash is its name.
+        folder: folder of the file; created if missing.
+        size: size in bytes; no more are read.
+        sha256: its SHA-256, in hexadecimal digits.
 
     Returns:
-        The file.
+        The file's path.
 
     Raises:
-        InputError: it cannot be downloaded, or is another file.
+        InputError: if it cannot be downloaded, or is another file.
     """
     path = folder / url.rsplit("/", 1)[-1]
     if path.exists():
@@ -125,7 +126,7 @@ def download(url: str, folder: Path, *, size: int, sha256: str) -> Path:
         digest = _write(draft, _blocks(url, path, size))
         _check_hash(url, digest, sha256)
         os.replace(draft, path)
-    except OSError as error:  # of the disk, or of requests
+    except OSError as error:  # from the disk or from requests
         raise _undone(url, path, error) from error
     finally:
         with contextlib.suppress(OSError):
@@ -156,7 +157,7 @@ def _content(path: Path) -> bytes:
 
 
 def _check_is_no_text(path: Path, content: bytes) -> None:
-    """Raises for what downloads bring in place of weights."""
+    """Raises for text that a failed download leaves in place of weights."""
     if content.startswith(b"version https://git-lfs"):
         raise InputError(
             f"{path} is a pointer of Git LFS, which stands for the weights. Fetch the "
@@ -179,12 +180,12 @@ def _check_hash(source: str | Path, found: str, expected: str) -> None:
 
 
 def _is_safe(content: bytes) -> bool:
-    """Whether the file is of safetensors: a length of 8 bytes, then a JSON object."""
+    """Returns whether it is safetensors: a length of 8 bytes, then a JSON object."""
     return content[8:9] == b"{" and not content.startswith(torch_files.ZIP)
 
 
 def _safe(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a file of safetensors, BF16 as float32."""
+    """Returns the arrays of a safetensors file, with BF16 as float32."""
     try:
         from safetensors import SafetensorError, deserialize
     except ImportError as error:
@@ -215,8 +216,8 @@ def _safe_array(name: str, entry: Mapping[str, Any]) -> np.ndarray:
 
 
 def _blocks(url: str, path: Path, size: int) -> Iterator[bytes]:
-    """The bytes at ``url``, if there are ``size``; shows a bar on a terminal."""
-    import requests  # takes its time
+    """Yields the bytes at ``url``, if there are ``size``; shows a bar on a terminal."""
+    import requests  # slow to import
     from tqdm import tqdm
 
     count = 0
@@ -246,7 +247,7 @@ def _write(draft: Path, blocks: Iterator[bytes]) -> str:
             digest.update(block)
             file.write(block)
         file.flush()
-        os.fsync(file.fileno())  # before the rename, which may otherwise come first
+        os.fsync(file.fileno())  # else the rename may reach the disk first
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Convolutions that are fast on the CPU too, inside a loop and out."""
+"""Convolutions that are fast on the CPU too, inside and outside of loops."""
 
 from jaxgan.nets.conv.layers import Conv, ConvTranspose
 from jaxgan.nets.conv.maps import conv, conv_transpose

@@ -1,4 +1,4 @@
-"""T and W on the CPU: products of matrices over blocks of a stride's size."""
+"""T and W (see `maps`) on the CPU: matrix products over blocks of the stride's size."""
 
 from functools import partial
 
@@ -9,11 +9,11 @@ from jax import lax
 from jaxgan.nets.conv.reference import Pair
 
 FEW_CHANNELS = 16
-"""Below this many, products of matrices are bound by memory."""
+"""The number of channels below which matrix products are memory-bound."""
 
 
 def blocks_of(x, *, strides, padding, out, cells):
-    """The padded image cut into blocks of a stride's size, their pixels as channels.
+    """Cuts the padded image into blocks of the stride's size, their pixels as channels.
 
     A convolution of stride s is one of stride 1 on blocks of s x s pixels, whose
     kernel, padded with zeros, has ceil(k / s) *cells* per side.
@@ -32,7 +32,7 @@ def blocks_of(x, *, strides, padding, out, cells):
 
 
 def image_of(blocks, shape, *, strides, padding):
-    """The image of ``shape`` whose `blocks_of` these are; its border is cut off."""
+    """Inverts `blocks_of`: returns the image of ``shape``, without its padding."""
     b, high, wide, _ = blocks.shape
     (sh, sw), ((top, _), (left, _)), c = strides, padding, shape[3]
     x = blocks.reshape(b, high, wide, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
@@ -48,13 +48,13 @@ def image_of(blocks, shape, *, strides, padding):
 
 
 def cells_of(kernel: Pair, strides: Pair) -> Pair:
-    """Number of blocks of a stride's size that a kernel covers, along each axis."""
+    """Returns the number of blocks that a kernel covers, along each axis."""
     high, wide = (-(-k // s) for k, s in zip(kernel, strides, strict=True))
     return high, wide
 
 
 def kernel_by_cells(w, *, strides):
-    """The kernel ``[k k i o]`` as ``[cells cells s·s·i o]``."""
+    """Returns the kernel ``[k k i o]`` as ``[cells cells s·s·i o]``."""
     (kh, kw, i, o), (sh, sw) = w.shape, strides
     high, wide = cells_of((kh, kw), strides)
     w = jnp.pad(w, ((0, high * sh - kh), (0, wide * sw - kw), (0, 0), (0, 0)))
@@ -63,7 +63,7 @@ def kernel_by_cells(w, *, strides):
 
 
 def transpose_by_cells(g, w, *, strides, padding, size):
-    """One matrix product, whose results, a block for each cell, are added in place."""
+    """Computes T by one matrix product, whose results, a block per cell, are added."""
     how = {"strides": strides, "padding": padding}
     kernel = kernel_by_cells(w, strides=strides)
     high, wide, _, o = kernel.shape
@@ -82,7 +82,7 @@ def transpose_by_cells(g, w, *, strides, padding, size):
 
 
 def weight_gradient_by_cells(x, g, *, strides, padding, size):
-    """One matrix product for each cell of the kernel; for few channels one for all."""
+    """Computes W by a matrix product for each cell; for few channels, one for all."""
     out, (high, wide) = g.shape[1:3], cells_of(size, strides)
     blocks = blocks_of(x, strides=strides, padding=padding, out=out, cells=(high, wide))
     windows = [
@@ -92,7 +92,7 @@ def weight_gradient_by_cells(x, g, *, strides, padding, size):
     ]
     if x.shape[3] < FEW_CHANNELS:
         windows = [jnp.concatenate(windows, axis=-1)]
-    # float32 sums, also of bfloat16 factors: a sum over a batch of pixels is long.
+    # Sums in float32, even of bfloat16 factors: a batch of pixels has many terms.
     contract = partial(
         lax.dot_general,
         dimension_numbers=(((0, 1, 2), (0, 1, 2)), ((), ())),

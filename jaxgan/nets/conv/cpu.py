@@ -1,4 +1,4 @@
-"""The three maps by the fastest method on the CPU for their sizes."""
+"""The three maps on the CPU, by the fastest method for their sizes."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from jaxgan.nets.conv.reference import out_size, reference_conv
 
 
 def conv_on_cpu(x, w, *, groups=1, **how):
-    """C(x, w) by the fewest products, or by XLA's own convolution."""
+    """Computes C(x, w) by the fewest products, or by XLA's own convolution."""
     if groups > 1:
         return in_groups(partial(conv_on_cpu, **how), x, w, groups)
     strides, padding = how["strides"], how["padding"]
@@ -24,7 +24,7 @@ def conv_on_cpu(x, w, *, groups=1, **how):
 
 
 def transpose_on_cpu(g, w, *, groups=1, **how):
-    """T(g, w) by the fewest products."""
+    """Computes T(g, w) by the fewest products."""
     if groups > 1:
         return in_groups(partial(transpose_on_cpu, **how), g, w, groups)
     strides = how["strides"]
@@ -38,7 +38,7 @@ def transpose_on_cpu(g, w, *, groups=1, **how):
 
 
 def weight_gradient_on_cpu(x, g, *, groups=1, **how):
-    """W(x, g) by the fewest products."""
+    """Computes W(x, g) by the fewest products."""
     if groups > 1:
         return in_groups(partial(weight_gradient_on_cpu, **how), x, g, groups)
     strides, size = how["strides"], how["size"]

@@ -1,9 +1,9 @@
-"""The three maps in groups of channels on the CPU: those of each group by itself.
+"""The three maps in groups of channels on the CPU: each group by itself.
 
 XLA's own derivatives of a grouped convolution take 20 to 60 times as long there. On
-GPUs XLA's own is the faster: on an H200 it took 0.2 to 0.5 of the time of a product for
-each of the kernel's pixels (16 channels a group; value, gradient, and gradient of R1,
-in TF32 and bfloat16).
+GPUs XLA's own convolution is faster: on an H200 it took 0.2 to 0.5 of the time of a
+product for each of the kernel's pixels (16 channels per group; value, gradient, and
+gradient of R1, in TF32 and bfloat16).
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ import jax.numpy as jnp
 from jax import lax
 
 UNROLLED = 16
-"""At most so many groups are written out. More go in a loop, which computes somewhat
-slower and compiles in the time of one group."""
+"""The largest number of groups that are unrolled. More go in a loop, which computes
+somewhat slower and compiles in the time of one group."""
 
 
 def in_groups(of_group: Callable, a, b, groups: int):
     """Applies a map to each group of its factors' last axes, and joins the results.
 
-    Images have all channels there; a kernel ``[kh kw i/groups o]`` and its gradient
-    have ``o``.
+    The last axis of an image is all channels; that of a kernel ``[kh kw i/groups o]``
+    and of its gradient is ``o``.
     """
     if groups <= UNROLLED:
         pairs = zip(jnp.split(a, groups, 3), jnp.split(b, groups, 3), strict=True)

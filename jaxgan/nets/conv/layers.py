@@ -1,4 +1,4 @@
-"""The models' convolutional layers, on the fast maps."""
+"""The networks' convolutional layers, built on the fast maps."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from jaxgan.nets.conv.reference import Padding
 
 
 def _halving_padding(kernel: int, stride: int) -> Padding:
-    """The padding by which ``size`` becomes ``ceil(size / stride)``, for even sizes."""
+    """Returns the padding that takes an even ``size`` to ``ceil(size / stride)``."""
     total = kernel - stride
     pair = (total // 2, total - total // 2)
     return pair, pair
@@ -21,9 +21,9 @@ def _halving_padding(kernel: int, stride: int) -> Padding:
 class Conv(nn.Module):
     """Strided convolution: ``[b h w i] -> [b h/s w/s features]``.
 
-    Parameters are float32; it computes in ``dtype``. In groups, each group of channels
-    makes ``features / groups`` of its own. ``weight`` says what is used instead of the
-    kernel, such as `jaxgan.layers.spectral_norm`.
+    Parameters are float32; it computes in ``dtype``. Each of ``groups`` groups of
+    input channels makes ``features / groups`` output channels. ``weight`` transforms
+    the kernel, like `jaxgan.layers.spectral_norm`.
     """
 
     features: int
@@ -53,8 +53,8 @@ class Conv(nn.Module):
 class ConvTranspose(nn.Module):
     """Fractionally-strided convolution: ``[b h w i] -> [b s·h s·w features]``.
 
-    Parameters are float32; it computes in ``dtype``. ``weight`` says what is used
-    instead of the kernel, such as `jaxgan.layers.spectral_norm`.
+    Parameters are float32; it computes in ``dtype``. ``weight`` transforms the kernel,
+    like `jaxgan.layers.spectral_norm`.
     """
 
     features: int

@@ -1,7 +1,7 @@
 """Convolutions whose weight gradient is fast on every platform, to any order.
 
-A strided convolution is three bilinear maps. With ``x [b h w i]`` the finer image,
-``g [b h' w' o]`` the coarser one and ``w [kh kw i o]`` the kernel::
+A strided convolution is one of three bilinear maps. With ``x [b h w i]`` the finer
+image, ``g [b h' w' o]`` the coarser one and ``w [kh kw i o]`` the kernel::
 
     conv_p      C(x, w) -> g   the strided convolution
     transpose_p T(g, w) -> x   its transpose in x: the fractionally-strided one
@@ -13,13 +13,13 @@ Each map's two transposes are the other two, so the set is closed under
 differentiation: penalties, which differentiate twice, stay inside it. In G groups the
 kernel is ``[kh kw i/G o]``: each group of ``i/G`` channels makes ``o/G`` of its own.
 
-Why not ``lax.conv_general_dilated`` alone: on the CPU, inside a loop, XLA computes the
-weight gradient of a convolution (jax issue 12868), and T and its weight gradient
-everywhere, many times slower than a matrix product does. There the maps are matrix
-products over blocks of a stride's size (`cells`), and between many channels fewer
-products by Winograd (`winograd`), for all three maps; of stride 1, T and W, in forms
-that are fast in a loop (`unstrided`); in groups, those of each group (`grouped`).
-Elsewhere they are XLA's own.
+``lax.conv_general_dilated`` alone is not enough: on the CPU, XLA computes the weight
+gradient of a convolution inside a loop (jax issue 12868), and T and its weight gradient
+everywhere, many times slower than a matrix product. So there the maps are matrix
+products over blocks of the stride's size (`cells`); between many channels, all three
+are fewer products by Winograd (`winograd`); T and W of stride 1 have forms that are
+fast in a loop (`unstrided`); with groups, each group is computed by itself (`grouped`).
+Elsewhere the maps are XLA's own.
 
 These are primitives rather than ``custom_vjp`` functions because a ``vmap`` then
 merges into the batch *before* transposition: a per-example penalty never builds
@@ -140,20 +140,20 @@ def _merge(x, axis: int, into: int, groups: int):
 
 
 def _unmerge(y, count: int, axis: int, groups: int):
-    """The inverse of `_merge`, on the output: the new axis ends up in front."""
+    """Inverts `_merge` on the output: the new axis ends up in front."""
     y = y.reshape(*y.shape[:axis], groups, count, -1, *y.shape[axis + 1 :])
     y = jnp.moveaxis(y, axis + 1, 0)
     return y.reshape(*y.shape[: axis + 1], -1, *y.shape[axis + 3 :])
 
 
 class _Free(NamedTuple):
-    """An axis of an argument that meets no axis of the other.
+    """An axis of one argument that is not contracted with the other.
 
     Attributes:
-        axis: of the argument.
-        out: where it appears in the output.
-        in_groups: whether the argument has it for all groups, one after another.
-        out_in_groups: whether the output has.
+        axis: its index in the argument.
+        out: its index in the output.
+        in_groups: whether the argument's axis spans all groups, one after another.
+        out_in_groups: whether the output's axis does.
     """
 
     axis: int
@@ -163,7 +163,7 @@ class _Free(NamedTuple):
 
 
 def _define_batching(primitive, left: _Free, right: _Free) -> None:
-    """Merges a vmapped argument into a free axis; two of them run one by one."""
+    """Defines ``vmap``: merges one argument into a free axis; loops over two."""
 
     def merged(free: _Free, bind, argument, dim, groups):
         count = argument.shape[dim]
@@ -198,7 +198,7 @@ def conv(
     padding: Padding = ((0, 0), (0, 0)),
     groups: int = 1,
 ) -> Float[Array, "b g q o"]:
-    """Strided convolution (cross-correlation) C(x, w).
+    """Computes the strided convolution (cross-correlation) C(x, w).
 
     ``y[b, p, q, o] = sum_{i,j,c} x[b, p s + i - pad, q s + j - pad, c] w[i, j, c, o]``.
 
@@ -206,8 +206,8 @@ def conv(
         x: the images.
         w: the kernel, ``[kh kw i o]``, or ``[kh kw i/groups o]``.
         strides: along the height and the width.
-        padding: zeros before and after, along each.
-        groups: number of groups of channels, each of which makes its own.
+        padding: zeros before and after, along each axis.
+        groups: number of groups of channels, each convolved by itself.
 
     Raises:
         ValueError: if the channels do not fit the kernel and the groups.
@@ -226,9 +226,9 @@ def conv_transpose(
     padding: Padding = ((0, 0), (0, 0)),
     groups: int = 1,
 ) -> Float[Array, "b h w i"]:
-    """Fractionally-strided convolution T(g, w): `conv`'s transpose in its image.
+    """Computes the fractionally-strided convolution T(g, w), `conv`'s transpose in x.
 
-    The kernel is laid out as `conv`'s, which maps the result's channels ``i`` to the
+    The kernel is laid out as for `conv`, which maps the result's channels ``i`` to the
     argument's channels ``o``.
 
     Raises:

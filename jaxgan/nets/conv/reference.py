@@ -14,7 +14,7 @@ _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def out_size(size: int, kernel: int, stride: int, padding: Pair) -> int:
-    """The coarser image's height or width."""
+    """Returns the coarser image's height or width."""
     return (size + sum(padding) - kernel) // stride + 1
 
 
@@ -26,7 +26,7 @@ def reference_conv(
     padding: Padding,
     groups: int = 1,
 ) -> Float[Array, "b g q o"]:
-    """The strided convolution by XLA; in groups the kernel is ``[kh kw i/g o]``."""
+    """Computes C(x, w) by XLA; with g groups, the kernel is ``[kh kw i/g o]``."""
     how: dict[str, Any] = {"feature_group_count": groups, "dimension_numbers": _LAYOUT}
     return lax.conv_general_dilated(x, w, strides, padding, **how)
 
@@ -40,7 +40,7 @@ def reference_conv_transpose(
     size: Pair,
     groups: int = 1,
 ) -> Float[Array, "b h w i"]:
-    """The transpose of `reference_conv` in its image, whose size is ``size``."""
+    """Computes the transpose of `reference_conv` in its image, of size ``size``."""
     x = jax.ShapeDtypeStruct((g.shape[0], *size, groups * w.shape[2]), g.dtype)
     how = {"strides": strides, "padding": padding, "groups": groups}
     conv = partial(reference_conv, w=w, **how)
@@ -56,7 +56,7 @@ def reference_weight_gradient(
     size: Pair,
     groups: int = 1,
 ) -> Float[Array, "kh kw c o"]:
-    """The transpose of `reference_conv` in its kernel, whose size is ``size``."""
+    """Computes the transpose of `reference_conv` in its kernel, of size ``size``."""
     w = jax.ShapeDtypeStruct((*size, x.shape[3] // groups, g.shape[3]), x.dtype)
     how = {"strides": strides, "padding": padding, "groups": groups}
     conv = partial(reference_conv, x, **how)

@@ -6,14 +6,14 @@ from jax import lax
 from jaxgan.nets.conv.reference import Pair, reference_conv
 
 BLOCK_BYTES = 2**20
-"""Of images whose weight gradient is taken at a time, so that they stay in a core's
-cache. Of larger blocks it takes up to twice as long."""
+"""The size of the blocks of images whose weight gradient is computed at a time, so that
+they stay in a core's cache. Larger blocks take up to twice as long."""
 
 
 def transpose_unstrided(g, w, *, strides, padding, size):
-    """Convolves ``g`` with the kernel turned round, its channels exchanged.
+    """Convolves ``g`` with the flipped kernel, its channels swapped.
 
-    The kernel is turned here because `jax.linear_transpose` leaves that to attributes
+    The kernel is flipped here because `jax.linear_transpose` leaves that to attributes
     of the convolution, for which XLA's CPU compiler has only a slow form in a loop.
     """
     kernel = w[::-1, ::-1].transpose(0, 1, 3, 2)
@@ -28,13 +28,13 @@ def transpose_unstrided(g, w, *, strides, padding, size):
 
 
 def weight_gradient_unstrided(x, g, *, strides, padding, size):
-    """Convolves one image with the other, channels and examples exchanged.
+    """Convolves one image with the other, channels and examples swapped.
 
     For w's pixel at (r, s) the gradient is the product of ``x`` and ``g``, shifted
-    against each other by so much: a convolution whose kernel is as large as an image,
-    and whose channels are the examples. XLA takes it as such only in a layout of its
-    own, which is slow in a loop, so the images are laid out here. The one with fewer
-    channels is the convolution's image: its shifts are copied.
+    against each other by (r, s): a convolution whose kernel is as large as an image,
+    and whose channels are the examples. XLA treats it as such only in a layout of its
+    own, which is slow in a loop, so the images are transposed here. The one with fewer
+    channels serves as the convolution's image, since its shifts are copied.
     """
     (top, _), (left, _) = padding
     back = g.shape[3] < x.shape[3]
@@ -61,5 +61,5 @@ def weight_gradient_unstrided(x, g, *, strides, padding, size):
 
 
 def _largest_divisor(number: int, most: int) -> int:
-    """The largest divisor that is at most ``most``, or 1."""
+    """Returns the largest divisor that is at most ``most``, or 1."""
     return max(n for n in range(1, number + 1) if number % n == 0 and n <= max(1, most))

@@ -1,4 +1,4 @@
-"""C, T and W on the CPU with 9 products of matrices where the definition has 16.
+"""C, T and W on the CPU with 9 matrix products where the definition has 16.
 
 A convolution of stride s with a kernel of s + 1 to 2s pixels is one of stride 1 on
 blocks of s x s pixels (`cells`), with a kernel of 2 x 2 blocks. Two neighbouring
@@ -8,7 +8,7 @@ outputs of such a convolution, along one axis, are::
     y1 = d1 g0 + d2 g1 = d1 (g0 + g1) + (d2 - d1) g1
 
 three products in place of four, and 9 in place of 16 along both axes: the minimal
-filtering F(2, 2) of Winograd, which Lavin & Gray 2016 (arXiv:1509.09308) bring to
+filtering F(2, 2) of Winograd, which Lavin & Gray 2016 (arXiv:1509.09308) apply to
 convolutional networks. Its transforms only add and subtract, so that little precision
 is lost: 1e-6 of the largest result in float32. As the map is bilinear, its transposes
 take the same 9 products.
@@ -17,7 +17,7 @@ The three transforms are lists of 9 matrices, row by row of the 3 x 3::
 
     V(x)  the image:        [b·t·u, s·s·i], t and u the numbers of pairs of outputs
     U(w)  the kernel:       [s·s·i, o]
-    M(g)  the coarse image: [b·t·u, o], the transpose of what makes y of the products
+    M(g)  the coarse image: [b·t·u, o], the transpose of the map from products to y
 
     C(x, w) = M'(V(x) U(w)),  T(g, w) = V'(M(g) U(w)'),  W(x, g) = U'(V(x)' M(g))
 """
@@ -42,10 +42,10 @@ def applies(dtype, kernel, *, out: Pair, strides: Pair) -> bool:
     """Returns whether this takes fewer products than the definition and is faster.
 
     Args:
-        dtype: of the images.
+        dtype: the images' dtype.
         kernel: the kernel's shape ``[kh kw i o]``.
         out: the coarse image's height and width.
-        strides: of C.
+        strides: the strides of C.
     """
     high, wide = out
     return (
@@ -62,7 +62,7 @@ def _pairs(size: int) -> int:
 
 
 def conv_by_winograd(x, w, *, strides, padding, out: Pair):
-    """C(x, w)."""
+    """Computes C(x, w)."""
     factors = zip(
         _of_image(x, strides=strides, padding=padding, out=out),
         _of_kernel(w, strides=strides),
@@ -72,7 +72,7 @@ def conv_by_winograd(x, w, *, strides, padding, out: Pair):
 
 
 def transpose_by_winograd(g, w, *, strides, padding, size: Pair):
-    """T(g, w)."""
+    """Computes T(g, w)."""
     factors = zip(_of_coarse(g), _of_kernel(w, strides=strides), strict=True)
     products = [m @ u.T for m, u in factors]
     shape = (len(g), *size, w.shape[2])
@@ -82,7 +82,7 @@ def transpose_by_winograd(g, w, *, strides, padding, size: Pair):
 
 
 def weight_gradient_by_winograd(x, g, *, strides, padding, size: Pair):
-    """W(x, g)."""
+    """Computes W(x, g)."""
     image = _of_image(x, strides=strides, padding=padding, out=g.shape[1:3])
     products = [v.T @ m for v, m in zip(image, _of_coarse(g), strict=True)]
     w = jax.ShapeDtypeStruct((*size, x.shape[3], g.shape[3]), x.dtype)
@@ -91,7 +91,7 @@ def weight_gradient_by_winograd(x, g, *, strides, padding, size: Pair):
 
 
 def _of_image(x, *, strides, padding, out: Pair):
-    """V(x): along each axis (d0 - d1, d1, d2 - d1)."""
+    """Computes V(x): along each axis (d0 - d1, d1, d2 - d1)."""
     whole = [2 * _pairs(o) for o in out]
     blocks = blocks_of(x, strides=strides, padding=padding, out=whole, cells=(2, 2))
 
@@ -107,9 +107,9 @@ def _of_image(x, *, strides, padding, out: Pair):
 
 
 def _to_image(products, shape, *, strides, padding, out: Pair):
-    """V', written out: `jax.linear_transpose` would take three times as long.
+    """Computes V' explicitly: `jax.linear_transpose` would take three times as long.
 
-    Pair t sends v0 to block 2t, v1 - v0 - v2 to 2t + 1, and v2 to 2t + 2.
+    Pair t adds v0 to block 2t, v1 - v0 - v2 to 2t + 1, and v2 to 2t + 2.
     """
     high, wide = map(_pairs, out)
     products = [v.reshape(shape[0], high, wide, -1) for v in products]
@@ -132,14 +132,14 @@ def _padded(x, axis: int, before: int, after: int):
 
 
 def _of_kernel(w, *, strides):
-    """U(w): along each axis (g0, g0 + g1, g1)."""
+    """Computes U(w): along each axis (g0, g0 + g1, g1)."""
     (a, b), (c, d) = kernel_by_cells(w, strides=strides)
     rows = (a, b), (a + c, b + d), (c, d)
     return [u for left, right in rows for u in (left, left + right, right)]
 
 
 def _of_coarse(g):
-    """M(g): along each axis (y0, y0 + y1, y1), of outputs padded to pairs."""
+    """Computes M(g): along each axis (y0, y0 + y1, y1), of outputs padded to pairs."""
     g = jnp.pad(g, ((0, 0), (0, g.shape[1] % 2), (0, g.shape[2] % 2), (0, 0)))
     b, high, wide, o = g.shape
     g = g.reshape(b, high // 2, 2, wide // 2, 2, o)
@@ -152,7 +152,7 @@ def _of_coarse(g):
 
 
 def _to_coarse(products, *, batch: int, out: Pair):
-    """M': along each axis y0 = m0 + m1 and y1 = m1 + m2."""
+    """Computes M': along each axis y0 = m0 + m1 and y1 = m1 + m2."""
     high, wide = map(_pairs, out)
     m = [product.reshape(batch, high, wide, -1) for product in products]
     rows = [(m[i] + m[i + 1], m[i + 1] + m[i + 2]) for i in (0, 3, 6)]
