@@ -4,11 +4,13 @@
 
     python -m experiments.draw RUN "a large red seven on a blue ground"
     python -m experiments.draw RUN "a red seven" "a blue three" --columns 4 --seed 1
+    python -m experiments.draw RUN "a seven" "a three" --embeddings two.npy
 
 The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png with a
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
 overwritten. The same ``--seed`` gives the same images. A word that the run does not
-know is reported, with the known words that are most like it.
+know is reported, with the known words that are most like it. A run with
+``--embeddings`` draws from embeddings, one for each caption, which is then only a title.
 """
 
 import dataclasses
@@ -24,6 +26,8 @@ from experiments.captions.sheet import sheet
 from experiments.translate import new_folder
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
+from jaxgan.cli.load import LoadedRun
+from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.files import expand, write_atomically
 from jaxgan.images import as_uint8
@@ -38,6 +42,8 @@ class Config:
     run: Annotated[str, tyro.conf.Positional]
     # Captions, each in quotes.
     prompts: tyro.conf.Positional[tuple[str, ...]]
+    # Embeddings [n d] of the n captions, .npy; for a run with --embeddings.
+    embeddings: Path | None = None
     # Images of each caption.
     columns: int = 8
     # Seed of the latents.
@@ -60,13 +66,7 @@ def run(config: Config) -> None:
     if config.columns < 1:
         raise InputError(f"--columns must be at least 1, got {config.columns}.")
     loaded = load_run(config.run, best=config.best)
-    words = loaded.record["data"].get("vocabulary")
-    if loaded.game.condition != "captions" or words is None:
-        raise InputError(
-            f"{loaded.folder} is a run of {loaded.record['experiment']}, which draws "
-            "nothing from captions. Give one of text_to_image."
-        )
-    captions = Vocabulary.from_json(words).encode_all(config.prompts)
+    captions = _captions(config, loaded)
     condition = np.repeat(captions, config.columns, axis=0)
     key = jax.random.key(config.seed)
     made = np.asarray(loaded.sample(len(condition), key=key, condition=condition))
@@ -79,6 +79,38 @@ def run(config: Config) -> None:
             write_atomically(folder / f"{row}-{column}.png", content)
     write_atomically(folder / "sheet.png", png(sheet(images, config.prompts)))
     print(f"{len(condition)} images drawn: {folder}")
+
+
+def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:
+    """Returns the captions as the run's game takes them: word indices or embeddings."""
+    told = loaded.record["data"]
+    if loaded.game.condition == "embeddings":
+        size = told["columns"]["embeddings"][1][-1]
+        if config.embeddings is None:
+            raise InputError(
+                f"{loaded.folder} draws from embeddings of {size} numbers; give those "
+                "of the captions by --embeddings PATH, a .npy file."
+            )
+        found = read_embeddings(config.embeddings, len(config.prompts), "after the run")
+        if found.shape[1] != size:
+            raise InputError(
+                f"{loaded.folder} draws from embeddings of {size} numbers, but those "
+                f"in {config.embeddings} have {found.shape[1]}. Make them by the "
+                "encoder of the run's."
+            )
+        return found
+    words = told.get("vocabulary")
+    if loaded.game.condition != "captions" or words is None:
+        raise InputError(
+            f"{loaded.folder} is a run of {loaded.record['experiment']}, which draws "
+            "nothing from captions. Give one of text_to_image."
+        )
+    if config.embeddings is not None:
+        raise InputError(
+            f"{loaded.folder} reads captions by an encoder of its own; leave "
+            "--embeddings out."
+        )
+    return Vocabulary.from_json(words).encode_all(config.prompts)
 
 
 def main() -> None:

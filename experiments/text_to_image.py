@@ -12,7 +12,9 @@ are never trained on::
 ``captions:PATH`` is for your own images with a CSV or JSON Lines file of captions, see
 `jaxgan.data.load_captioned`. First a text encoder is fitted to captions and images
 (`jaxgan.methods.matching`); then it is fixed in the game (`jaxgan.methods.gan_cls`),
-and is kept in the run's checkpoints.
+and is kept in the run's checkpoints. Another encoder's embeddings, such as CLIP's, can
+take its place: ``--embeddings PATH`` is a ``.npy`` file with one row for each caption
+of the file, and ``experiments.draw RUN --embeddings PATH`` draws from others.
 
 Samples of held-out captions are judged: scenes by a reader of every attribute
 (`experiments.judges.attributes`), on pairs that were trained on and on the others; and
@@ -31,7 +33,7 @@ birds. Not reproduced here, where that set is missing.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -58,7 +60,6 @@ class Config(TrainConfig):
     """The settings; the defaults are those of the preset "small"."""
 
     experiment: ClassVar[str] = "text_to_image"
-    load: ClassVar[Callable[..., DataSet]] = staticmethod(load_captioned)
 
     # A whole set of values: small, gan_cls, or df_gan.
     preset: str = "small"
@@ -68,6 +69,8 @@ class Config(TrainConfig):
     steps: int = 20_000
     # Examples of one update, over all devices.
     batch_size: int = 64
+    # Embeddings [n d] of the file's n captions, .npy; by default an encoder is fitted.
+    embeddings: Path | None = None
     # Size of a caption's embedding.
     text_dim: int = 64
     # Updates of the text encoder, before the game.
@@ -102,6 +105,10 @@ class Config(TrainConfig):
     ema_half_life: float = 10_000.0
     # Compute in bfloat16; parameters, logits and losses stay float32.
     bfloat16: bool = False
+
+    def load(self, name: str, **options: Any) -> CaptionedSet:
+        """Finds the set that ``dataset`` names, with the embeddings, if there are."""
+        return load_captioned(name, embeddings=self.embeddings, **options)
 
 
 PRESETS = {
@@ -147,12 +154,14 @@ PRESETS = {
 
 def make_game(config: Config, data: Any) -> Game:
     """Returns the game on a captioned set."""
+    column = "embeddings" if config.embeddings else "captions"
     weighted = ((config.r1, penalties.r1), (config.r2, penalties.r2))
     adam = functools.partial(optax.adam, b1=config.beta1, b2=config.beta2)
     return gan_cls(
         **_networks(config, data),
-        text=encoder.text_encoder(data, dim=config.text_dim),
-        others=_others(data),
+        text=None if config.embeddings else encoder.text_encoder(data, config.text_dim),
+        others=_others(data, column),
+        captions=column,
         loss=_of("--loss", LOSSES, config.loss),
         mismatch=config.mismatch,
         interpolated=config.interpolated,
@@ -183,14 +192,15 @@ def _networks(config: Config, data: DataSet) -> dict[str, Any]:
     }
 
 
-def _others(data: Any) -> np.ndarray:
+def _others(data: Any, column: str) -> np.ndarray:
     """Returns captions to draw wrong ones from, evenly spaced over the training set.
 
     They are blank for a loaded run, where the state has them.
     """
     if not isinstance(data, CaptionedSet):
-        return np.zeros((_OTHERS, data.vocabulary.length), np.int32)
-    captions = data.train.columns["captions"]
+        blank = np.float32 if column == "embeddings" else np.int32
+        return np.zeros((_OTHERS, data.shape_of(column)[-1]), blank)
+    captions = data.train.columns[column]
     captions = captions.reshape(-1, captions.shape[-1])
     return captions[np.linspace(0, len(captions) - 1, _OTHERS).astype(int)]
 
@@ -202,7 +212,12 @@ def _of(flag: str, known: dict[str, Any], name: str) -> Any:
 
 
 def begin(config: Config, data: Any, state: GameState) -> GameState:
-    """Returns the first state, with a text encoder that has been fitted to the set."""
+    """Returns the first state, with a text encoder that has been fitted to the set.
+
+    Given embeddings, there is no encoder, and the state stays as it is.
+    """
+    if config.embeddings:
+        return state
     print(f"fits the text encoder, {config.text_steps:,} steps:")
     key = keys.stream(jax.random.key(config.seed), "text", 0)
     found = encoder.fitted(data, key, dim=config.text_dim, steps=config.text_steps)

@@ -149,3 +149,58 @@ def test_retrieval_knows_real_images(played):
     found = judge(sampler, loaded.data, jax.random.key(0))["r_precision"]
     assert found.details["real"] >= 0.5
     assert 0 <= found.value <= 1
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory, own):
+    """A run from embeddings: one number for each colour, and one for the wording."""
+    folder = tmp_path_factory.mktemp("embedded")
+    rows = [[i % 3 == c for c in range(3)] + [k] for i in range(40) for k in range(2)]
+    np.save(folder / "vectors.npy", np.array(rows, np.float32))
+    config = text_to_image.Config(
+        **SMALL,
+        dataset=f"captions:{own}",
+        embeddings=folder / "vectors.npy",
+        workdir=folder / "run",
+        data_dir=folder,
+    )
+    return config, unjudged(config)
+
+
+@pytest.mark.digest
+def test_embeddings_take_the_text_encoders_place(embedded, tmp_path):
+    config, result = embedded
+    loaded = load_run(config.workdir)
+    assert set(loaded.game.players) == {"generator", "discriminator"}
+    assert loaded.sample(3).shape == (3, 16, 16, 3)
+    again = dataclasses.replace(config, workdir=tmp_path / "again")
+    interrupted(unjudged, again, at=3)
+    assert unjudged(again)["digest"] == result["digest"]
+    judge = Retrieval(samples=4, among=2, steps=10)
+    sampler = Sampler(game=loaded.game, state=loaded.state)
+    found = judge(sampler, loaded.data, jax.random.key(0))["r_precision"]
+    assert 0 <= found.value <= 1
+
+
+def test_a_run_of_embeddings_draws_from_others(embedded, played, tmp_path):
+    config, _ = embedded
+    path = tmp_path / "two.npy"
+    np.save(path, np.eye(4, dtype=np.float32)[:2])
+    ask = draw.Config(
+        run=str(config.workdir),
+        prompts=("red", "green, by another word"),
+        embeddings=path,
+        columns=2,
+        out=tmp_path / "drawn",
+    )
+    draw.run(ask)
+    assert len(list((tmp_path / "drawn").iterdir())) == 5
+    np.save(tmp_path / "wide.npy", np.ones((2, 5), np.float32))
+    for changed, message in (
+        ({"embeddings": None}, "4 numbers"),
+        ({"prompts": ("red",)}, "2 rows"),
+        ({"embeddings": tmp_path / "wide.npy"}, "have 5"),
+        ({"run": str(played[0].workdir)}, "leave --embeddings out"),
+    ):
+        with pytest.raises(InputError, match=message):
+            draw.run(dataclasses.replace(ask, **changed, out=None))

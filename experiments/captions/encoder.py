@@ -16,7 +16,7 @@ from jaxgan.typing import Key, Variables
 _CHUNK = 50  # updates in one compiled call
 
 
-def text_encoder(data: Any, *, dim: int) -> nets.text.TextEncoder:
+def text_encoder(data: Any, dim: int) -> nets.text.TextEncoder:
     """Returns the encoder of a set's captions, ``[b L] -> [b dim]``."""
     return nets.text.TextEncoder(data.vocabulary.size, dim)
 
@@ -37,7 +37,7 @@ def fitted(
         batch_size: pairs per update; fewer if the set has fewer.
     """
     game = matching(
-        text=text_encoder(data, dim=dim),
+        text=text_encoder(data, dim),
         image=nets.text.ImageEncoder(dim),
         optimizer=optax.adam(optax.cosine_decay_schedule(1e-3, steps)),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from jaxgan.evaluation.inputs import held_out
+from jaxgan.evaluation.inputs import entry, held_out
 from jaxgan.report import pictures
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
@@ -33,9 +33,10 @@ class Captions:
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Picture":
         rows = np.arange(min(self.rows, len(held_out(data))))
-        captions = held_out(data).batch(rows)["captions"][:, 0]
-        texts = [data.vocabulary.decode(caption) for caption in captions]
-        condition = np.repeat(captions, self.columns, axis=0)
+        batch = held_out(data).batch(rows)
+        texts = [data.vocabulary.decode(each) for each in batch["captions"][:, 0]]
+        given = entry(batch, str(sampler.game.condition))[:, 0]
+        condition = np.repeat(given, self.columns, axis=0)
         made = np.asarray(sampler(key, len(condition), condition=condition))
         return sheet(made.reshape(len(rows), self.columns, *made.shape[1:]), texts)
 

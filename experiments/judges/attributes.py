@@ -32,6 +32,9 @@ from jaxgan.typing import Key
 CAPTIONS = "captions"
 """The data's entry that a game draws from: [n k L] in the data, [n L] in a game."""
 
+EMBEDDINGS = "embeddings"
+"""Another such entry: [n k d] in the data, [n d] in a game."""
+
 _SEED = (2_024, 9)  # of the reader's pictures; no set of a usual seed has them
 
 Pixels = UInt8[np.ndarray, "n h w c"]
@@ -90,7 +93,7 @@ class Attributes:
         rows = np.array([group[0] for group in same]).repeat(self.each)
         # One wording for all samples of a caption.
         words = _wordings(data.train, rows[:: self.each], key).repeat(self.each, axis=0)
-        made = draw(sampler, data, data.train, rows, words, key)
+        made = draw(sampler, data, data.train, rows, key, words)
         groups = made.reshape(len(same), self.each, *made.shape[1:])
         values = np.array([spread(group) for group in groups])
         images = data.train.columns["image"]
@@ -139,7 +142,7 @@ def _judged(
     """Reads samples of held-out captions, and the real pictures that they belong to."""
     factors = data.test.columns["factors"][rows]
     words = _wordings(data.test, rows, key)
-    read = reader.read(draw(sampler, data, data.test, rows, words, key))
+    read = reader.read(draw(sampler, data, data.test, rows, key, words))
     real = reader.read(data.test.columns["image"][rows])
     # Rows are independent: each is judged by the caption of another.
     shuffled = read == np.roll(factors, 1, axis=0)
@@ -151,33 +154,37 @@ def draw(
     data: CaptionedSet,
     table: Any,
     rows: Int[np.ndarray, " n"],
-    words: Int32[np.ndarray, "n L"],
     key: Key,
+    words: Int32[np.ndarray, "n L"] | None = None,
 ) -> Pixels:
     """Returns samples for captions, as pixels.
 
     Args:
-        sampler: of a game that is conditional on "captions", perhaps among others.
+        sampler: of a game that draws from captions, perhaps with other conditions.
         data: the set.
         table: the split that the rows belong to.
         rows: the examples whose conditions the game gets.
-        words: one wording of each, in place of all its wordings.
-        key: of the samples.
+        key: the key of the samples.
+        words: the wording of each, for a game that is conditional on "captions"; by
+            default the first one of each.
 
     Raises:
         InputError: the game is not conditional on captions.
     """
     condition = sampler.game.condition
     names = condition if isinstance(condition, tuple) else (condition,)
-    if CAPTIONS not in names:
+    if CAPTIONS not in names and (words is not None or EMBEDDINGS not in names):
         raise InputError(
             f"Attributes are judged of games that draw from captions, and this one is "
             f"conditional on {condition!r}; give Game(condition={CAPTIONS!r})."
         )
     batch = table.batch(rows)
-    given = {name: entry(batch, str(name)) for name in names} | {CAPTIONS: words}
+    # A game that is given several wordings takes the first.
+    given = {name: entry(batch, str(name)) for name in names}
+    if words is not None:
+        given[CAPTIONS] = words
     if not isinstance(condition, tuple):
-        given = given[CAPTIONS]
+        given = given[condition]
     samples = sampler(key, len(rows), condition=given)
     name, _ = output_of(sampler.game, data)
     samples = samples[name] if isinstance(samples, Mapping) else samples

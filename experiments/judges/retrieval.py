@@ -54,7 +54,7 @@ class Retrieval:
         rows = np.arange(min(self.samples, len(table)))
         captions = table.columns["captions"][:, 0]
         at = keys.stream(key, "retrieval", 0)
-        made = draw(sampler, data, table, rows, captions[rows], at)
+        made = draw(sampler, data, table, rows, at)
         texts, images = judge(data, self.steps)
         others = _others(data, rows, self.among - 1, at)
         vectors = texts(captions)
@@ -77,7 +77,7 @@ class Retrieval:
 def judge(data: CaptionedSet, steps: int) -> tuple[Any, Any]:
     """Returns the functions from captions and from images to embeddings ``[n d]``."""
     fitted = encoder.fitted(data, jax.random.key(_SEED), dim=_DIM, steps=steps)
-    text = encoder.text_encoder(data, dim=_DIM)
+    text = encoder.text_encoder(data, _DIM)
     image = nets.text.ImageEncoder(_DIM)
     texts = jax.jit(lambda captions: text.apply(fitted["text"], captions))
     images = jax.jit(lambda x: image.apply(fitted["image"], as_float(x)))

@@ -136,14 +136,28 @@ def resolve(config: TrainConfig) -> TrainConfig:
         _check_number(field.name, getattr(config, field.name))
     _check_shares(config, jax.device_count())
     absolute = lambda path, flag: expand(path, flag).absolute()
-    workdir = config.workdir or default_workdir(config)
-    manual, begin = config.manual_dir, config.from_run
+    config = dataclasses.replace(
+        config, workdir=config.workdir or default_workdir(config)
+    )
+    paths = {name: getattr(config, name) for name in path_fields(type(config))}
+    begin = config.from_run
     return dataclasses.replace(
         config,
-        data_dir=absolute(config.data_dir, "--data-dir"),
-        manual_dir=manual and absolute(manual, "--manual-dir"),
-        workdir=absolute(workdir, "--workdir"),
         from_run=begin and str(absolute(begin, "--from")),
+        **{
+            name: path and absolute(path, f"--{name.replace('_', '-')}")
+            for name, path in paths.items()
+        },
+    )
+
+
+def path_fields(config_class: type[TrainConfig]) -> tuple[str, ...]:
+    """Returns the names of the settings that are paths."""
+    hints = get_type_hints(config_class)
+    return tuple(
+        field.name
+        for field in dataclasses.fields(config_class)
+        if Path in (hints[field.name], *get_args(hints[field.name]))
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import jaxgan.data
 from jaxgan import checkpoint
 from jaxgan.checks import InputError
-from jaxgan.cli.config import TrainConfig, check_types
+from jaxgan.cli.config import TrainConfig, check_types, path_fields
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.evaluation.inputs import conditions
 from jaxgan.files import expand
@@ -229,6 +229,9 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
     settings: dict[str, Any] = {
         name: as_tuple(value) for name, value in record["config"].items()
     }
+    for name in path_fields(config_class):
+        if isinstance(settings.get(name), str):  # JSON has no paths
+            settings[name] = Path(settings[name])
     config = config_class(**settings, data_dir=Path(record["data_dir"]))
     check_types(config)
     try:

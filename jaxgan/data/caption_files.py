@@ -79,8 +79,10 @@ def read_captions(path: Path) -> Captions:
     return Captions(file, found)
 
 
-def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[list[str]]]:
-    """Returns the words of each image's captions, in the order of the images' names.
+def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[int]]:
+    """Returns the indices of each image's captions, in the order of the images' names.
+
+    They are indices of ``read.captions``.
 
     Args:
         read: the captions.
@@ -92,24 +94,24 @@ def matched(read: Captions, found: Found) -> dict[PurePosixPath, list[list[str]]
     # A name may be normalised differently in the file and on the disk.
     name = lambda text: unicodedata.normalize("NFC", str(PurePosixPath(text)))
     images = {name(str(path)): path for path in found.images}
-    words: dict[PurePosixPath, list[list[str]]] = {path: [] for path in found.images}
+    places: dict[PurePosixPath, list[int]] = {path: [] for path in found.images}
     lost: list[Caption] = []
-    for caption in read.captions:
+    for place, caption in enumerate(read.captions):
         image = images.get(name(caption.file))
         image = image or images.get(name(caption.file.replace("\\", "/")))
         if image is None:
             lost.append(caption)
         else:
-            words[image].append(words_of(caption.text))
+            places[image].append(place)
     if lost:
         raise _no_image(read, found, lost)
-    bare = [path for path, captions in words.items() if not captions]
+    bare = [path for path, captions in places.items() if not captions]
     if bare:
         raise InputError(
             f"{printable(read.path)} has no caption for {_counted(bare)} of the "
-            f"{len(words):,} images beside it. Add their captions, or move them away."
+            f"{len(places):,} images beside it. Add their captions, or move them away."
         )
-    return words
+    return places
 
 
 def _no_image(read: Captions, found: Found, lost: list[Caption]) -> InputError:

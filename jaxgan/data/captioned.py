@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,8 @@ class CaptionedSet(DataSet):
     """Images and their captions, as `jaxgan.data.load_captioned` loads them.
 
     The columns are "image", uint8 [n h w c], "captions", int32 [n k L], k wordings for
-    each image, and "factors", int32 [n f], where they are known.
+    each image, "factors", int32 [n f], where they are known, and "embeddings", float32
+    [n k d], where they are given.
 
     Attributes:
         vocabulary: the captions' words.
@@ -104,10 +106,11 @@ def of_arrays(
 def fingerprint_of(
     images: str,
     vocabulary: Vocabulary,
-    captions: tuple[Int32[np.ndarray, "_ k L"], ...] = (),
+    splits: Sequence[dict[str, np.ndarray]] = (),
 ) -> str:
-    """Extends a fingerprint of images by a vocabulary and, if given, captions."""
+    """Extends a fingerprint of images by a vocabulary and by the other columns."""
     digest = hashlib.sha256(f"{images} {json.dumps(vocabulary.as_json())}".encode())
-    for column in captions:
+    columns = [c for split in splits for n, c in split.items() if n != "image"]
+    for column in columns:
         digest.update(repr(column.shape).encode() + column.tobytes())
     return digest.hexdigest()[:16]

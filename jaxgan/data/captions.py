@@ -6,24 +6,25 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int, Int32
 
 from jaxgan.checks import InputError
 from jaxgan.data import sets
 from jaxgan.data.arrays import Examples
 from jaxgan.data.captioned import CaptionedSet, fingerprint_of
 from jaxgan.data.dataset import ImageSet
+from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.size import Size
 from jaxgan.data.source import DataWarning, Example, Source, Split
-from jaxgan.data.vocabulary import Vocabulary, vocabulary_of
+from jaxgan.data.vocabulary import Vocabulary, vocabulary_of, words_of
 from jaxgan.data.walk import count_by_suffix, listed, printable
 from jaxgan.files import expand
 
 DRAWN = {"scenes": 32, "scenes:two": 48, "pictographs": 32}
 """The drawn sets, and the default side of their pictures in pixels."""
 
-Words = dict[PurePosixPath, list[list[str]]]
-"""The words of each image's captions."""
+Places = dict[PurePosixPath, list[int]]
+"""The indices of each image's captions in the file of captions."""
 
 
 def load_captioned(
@@ -36,6 +37,7 @@ def load_captioned(
     channels: int | None = None,
     skip_damaged: bool = False,
     bits: int | None = None,
+    embeddings: str | Path | None = None,
 ) -> CaptionedSet:
     """Loads images and their captions, decoding image files on the first call only.
 
@@ -62,6 +64,9 @@ def load_captioned(
         skip_damaged: leave out images that cannot be read, instead of refusing the
             set; a warning counts them.
         bits: see `load`.
+        embeddings: a ``.npy`` file of floats ``[n d]``, one row for each of the n
+            captions in the order of their file. They become the column "embeddings",
+            float32 [n k d], beside "captions".
 
     Warns:
         DataWarning: see `load`.
@@ -72,8 +77,8 @@ def load_captioned(
     Raises:
         InputError: the set is unknown or holds a file that cannot be used; a line of
             the captions cannot be parsed, an image lacks a caption or a caption its
-            image; an option has no effect on the set; ``data_dir`` cannot be read and
-            written.
+            image; the embeddings are not those of the captions; an option has no effect
+            on the set; ``data_dir`` cannot be read and written.
 
     Example:
         >>> data = load_captioned("scenes", data_dir="unused", resolution=16)
@@ -84,6 +89,11 @@ def load_captioned(
     """
     options = sets.checked(resolution, crop, channels, bits)
     if name in DRAWN:
+        if embeddings is not None:
+            raise InputError(
+                f"Embeddings are for captions:PATH, whose captions have an order; "
+                f"{name} has a text encoder of its own. Leave --embeddings out."
+            )
         return _drawn(name, options)
     kind, _, path = name.partition(":")
     if kind != "captions" or not path:
@@ -94,7 +104,7 @@ def load_captioned(
     root = expand(data_dir, "--data-dir")
     file = expand(path, "--dataset captions:")
     with sets.usable(root):
-        return _of_files(name, file, root, options, skip_damaged)
+        return _of_files(name, file, root, options, skip_damaged, embeddings)
 
 
 def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
@@ -121,7 +131,12 @@ def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
 
 
 def _of_files(
-    name: str, path: Path, root: Path, options: dict[str, Any], skip_damaged: bool
+    name: str,
+    path: Path,
+    root: Path,
+    options: dict[str, Any],
+    skip_damaged: bool,
+    embeddings: str | Path | None,
 ) -> CaptionedSet:
     """Loads your own images and captions."""
     from jaxgan.data import caption_files
@@ -131,7 +146,12 @@ def _of_files(
 
     read = caption_files.read_captions(path)
     found = find(read.path.parent)
-    words = caption_files.matched(read, found)
+    places = caption_files.matched(read, found)
+    vectors = {}
+    if embeddings is not None:
+        of = f"in {printable(read.path)}"
+        count = len(read.captions)
+        vectors["embeddings"] = read_embeddings(embeddings, count, of)
     if found.unread:
         warnings.warn(
             f"{printable(read.path.parent)}: {len(found.unread):,} images are left "
@@ -140,22 +160,24 @@ def _of_files(
             DataWarning,
             stacklevel=2,
         )
-    train, test = hold_out(read.path.parent, list(words), None)
+    train, test = hold_out(read.path.parent, list(places), None)
     layout = Layout(train, test, (), 0, "")
     located, twins = _located(Folder(read.path.parent, layout), root, skip_damaged)
     images = sets.cached(root / "cache", name, located, options, skip_damaged)
-    vocabulary = vocabulary_of(caption for each in words.values() for caption in each)
-    most = max(map(len, words.values()))
-    splits = [
-        _columns(split, [words[path] for path in paths], vocabulary, most)
-        for split, paths in ((images.train, train), (images.test, test))
-    ]
-    numbers = tuple(columns["captions"] for columns in splits)
+    words = [words_of(caption.text) for caption in read.captions]
+    vocabulary = vocabulary_of(words)
+    most = max(map(len, places.values()))
+    texts = {"captions": _numbers(words, vocabulary), **vectors}
+    splits = []
+    for split, paths in ((images.train, train), (images.test, test)):
+        rows = _wordings(split, [places[path] for path in paths], most)
+        own = {column: values[rows] for column, values in texts.items()}
+        splits.append({"image": split.images, **own})
     return CaptionedSet(
         name,
         *map(Examples, splits),
-        fingerprint=fingerprint_of(images.fingerprint, vocabulary, numbers),
-        note=_note(read.path, words, vocabulary, (train, test)) + twins,
+        fingerprint=fingerprint_of(images.fingerprint, vocabulary, splits),
+        note=_note(read.path, places, words, vocabulary, (train, test)) + twins,
         vocabulary=vocabulary,
     )
 
@@ -191,35 +213,43 @@ def _numbered(split: Split) -> Split:
     return Split(split.count, fetch)
 
 
-def _columns(
-    split: ImageSet, words: list[list[list[str]]], vocabulary: Vocabulary, most: int
-) -> dict[str, np.ndarray]:
-    """Returns the images that could be read, and their captions [n k L]."""
+def _wordings(
+    split: ImageSet, places: list[list[int]], most: int
+) -> Int[np.ndarray, "n k"]:
+    """Returns the indices of the captions of the images that could be read.
+
+    Images with fewer captions than others have theirs repeated in turn.
+    """
     assert split.labels is not None
+    whole = [[each[k % len(each)] for k in range(most)] for each in places]
+    return np.array(whole, int).reshape(-1, most)[split.labels]
+
+
+def _numbers(
+    words: list[list[str]], vocabulary: Vocabulary
+) -> Int32[np.ndarray, "n L"]:
+    """Returns the captions as rows of word indices."""
     place = {word: i for i, word in enumerate(vocabulary.words, start=1)}
-    numbers: Int32[np.ndarray, "n k L"] = np.zeros(
-        (len(split), most, vocabulary.length), np.int32
-    )
-    for row, label in enumerate(split.labels.tolist()):
-        for k in range(most):
-            caption = words[label][k % len(words[label])]
-            numbers[row, k, : len(caption)] = [place[word] for word in caption]
-    return {"image": split.images, "captions": numbers}
+    numbers = np.zeros((len(words), vocabulary.length), np.int32)
+    for row, caption in zip(numbers, words, strict=True):
+        row[: len(caption)] = [place[word] for word in caption]
+    return numbers
 
 
 def _note(
     path: Path,
-    words: Words,
+    places: Places,
+    words: list[list[str]],
     vocabulary: Vocabulary,
     splits: tuple[list[PurePosixPath], list[PurePosixPath]],
 ) -> str:
     """Returns one line with the counts, and the words that are not learnt."""
-    counts = [len(captions) for captions in words.values()]
+    counts = [len(captions) for captions in places.values()]
     few, many = min(counts), max(counts)
     each = f"{few} to {many} captions" if few < many else f"{few} captions"
     each = "1 caption" if many == 1 else each
     trained, held_out = (
-        {word for name in split for caption in words[name] for word in caption}
+        {word for name in split for place in places[name] for word in words[place]}
         for split in splits
     )
     new = sorted(held_out - trained)
@@ -228,7 +258,7 @@ def _note(
         f"learnt of them: {listed(new)}."
     )
     return (
-        f"{printable(path)}: {len(words):,} images, {each} each, "
+        f"{printable(path)}: {len(places):,} images, {each} each, "
         f"{len(vocabulary.words):,} words, at most {vocabulary.length} in a caption; a "
         f"tenth held out: {len(splits[0]):,} train, {len(splits[1]):,} held out."
         f"{lost if new else ''}"

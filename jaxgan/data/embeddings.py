@@ -1,0 +1,59 @@
+"""Embeddings of captions that were made elsewhere: one row of an array each."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxgan.checks import InputError
+from jaxgan.data.walk import printable
+from jaxgan.files import expand
+
+
+def read_embeddings(
+    path: str | Path, count: int, of: str
+) -> Float32[np.ndarray, "n d"]:
+    """Reads a ``.npy`` file of one embedding for each caption.
+
+    Args:
+        path: the file: floating-point numbers ``[n d]``, as `numpy.save` writes them.
+        count: the number n of captions.
+        of: a description of the captions, for messages.
+
+    Raises:
+        InputError: the file cannot be read, or holds something else.
+    """
+    flag = "--embeddings"
+    file = expand(path, flag)
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{flag}: {printable(file)} cannot be read as an array: {error}. Save one "
+            "by numpy.save, of numbers."
+        ) from error
+    if not isinstance(values, np.ndarray):
+        raise InputError(
+            f"{flag}: {printable(file)} holds several arrays; save the embeddings "
+            "alone, by numpy.save."
+        )
+    number = np.issubdtype(values.dtype, np.floating)
+    if values.ndim != 2 or not number or not values.shape[1]:
+        raise InputError(
+            f"{flag}: expected floating-point numbers [n d], one row for each caption; "
+            f"{printable(file)} holds {values.dtype} of shape {values.shape}."
+        )
+    if len(values) != count:
+        raise InputError(
+            f"{flag}: {printable(file)} has {len(values):,} rows, but there are "
+            f"{count:,} captions, {of}. Save one row for each, in their order."
+        )
+    with np.errstate(over="ignore"):  # what overflows is told below
+        values = values.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{flag}: row {bad[0]} of {printable(file)}, counted from 0, is not finite "
+            "in float32. Make that caption's embedding again."
+        )
+    return values
