@@ -10,7 +10,7 @@ The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png w
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
 overwritten. The same ``--seed`` gives the same images. A word that the run does not
 know is reported, with the known words that are most like it. A run with
-``--embeddings`` draws from embeddings, one for each caption, which is then only a title.
+``--embeddings`` draws from embeddings, one for each caption; the captions are titles.
 """
 
 import dataclasses
