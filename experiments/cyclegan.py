@@ -141,7 +141,7 @@ def _generator(config: Config, channels: int, **how: Any) -> nn.Module:
         return nets.unet.Generator(channels, dropout=0.0, **how, **norm)
     if config.network == "resnet":
         return nets.cyclegan.Generator(channels, **how)
-    raise InputError(f"--network is unet or resnet, got {config.network!r}.")
+    raise InputError(f"--network must be unet or resnet, got {config.network!r}.")
 
 
 if __name__ == "__main__":

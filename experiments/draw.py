@@ -89,25 +89,25 @@ def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:
         if config.embeddings is None:
             raise InputError(
                 f"{loaded.folder} draws from embeddings of {size} numbers; give those "
-                "of the captions by --embeddings PATH, a .npy file."
+                "of the captions with --embeddings PATH, a .npy file."
             )
         found = read_embeddings(config.embeddings, len(config.prompts), "after the run")
         if found.shape[1] != size:
             raise InputError(
                 f"{loaded.folder} draws from embeddings of {size} numbers, but those "
-                f"in {config.embeddings} have {found.shape[1]}. Make them by the "
-                "encoder of the run's."
+                f"in {config.embeddings} have {found.shape[1]}. Make them with the "
+                "encoder that made the run's."
             )
         return found
     words = told.get("vocabulary")
     if loaded.game.condition != "captions" or words is None:
         raise InputError(
-            f"{loaded.folder} is a run of {loaded.record['experiment']}, which draws "
-            "nothing from captions. Give one of text_to_image."
+            f"{loaded.folder} is a run of {loaded.record['experiment']}, which does "
+            "not draw from captions. Give a run of text_to_image."
         )
     if config.embeddings is not None:
         raise InputError(
-            f"{loaded.folder} reads captions by an encoder of its own; leave "
+            f"{loaded.folder} reads captions with its own encoder; leave "
             "--embeddings out."
         )
     return Vocabulary.from_json(words).encode_all(config.prompts)

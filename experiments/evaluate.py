@@ -158,10 +158,12 @@ class Chosen(NamedTuple):
             raise InputError("--by-class is for metrics of sets, such as fid or kid.")
         by_pixels = {"psnr", "ssim"} & set(chosen.of_pairs)
         if config.protocol is not None and not by_pixels:
-            raise InputError("--protocol is that of psnr and ssim; name one of them.")
+            raise InputError(
+                "--protocol applies to psnr and ssim; name one of them in --metrics."
+            )
         if config.protocol not in (None, *paired.PROTOCOLS):
             raise InputError(
-                f"--protocol is one of {', '.join(paired.PROTOCOLS)}; got "
+                f"--protocol must be one of {', '.join(paired.PROTOCOLS)}; got "
                 f"{config.protocol}."
             )
         return chosen

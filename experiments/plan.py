@@ -115,7 +115,7 @@ def run(
     if plan:
         print(report.as_text(plan))
         if not batch_given and not error:
-            print(f"Each chip has {name}'s own batch; --batch-size is that of all.")
+            print(f"Each chip gets {name}'s own batch; --batch-size is for all chips.")
         numbers |= report.as_json(plan)
     if parsed.json:
         parsed.json.write_text(json.dumps(numbers, indent=2) + "\n")
@@ -237,8 +237,8 @@ def _check_writable(path: Path | None) -> None:
     """Refuses an unusable path before the minutes of compiling."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(
-            f"--json {path} cannot be written: it is a folder, or in none. Name a file "
-            "in a folder that exists."
+            f"--json {path} cannot be written: it is a folder, or its folder does not "
+            "exist. Name a file in a folder that exists."
         )
 
 

@@ -232,14 +232,14 @@ def _content(config: Config) -> tuple[Any, float]:
     if kind == "vgg" and path:
         return vgg_features(path), config.content_weight
     raise InputError(
-        "--content is discriminator, random, none, or vgg:PATH with torchvision's "
+        "--content must be discriminator, random, none, or vgg:PATH with torchvision's "
         f"weights of VGG-16; got {config.content!r}."
     )
 
 
 def _of(flag: str, known: dict[str, Any], name: str) -> Any:
     if name not in known:
-        raise InputError(f"{flag} is one of {', '.join(known)}; got {name!r}.")
+        raise InputError(f"{flag} must be one of {', '.join(known)}; got {name!r}.")
     return known[name]
 
 
@@ -258,11 +258,10 @@ def stages(config: Config) -> tuple[First, Config]:
         )
     if config.from_run is not None:
         raise InputError(
-            "Stage two begins with stage one, so there is nothing to begin --from; "
-            "leave it out."
+            "Stage two starts from stage one, so --from has no use here; leave it out."
         )
     if config.evaluate_with is not None:
-        raise InputError("Photos have judges of their own; leave out --evaluate-with.")
+        raise InputError("Photos have their own judges; leave out --evaluate-with.")
     names = [field.name for field in dataclasses.fields(First)]
     first = First(**{name: getattr(config, name) for name in names})
     changes: dict[str, Any] = {

@@ -89,7 +89,7 @@ def load(config: Config) -> tuple[Images, Images]:
     if shapes[0] != shapes[1]:
         raise InputError(
             f"The images differ in shape, {' and '.join(shapes)} (height x width x "
-            "channels), and would be told apart by that. Give both one with "
+            "channels), and would be told apart by that. Give both the same with "
             "--resolution and --channels."
         )
     if min(len(training), len(deployed)) < _FEWEST:
@@ -161,7 +161,7 @@ def main() -> None:
 
 def _run_and_tell(config: Config) -> None:
     print(run(config))
-    print(f"{config.out / 'result.json'}, and what tells best in telling.png")
+    print(f"written: {config.out / 'result.json'}, the most telling in telling.png")
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def _others(data: Any, column: str) -> np.ndarray:
 
 def _of(flag: str, known: dict[str, Any], name: str) -> Any:
     if name not in known:
-        raise InputError(f"{flag} is one of {', '.join(known)}; got {name!r}.")
+        raise InputError(f"{flag} must be one of {', '.join(known)}; got {name!r}.")
     return known[name]
 
 
@@ -218,7 +218,7 @@ def begin(config: Config, data: Any, state: GameState) -> GameState:
     """
     if config.embeddings:
         return state
-    print(f"fits the text encoder, {config.text_steps:,} steps:")
+    print(f"fitting the text encoder, {config.text_steps:,} steps:")
     key = keys.stream(jax.random.key(config.seed), "text", 0)
     found = encoder.fitted(data, key, dim=config.text_dim, steps=config.text_steps)
     return with_text(state, found["text"])

@@ -116,8 +116,8 @@ def direction(loaded: LoadedRun, *, back: bool = False) -> tuple[str, str | None
     if condition == "input":
         raise InputError(f"A run of {name} has no way back; leave out --back.")
     raise InputError(
-        f"{loaded.folder} is a run of {name}, which translates no images. Give one of "
-        "pix2pix or cyclegan."
+        f"{loaded.folder} is a run of {name}, which does not translate images. Give a "
+        "run of pix2pix or cyclegan."
     )
 
 

@@ -131,8 +131,8 @@ def _sampler(root: Path) -> Sampler:
     loaded = load_run(root)
     if loaded.game.sample is not _of_srgan:
         raise InputError(
-            f"{root} is a run of {loaded.record['experiment']}, which magnifies no "
-            "images. Give one of srgan."
+            f"{root} is a run of {loaded.record['experiment']}, which does not magnify "
+            "images. Give a run of srgan."
         )
     return Sampler(loaded.game, loaded.state)
 
@@ -153,8 +153,8 @@ def check_size(file: Path, scale: int, tile: int | None) -> None:
         raise InputError(
             f"{file} would become {width * scale}x{height * scale} pixels, "
             f"{pixels / 1e6:.0f} megapixels, and need some {pixels * 16 / 2**30:.1f} "
-            f"GiB of memory and much time. Give --tile, such as --tile {TILE}, if that "
-            "is meant."
+            "GiB of memory and much time. To go ahead, give --tile, such as --tile "
+            f"{TILE}."
         )
 
 

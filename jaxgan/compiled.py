@@ -31,9 +31,9 @@ def keep(folder: Path) -> None:
     except OSError as error:
         # Otherwise JAX would warn about every single program.
         warnings.warn(
-            f"Compiled programs are not kept, so that every start compiles anew: "
-            f"{folder} cannot be written ({error.strerror}). Another folder can be "
-            "given as JAX_COMPILATION_CACHE_DIR.",
+            "Compiled programs are not kept, so every start compiles them again: "
+            f"{folder} cannot be written ({error.strerror}). To use another folder, "
+            "set JAX_COMPILATION_CACHE_DIR to it.",
             stacklevel=2,
         )
         return

@@ -142,7 +142,7 @@ def _rounds(batches: Iterator[Any], fresh: int) -> Iterator[Any]:
         shapes = found if shapes is None else shapes
         if found != shapes:
             raise InputError(
-                f"The iterator's batches must all have the shapes of its first, "
+                "The iterator's batches must all have the same shapes as the first, "
                 f"{shapes}, got {found} as batch {taken + 1}. Leave out a last batch "
                 "that is smaller."
             )

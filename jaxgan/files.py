@@ -40,7 +40,7 @@ def read_object(path: Path, *, otherwise: str) -> dict[str, Any] | None:
         raise InputError(f"{path} cannot be read: {error}. {otherwise}") from error
     if not isinstance(value, dict):
         found = type(value).__name__
-        raise InputError(f"{path} holds no JSON object but {found}. {otherwise}")
+        raise InputError(f"{path} must hold a JSON object, got {found}. {otherwise}")
     if _depth(value) > _DEEPEST:
         raise InputError(f"{path} nests deeper than {_DEEPEST} levels. {otherwise}")
     return value

@@ -270,5 +270,5 @@ def _check_known(where: str, names: tuple[str, ...], known: Mapping[str, Any]) -
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(
-            f"Game: {where} names {unknown[0]!r}, but there are {sorted(known)}."
+            f"Game: {where} names {unknown[0]!r}, but the game has {sorted(known)}."
         )

@@ -328,7 +328,7 @@ def _pairs(field: str, pairs: Any) -> Any:
             value = None
         if not (callable(value) or isinstance(value, penalties.Summed)):
             raise InputError(
-                f"GAN.{field} are (weight, function) pairs, got {pair!r} among them."
+                f"GAN.{field} must be (weight, function) pairs, got {pair!r}."
             )
         if field == "penalties":
             penalties.check_call(value)
@@ -346,6 +346,6 @@ def _check_hashable(gan: GAN) -> None:
             hash(value)
         except TypeError as error:
             raise TypeError(
-                f"GAN.{field.name} must be hashable, and all in it (tuples, not "
-                f"lists), got {value!r}."
+                f"GAN.{field.name} must be hashable, and so must everything in it "
+                f"(tuples, not lists), got {value!r}."
             ) from error

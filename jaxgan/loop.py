@@ -306,6 +306,6 @@ def _check(run: Run) -> None:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(
-            f"Two hooks are called {min(twice)!r}, under which a checkpoint keeps "
-            "their notes; give one of them another name."
+            f"Two hooks are called {min(twice)!r}, the name under which a checkpoint "
+            "keeps their notes; give one of them another name."
         )

@@ -57,8 +57,8 @@ def check_call(name: str, module: nn.Module, inputs: tuple) -> None:
         signature.bind(module, *inputs, **train)
     except TypeError as error:
         raise InputError(
-            f"The {name} is played as {type(module).__name__}(...)({len(inputs)} "
-            f"input(s){', train=...' if train else ''}), but its call is "
+            f"The {name} is called as {type(module).__name__}(...)({len(inputs)} "
+            f"input(s){', train=...' if train else ''}), but its signature is "
             f"{signature}: {error}. Write its __call__ for these inputs, with "
             "defaults for all others, or wrap it in a module that has one."
         ) from error

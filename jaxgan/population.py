@@ -162,7 +162,8 @@ def _check(n: int, hypers: Mapping[str, Any], steps: int, every: int, shares: in
             )
     if every < 1 or steps < 1 or steps % every:
         raise InputError(
-            f"every must divide steps, and both be at least 1, got {every=}, {steps=}."
+            f"every must divide steps, and both must be at least 1, got {every=}, "
+            f"{steps=}."
         )
     if n < 1 or n % shares:
         raise InputError(

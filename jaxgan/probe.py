@@ -74,8 +74,8 @@ def _message(name: str, module: nn.Module, group: int) -> str:
     what = f"{type(module).__name__} (the {name})"
     if 1 < group == networks.group_of(module):
         return (
-            f"{what} declares group={group}, but its examples depend on others than "
-            f"those of their group of {group} consecutive ones. Correct the field or "
+            f"{what} declares group={group}, but its examples depend on examples "
+            f"outside their group of {group} consecutive ones. Correct the field or "
             "the grouping."
         )
     return (

@@ -57,7 +57,7 @@ def join(
     who = "This process" if process is None else f"Process {process}"
     _watch(
         f"{who} could not join the others within {timeout_seconds} seconds"
-        f"{'' if coordinator is None else f', at {coordinator}'}. See that all are "
+        f"{'' if coordinator is None else f', at {coordinator}'}. Check that all are "
         "started, with the same coordinator and the same number of processes, and can "
         "reach it."
     )
@@ -104,7 +104,7 @@ def _check_place(
         )
     if not 0 <= process < processes:
         raise InputError(
-            f"--process counts from 0 and is below --processes, got --process "
+            f"--process counts from 0 and must be below --processes, got --process "
             f"{process} of --processes {processes}."
         )
 

@@ -95,8 +95,8 @@ def make_train_step(
         raise InputError("Give make_train_step a schedule or d_steps, not both.")
     if updates and shards is not None:
         raise InputError(
-            f"Updates are made for exact shards by make_update(shards=...); leave out "
-            f"shards={shards} beside updates."
+            "Updates are made for exact shards by make_update(shards=...); leave out "
+            f"shards={shards} when you give updates."
         )
     runs = _runs(schedule)
     names = {move.objective for move, _ in runs}
@@ -166,7 +166,7 @@ def _check(game: Game, runs: list[tuple[Move, list[int]]], names: set[str]) -> N
             f"{sorted(game.objectives)}. Use make_train_step(game, schedule=...)."
         )
     if not runs or not runs[0][0].fresh:
-        raise InputError("A schedule begins with a move that takes fresh examples.")
+        raise InputError("A schedule must begin with a move that takes fresh examples.")
     if any(move.every < 1 for move, _ in runs):
         raise InputError("A move's period `every` must be at least 1.")
 

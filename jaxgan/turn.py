@@ -61,7 +61,7 @@ class Turn:
         if self.parts > 1:
             raise InputError(
                 f"The objective {self.draws.objective!r} takes a mean over its whole "
-                f"batch, so it cannot be played in {self.parts} parts. Use "
+                f"batch, so it cannot be computed in {self.parts} parts. Use "
                 "microbatches=1, and no exact shards."
             )
         mean = values.mean(axis=0)

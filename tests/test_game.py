@@ -277,5 +277,5 @@ def test_what_does_not_fit_is_refused():
     state = init(scalar, KEY, POINTS)
     with pytest.raises(InputError, match="one number"):
         make_update(scalar, "o")(state, POINTS, KEY)
-    with pytest.raises(InputError, match="begins with"):
+    with pytest.raises(InputError, match="must begin with"):
         make_train_step(game, schedule=(Move(objective="o", fresh=False),))

@@ -274,5 +274,5 @@ def test_runs_that_magnify_nothing_are_refused(run, tmp_path):
         magnified(tmp_path, good)
     config = mlp.Config(batch_size=8, hidden=4, data_dir=tmp_path)
     left(config, mlp.make_gan, tmp_path / "mlp")
-    with pytest.raises(InputError, match="magnifies no"):
+    with pytest.raises(InputError, match="does not magnify"):
         magnified(tmp_path / "mlp", good)

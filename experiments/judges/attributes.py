@@ -175,7 +175,7 @@ def draw(
     names = condition if isinstance(condition, tuple) else (condition,)
     if CAPTIONS not in names and (words is not None or EMBEDDINGS not in names):
         raise InputError(
-            f"Attributes are judged of games that draw from captions, and this one is "
+            "Attributes are judged only for games that draw from captions; this one is "
             f"conditional on {condition!r}; give Game(condition={CAPTIONS!r})."
         )
     batch = table.batch(rows)

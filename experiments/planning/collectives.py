@@ -84,7 +84,7 @@ def all_reduces(hlo: str, *, trips: int = 1) -> list[AllReduces]:
             name, arrays, collective = match.groups()
             if collective != "all-reduce":
                 raise ValueError(
-                    f"The program has a collective without a price: {collective}."
+                    f"The cost model has no price for the collective {collective}."
                 )
             names = parts.get(name) or _OP_NAME.findall(line)
             reasons = tuple(sorted(set(map(reason, names)))) or ("unknown",)

@@ -237,7 +237,7 @@ def _scaling(plan: Plan) -> str:
                 "model",
             )
         )
-    title = f"Weak scaling, {plan.per_chip:,} examples a chip: a model, no measurement"
+    title = f"Weak scaling, {plan.per_chip:,} examples a chip: modelled, not measured"
     return _table(title, rows)
 
 

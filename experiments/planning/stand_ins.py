@@ -78,7 +78,7 @@ def _size(config: TrainConfig) -> tuple[int, int]:
     height, width = as_pair(parse_size(size) if isinstance(size, str) else size)
     if height != width and not config.crop:
         raise InputError(
-            f"The images of {config.dataset} are square, and --resolution is "
+            f"The images of {config.dataset} are square, but --resolution is "
             f"{height}x{width}; pass --crop to take the centre of each."
         )
     return height, width

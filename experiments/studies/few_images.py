@@ -35,6 +35,8 @@ from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import GAN, Game, fit, init, nets, penalties, sample
 from jaxgan.data.pictures import as_rgb
+from jaxgan.hooks import Hook
+from jaxgan.hooks.base import Run
 from jaxgan.images import as_float, as_uint8
 from jaxgan.methods.ada import ada
 from jaxgan.methods.diffaugment import diffaugment
@@ -115,6 +117,18 @@ def eyes() -> Any:
     return features.load("efficientnet")
 
 
+class Strength(Hook):
+    """Collects the probability p of ADA in ``path``, while it trains."""
+
+    def __init__(self, every: int):
+        self.every, self.path = every, []
+
+    def act(self, run: Run) -> None:
+        """Notes p, in a game that has one."""
+        if "augment" in run.state.memory:
+            self.path.append(float(run.state.memory["augment"]["p"]))
+
+
 def play(config: Config, method: str, count: int, seed: int) -> dict[str, Any]:
     """Plays one run, and judges it at its end."""
     train, held = read(config)
@@ -123,18 +137,22 @@ def play(config: Config, method: str, count: int, seed: int) -> dict[str, Any]:
     game = make_game(config, method, train.shape[1])
     key = jax.random.key(config.seed + seed)
     state = init(game, key, {"image": train[:1]})
-    data, size, path = {"image": train}, min(config.batch_size, count), []
-    # By tenths, to see p on the way.
-    for steps in np.unique(np.ceil(np.arange(1, 11) / 10 * config.steps)).astype(int):
-        state = fit(game, state, data, key, steps=int(steps), batch_size=size)
-        if "augment" in state.memory:
-            path.append(float(state.memory["augment"]["p"]))
+    strength = Strength(every=max(1, config.steps // 10))
+    state = fit(
+        game,
+        state,
+        {"image": train},
+        key,
+        steps=config.steps,
+        batch_size=min(config.batch_size, count),
+        hooks=(strength,),
+    )
     made = as_uint8(sample(game, state, jax.random.key(1), config.samples))
     made = np.asarray(made)
     return {
         **judge(held_features(config), eyes()(as_rgb(made, "samples"))["features"]),
         **overfitting(game, state, train, held, made),
-        "p": path,
+        "p": strength.path,
         "shown": samples.packed(made[: _SIDE**2], _SIDE),
     }
 

@@ -158,9 +158,10 @@ class Checkpoints:
             self._pass_over(damaged, step)
             if differences:
                 warnings.warn(
-                    f"The checkpoint of step {step} in {self.directory} was saved by "
-                    f"others than run here ({'; '.join(differences)}). The draws are "
-                    "the same, but the last bits of the results may differ.",
+                    f"The checkpoint of step {step} in {self.directory} was saved with "
+                    "other versions or devices than here "
+                    f"({'; '.join(differences)}). The draws are the same, but the last "
+                    "bits of the results may differ.",
                     CheckpointWarning,
                     stacklevel=2,
                 )
@@ -169,7 +170,7 @@ class Checkpoints:
             raise InputError(f"There is no checkpoint in {self.directory}.")
         raise InputError(
             f"No checkpoint in {self.directory} is good. {_list(damaged)} Nothing was "
-            "deleted. Copy them anew if they came from elsewhere, or start again in "
+            "deleted. Copy them again if they came from elsewhere, or start again in "
             "another --workdir."
         )
 

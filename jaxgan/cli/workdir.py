@@ -85,7 +85,7 @@ def check_shared(workdir: Path) -> None:
     if processes.any_process(not (workdir / "config.json").exists()):
         raise InputError(
             f"Not all processes find the first one's files in the workdir {workdir}. "
-            "Put --workdir on a file system that all processes share, under one path."
+            "Put --workdir on a file system that all processes share, at the same path."
         )
 
 
@@ -129,7 +129,7 @@ def _check_same(
     ]
     if different:
         raise InputError(
-            f"{workdir} holds a run of another config. What differs: "
+            f"{workdir} holds a run of another config. Differences: "
             f"{'; '.join(different)}. Choose another --workdir, or give the same "
             "values to continue that run."
         )

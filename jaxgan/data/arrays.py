@@ -73,20 +73,20 @@ def check_dtypes(columns: Any) -> None:
     for name, column in named(columns):
         if not isinstance(column, (np.ndarray, jax.Array)):
             raise InputError(
-                f"The {name} is a {type(column).__name__}, and arrays are expected; "
+                f"The {name} is a {type(column).__name__}, but arrays are expected; "
                 "convert it with np.asarray."
             )
         dtype = column.dtype
         if not (jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.bool_)):
             raise InputError(
-                f"The {name} has dtype {dtype}, and numbers or booleans are expected; "
+                f"The {name} has dtype {dtype}, but numbers or booleans are expected; "
                 "encode its values as such, classes as np.int32 from 0."
             )
         kept = jax.dtypes.canonicalize_dtype(dtype).newbyteorder("=")
         if kept != dtype:
             raise InputError(
-                f"The {name} has dtype {dtype}, which JAX would make {kept}, changing "
-                f"values that do not fit; convert it with .astype(np.{kept})."
+                f"The {name} has dtype {dtype}, which JAX would turn into {kept}, "
+                f"changing values that do not fit; convert it with .astype(np.{kept})."
             )
 
 
@@ -105,5 +105,5 @@ def _check_lengths(columns: Any) -> None:
         if len(column) != length:
             raise InputError(
                 f"The {first} holds {length} examples, the {name} {len(column)}; "
-                "expected as many in each, row i of all being example i."
+                "all columns must have the same length; row i of each is example i."
             )

@@ -75,7 +75,7 @@ def read_captions(path: Path) -> Captions:
             )
         found.append(caption)
     if not found:
-        raise InputError(f"{printable(file)} holds no caption; add a line an image.")
+        raise InputError(f"{printable(file)} holds no caption; add one line per image.")
     return Captions(file, found)
 
 
@@ -120,7 +120,7 @@ def _no_image(read: Captions, found: Found, lost: list[Caption]) -> InputError:
     unread = {str(path) for path in found.unread}
     why = ""
     if unread & set(names):
-        why = " Some are of a format that is not read; convert them, to PNG."
+        why = " Some are in a format that is not read; convert them to PNG."
     elif all(name.startswith("/") or ".." in name for name in names):
         why = " Names must be relative to that folder, and lie in it."
     return InputError(
@@ -142,9 +142,9 @@ def _file_of(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise InputError(
-            f"captions:{printable(path)} is no folder of images with captions, nor a "
-            f"file of captions that ends in {' or '.join(SUFFIXES)}; pass the path of "
-            "one."
+            f"captions:{printable(path)} is neither a folder of images with captions "
+            f"nor a caption file that ends in {' or '.join(SUFFIXES)}; pass the path "
+            "of one."
         )
     files = [
         each
@@ -154,7 +154,7 @@ def _file_of(path: Path) -> Path:
     if len(files) != 1:
         held = f"{len(files)} ({listed(each.name for each in files)})"
         raise InputError(
-            f"{printable(path)} must hold one file of captions, captions.csv or "
+            f"{printable(path)} must hold one caption file, captions.csv or "
             f"captions.jsonl; found {held if files else 'none'}. "
             f"{'Pass the path of the one that is meant.' if files else 'Add it.'}"
         )
@@ -202,7 +202,7 @@ def _rows(file: Path, text: str) -> Iterator[Caption]:
                 named = dict(zip(header, row, strict=True))
                 yield _caption(file, reader.line_num, named["file"], named["caption"])
     except csv.Error as error:
-        raise _broken(file, reader.line_num, f"no CSV: {error}") from error
+        raise _broken(file, reader.line_num, f"invalid CSV: {error}") from error
 
 
 def _header(file: Path, row: list[str], line: int) -> list[str]:
@@ -210,7 +210,7 @@ def _header(file: Path, row: list[str], line: int) -> list[str]:
     if header.count("file") == header.count("caption") == 1:
         return header
     other = next((sign for sign in ";\t" if sign in row[0]), None)
-    hint = f"; columns are parted by commas, not by {other!r}" if other else ""
+    hint = f"; columns are separated by commas, not by {other!r}" if other else ""
     raise InputError(
         f"{printable(file)}, line {line}: expected a header that names the columns "
         f"file and caption, got {','.join(row)!r:.{_MOST_SHOWN}}{hint}. Put "
@@ -226,7 +226,7 @@ def _lines(file: Path, text: str) -> Iterator[Caption]:
         try:
             value = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise _broken(file, line, f"no JSON: {error}") from error
+            raise _broken(file, line, f"invalid JSON: {error}") from error
         expected = 'expected an object with "file" and "caption" or "captions"'
         if not isinstance(value, dict) or "file" not in value:
             raise _broken(file, line, f"{content.strip()!r:.{_MOST_SHOWN}}; {expected}")
@@ -234,16 +234,17 @@ def _lines(file: Path, text: str) -> Iterator[Caption]:
             raise _broken(file, line, f"{', '.join(value)}; {expected}, not both")
         captions = value["captions"] if "captions" in value else [value["caption"]]
         if not isinstance(captions, list) or not captions:
-            raise _broken(file, line, f"captions {captions!r}; expected a list of some")
+            found = f"captions {captions!r}; expected a non-empty list"
+            raise _broken(file, line, found)
         for caption in captions:
             yield _caption(file, line, value["file"], caption)
 
 
 def _caption(file: Path, line: int, name: Any, text: Any) -> Caption:
     if not isinstance(name, str) or not isinstance(text, str):
-        raise _broken(file, line, f"{name!r} and {text!r}; expected two texts")
+        raise _broken(file, line, f"{name!r} and {text!r}; expected two strings")
     if not name.strip():
-        raise _broken(file, line, "no name of a file; give it one")
+        raise _broken(file, line, "an empty file name; name the image's file")
     return Caption(name.strip(), text, line)
 
 

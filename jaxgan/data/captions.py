@@ -92,14 +92,14 @@ def load_captioned(
         if embeddings is not None:
             raise InputError(
                 f"Embeddings are for captions:PATH, whose captions have an order; "
-                f"{name} has a text encoder of its own. Leave --embeddings out."
+                f"{name} has its own text encoder. Leave --embeddings out."
             )
         return _drawn(name, options)
     kind, _, path = name.partition(":")
     if kind != "captions" or not path:
         raise InputError(
-            f"There are no captions {name!r}. Expected one of {', '.join(DRAWN)}, or "
-            "captions:PATH for a folder of one's own images and a file of captions."
+            f"Unknown captioned set {name!r}. Expected one of {', '.join(DRAWN)}, or "
+            "captions:PATH for a folder of your own images and a caption file."
         )
     root = expand(data_dir, "--data-dir")
     file = expand(path, "--dataset captions:")
@@ -117,8 +117,8 @@ def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
         )
     if options["crop"] or "bits" in options or options["channels"] == 1:
         raise InputError(
-            f"--crop, --bits and --channels 1 are for image files, but {name} is drawn "
-            "in colours that its captions tell; leave them out."
+            f"--crop, --bits and --channels 1 are for image files, but {name} is "
+            "drawn, in colours that its captions name; leave them out."
         )
     # These import Pillow, and for digits tfds, which a folder's cache does not need.
     if name == "pictographs":
@@ -155,8 +155,8 @@ def _of_files(
     if found.unread:
         warnings.warn(
             f"{printable(read.path.parent)}: {len(found.unread):,} images are left "
-            f"out, whose formats are not read: {count_by_suffix(found.unread)}. "
-            "Convert them, to PNG for example.",
+            "out because their formats are not read: "
+            f"{count_by_suffix(found.unread)}. Convert them, for example to PNG.",
             DataWarning,
             stacklevel=2,
         )
@@ -255,7 +255,7 @@ def _note(
     new = sorted(held_out - trained)
     lost = (
         f" {len(new):,} words occur only in captions that are held out, so nothing is "
-        f"learnt of them: {listed(new)}."
+        f"learnt about them: {listed(new)}."
     )
     return (
         f"{printable(path)}: {len(places):,} images, {each} each, "

@@ -94,7 +94,7 @@ class DataSet:
         example = self.train.batch(np.arange(1))
         if not isinstance(example, dict) or column not in example:
             raise InputError(
-                f"{self.name} has no column {column!r}, which the game plays. Give a "
+                f"{self.name} has no column {column!r}, which the game needs. Give a "
                 "set that has one."
             )
         return example[column].shape[1:]

@@ -29,13 +29,13 @@ def read_embeddings(
         values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
-            f"{flag}: {printable(file)} cannot be read as an array: {error}. Save one "
-            "by numpy.save, of numbers."
+            f"{flag}: {printable(file)} cannot be read as an array: {error}. Save an "
+            "array of numbers with numpy.save."
         ) from error
     if not isinstance(values, np.ndarray):
         raise InputError(
             f"{flag}: {printable(file)} holds several arrays; save the embeddings "
-            "alone, by numpy.save."
+            "alone, with numpy.save."
         )
     number = np.issubdtype(values.dtype, np.floating)
     if values.ndim != 2 or not number or not values.shape[1]:

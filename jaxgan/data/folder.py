@@ -50,9 +50,9 @@ def look(root: Path) -> Folder:
     layout = understand(root, found)
     if found.unread:
         warnings.warn(
-            f"{printable(root)}: {len(found.unread):,} images are left out, whose "
-            f"formats are not read: {count_by_suffix(found.unread)}. Convert them, to "
-            "PNG for example.",
+            f"{printable(root)}: {len(found.unread):,} images are left out because "
+            f"their formats are not read: {count_by_suffix(found.unread)}. Convert "
+            "them, for example to PNG.",
             DataWarning,
             stacklevel=2,
         )
@@ -100,7 +100,7 @@ def note(folder: Folder, identity: Identity) -> str:
     held_out, trained = map(printable, twins[0])
     return (
         f"{folder.layout.note} {len(twins):,} of the images held out are also trained "
-        f"on, to the byte ({held_out} is {trained})."
+        f"on, byte for byte ({held_out} is {trained})."
     )
 
 

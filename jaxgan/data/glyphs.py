@@ -77,7 +77,7 @@ def pairs(source: str, target: str, *, size: int = 32) -> DataSet:
     """
     if source == target:
         raise InputError(
-            f"Pairs need two styles, got {source} twice; take another, of "
+            f"Pairs need two different styles, got {source} twice; choose another of "
             f"{', '.join(STYLES)}."
         )
     shared = sorted(_characters(source) & _characters(target))
@@ -144,15 +144,15 @@ def font_file(style: str) -> Path:
     """
     if style not in STYLES:
         raise InputError(
-            f"There is no style {style!r}. Expected one of {', '.join(STYLES)}."
+            f"Unknown style {style!r}. Expected one of {', '.join(STYLES)}."
         )
     spec: Any = importlib.util.find_spec("matplotlib")
     folders = spec.submodule_search_locations if spec else ["matplotlib"]
     path = Path(folders[0]) / "mpl-data" / "fonts" / "ttf" / f"{STYLES[style]}.ttf"
     if not path.is_file():
         raise InputError(
-            f"{path} is missing, one of the fonts that matplotlib ships; install it "
-            "from PyPI: pip install --force-reinstall matplotlib."
+            f"{path} is missing; it ships with matplotlib. Reinstall that from PyPI: "
+            "pip install --force-reinstall matplotlib."
         )
     return path
 

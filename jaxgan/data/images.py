@@ -147,7 +147,7 @@ def _naming(name: str) -> Iterator[None]:
     except Exception as error:
         why = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            why = "its content is none that is known"
+            why = "its format is not recognised"
         raise UnreadableImage(
             f"{name} cannot be read as an image: {why}. "
             f"Expected a whole {', '.join(FORMATS)} file; repair it, take it out of "
@@ -230,8 +230,8 @@ def _cut(
         return image
     if not crop:
         raise InputError(
-            f"{name} is {height}x{width} pixels (height x width), of another shape "
-            f"than {rows}x{columns}; pass --crop to take the centre of each image."
+            f"{name} is {height}x{width} pixels (height x width), not of the aspect "
+            f"ratio of {rows}x{columns}; pass --crop to take the centre of each image."
         )
     broad = min(width, max(1, round(height * columns / rows)))
     high = min(height, max(1, round(width * rows / columns)))

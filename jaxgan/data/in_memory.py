@@ -51,7 +51,7 @@ def from_arrays(
     if classes and "column label" not in dict(named(train)):
         raise InputError(
             f"{name} has the classes {tuple(classes)}, but no column 'label' that says "
-            "which example is of which; add one, or leave out classes."
+            "which class each example has; add one, or leave out classes."
         )
     if test is not None:
         splits["test"] = Examples(test, tuple(classes))
@@ -91,7 +91,8 @@ def _check_alike(train: Any, test: Any) -> None:
     if kinds[0] != kinds[1] or jax.tree.structure(train) != jax.tree.structure(test):
         raise InputError(
             "The arrays to train on and those held out must have the same columns, "
-            f"shapes of one example and dtypes; got {kinds[0]} and {kinds[1]}."
+            "with the same example shapes and dtypes; got "
+            f"{kinds[0]} and {kinds[1]}."
         )
 
 
@@ -107,8 +108,8 @@ def _check_values(split: str, examples: Examples) -> None:
             _refuse_where(
                 lambda block: (block < 0) | (block >= classes),
                 column,
-                f"The {name} of {split} is none of the {classes} classes",
-                f"Labels count them from 0 to {classes - 1}.",
+                f"The {name} of {split} is not one of the {classes} classes",
+                f"Labels must be from 0 to {classes - 1}.",
             )
 
 

@@ -164,7 +164,7 @@ def _classes(root: Path, found: Found, depth: int) -> tuple[str, ...]:
             raise InputError(
                 f"{printable(root / path)} lies too deep: sub-folders are classes, and "
                 "one level of them is expected, in train/ and test/ if there are "
-                "such. Move the images up, or pass the folder above them."
+                "any. Move the images up, or pass the folder above them."
             )
     classes = {path.parts[depth] for path in found.images}
     _refuse_lost(root, found, depth, classes)
@@ -186,7 +186,7 @@ def _refuse_lost(root: Path, found: Found, depth: int, classes: set[str]) -> Non
             raise InputError(
                 f"The sub-folder {printable(path.parts[depth])} of {printable(root)} "
                 f"would be lost: none of its images can be read ({printable(path)}). "
-                "Convert them, to PNG for example, or move the folder away."
+                "Convert them, for example to PNG, or move the folder away."
             )
 
 
@@ -266,5 +266,5 @@ def _note(
     if without:
         parts.append(f" Folders without images do not count: {listed(without)}.")
     if found.others:
-        parts.append(f" No images: {count_by_suffix(found.others)}.")
+        parts.append(f" Not images: {count_by_suffix(found.others)}.")
     return "".join(parts)

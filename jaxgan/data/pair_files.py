@@ -93,9 +93,9 @@ def _understood(root: Path, understand: Callable[[Path, Found], T]) -> T:
     meaning = understand(root, found)
     if found.unread:
         warnings.warn(
-            f"{printable(root)}: {len(found.unread):,} images are left out, whose "
-            f"formats are not read: {count_by_suffix(found.unread)}. Convert them, to "
-            "PNG for example.",
+            f"{printable(root)}: {len(found.unread):,} images are left out because "
+            f"their formats are not read: {count_by_suffix(found.unread)}. Convert "
+            "them, for example to PNG.",
             DataWarning,
             stacklevel=2,
         )
@@ -129,8 +129,8 @@ def _located(
     if twins:
         one, other = map(printable, twins[0])
         note = (
-            f"{note} {len(twins):,} of the images held out are also trained on, to the "
-            f"byte ({one} is {other})."
+            f"{note} {len(twins):,} of the images held out are also trained on, byte "
+            f"for byte ({one} is {other})."
         )
     name = f"{kind.partition(' ')[0]}:{fingerprint[:16]}"
     return Located(name, fingerprint, read, note, lambda: identify() == contents)
@@ -177,7 +177,7 @@ def _decode_two(root: Path, pairs: Pairs) -> Callable[..., Decoded]:
             raise InputError(
                 f"{names[0]} is {h}x{w} pixels (height x width), but its partner "
                 f"{names[1]} is {high}x{wide}; pass --resolution HxW to bring all "
-                "images to one size, with --crop where their shapes differ."
+                "images to the same size, with --crop where their shapes differ."
             )
         return _joined(both)
 

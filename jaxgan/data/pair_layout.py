@@ -124,8 +124,8 @@ def understand_two_sides(root: Path, found: Found) -> TwoSides:
     places = _places(root, found)
     if not all(place.side for place in places.values()):
         raise InputError(
-            f"{printable(root)} holds {listed(places)}, which lie in no folder of a "
-            "side. Expected trainA, trainB, testA and testB, or A and B."
+            f"{printable(root)} holds {listed(places)}, which are in neither side's "
+            "folder. Expected trainA, trainB, testA and testB, or A and B."
         )
     _check_sides(root, found, places)
     train, test, how = [], [], ""
@@ -215,7 +215,7 @@ def _matched(
     if lonely:
         paths = sorted(inputs.get(name) or targets[name] for name in lonely)
         unread = {path.stem for path in found.unread}
-        why = " There is one of a format that is not read; convert it to PNG."
+        why = " There is one in a format that is not read; convert it to PNG."
         raise InputError(
             f"{printable(root / paths[0])} has no partner on the other side"
             f"{f', nor have {len(paths) - 1} others' if len(paths) > 1 else ''}. "
@@ -237,8 +237,8 @@ def _by_name(
         other = images.setdefault(_name(place), path)
         if other != path:
             raise InputError(
-                f"{printable(root / other)} and {printable(root / path)} have one name "
-                "but for the suffix, so either could be of the pair; take one away."
+                f"{printable(root / other)} and {printable(root / path)} differ only "
+                "in the suffix, so the pair is ambiguous; take one away."
             )
     return images
 
@@ -283,4 +283,4 @@ def _split(
 
 def _rest(found: Found) -> str:
     """Returns a sentence that counts the files that are not images, if any."""
-    return f" No images: {count_by_suffix(found.others)}." if found.others else ""
+    return f" Not images: {count_by_suffix(found.others)}." if found.others else ""

@@ -82,8 +82,8 @@ def load_pairs(
         return _letters(name, options)
     if not name.startswith("pairs:"):
         raise InputError(
-            f"There are no pairs {name!r}. Expected glyphs:SOURCE:TARGET, such as "
-            "glyphs:sans:serif, or pairs:PATH for a folder of one's own."
+            f"Unknown set of pairs {name!r}. Expected glyphs:SOURCE:TARGET, such as "
+            "glyphs:sans:serif, or pairs:PATH for a folder of your own."
         )
     from jaxgan.data.pair_files import apart, locate_pairs
 
@@ -263,7 +263,7 @@ def _unknown_unpaired(name: str) -> InputError:
             "folder that holds trainA, trainB, testA and testB: unpaired:PATH."
         )
     return InputError(
-        f"There is no unpaired set {name!r}. Expected glyphs:SOURCE:TARGET, such as "
+        f"Unknown unpaired set {name!r}. Expected glyphs:SOURCE:TARGET, such as "
         "glyphs:sans:serif, or unpaired:PATH for a folder that holds trainA, trainB, "
         "testA and testB, or A and B."
     )

@@ -68,16 +68,16 @@ def locate(name: str) -> tuple[list[File], list[File]]:
         return train, test
     if not name.startswith("folder:"):
         raise InputError(
-            f"There are no photos {name!r}. Expected {', '.join(BUILT_IN)}, or "
-            "folder:PATH for photos of one's own."
+            f"Unknown set of photos {name!r}. Expected {', '.join(BUILT_IN)}, or "
+            "folder:PATH for photos of your own."
         )
     root = expand(name.removeprefix("folder:"), "--dataset folder:")
     found = find(root)
     if found.unread:
         warnings.warn(
-            f"{printable(root)}: {len(found.unread):,} images are left out, whose "
-            f"formats are not read: {count_by_suffix(found.unread)}. Convert them, to "
-            "PNG for example.",
+            f"{printable(root)}: {len(found.unread):,} images are left out because "
+            f"their formats are not read: {count_by_suffix(found.unread)}. Convert "
+            "them, for example to PNG.",
             DataWarning,
             stacklevel=3,
         )
@@ -145,6 +145,6 @@ def _shipped(package: str, folder: str, name: str) -> File:
             return File(name, path)
     pip = {"sklearn": "scikit-learn", "skimage": "'jaxgan[photos]'"}.get(package)
     raise InputError(
-        f"{name} is not there, a photo that {package} ships. Install it: pip install "
+        f"{name} is missing; it ships with {package}. Install that: pip install "
         f"{pip or package}."
     )

@@ -162,10 +162,10 @@ def _checked_tile(scale: int, options: dict[str, Any]) -> int:
             f"--scale {scale}, at least {2 * scale}, such as {8 * scale}; got {tile}."
         )
     if options["crop"]:
-        raise InputError("Photos keep their shapes, so --crop says nothing; omit it.")
+        raise InputError("Photos keep their shapes, so --crop has no effect; omit it.")
     if options["channels"] == 1:
         raise InputError(
-            "Photos are RGB, and grey ones become so: leave out --channels. Grey "
+            "Photos are RGB, and grey ones are converted: leave out --channels. Grey "
             "images are magnified by the same networks."
         )
     return tile
@@ -201,7 +201,7 @@ def _check_memory(name: str, count: int, tile: int, scale: int) -> None:
         raise InputError(
             f"{printable(name)} has {count:,} tiles of {tile}x{tile} pixels, which are "
             f"kept in memory and need {size / 2**30:.1f} GiB; at most "
-            f"{_MOST_BYTES // 2**30} GiB are taken. Give a folder with fewer photos, "
+            f"{_MOST_BYTES // 2**30} GiB are allowed. Give a folder with fewer photos, "
             "or smaller ones."
         )
 
@@ -222,7 +222,7 @@ def _unlike(
         if same != photo.name:
             raise InputError(
                 f"{same} and {photo.name} are the same photo, pixel by pixel. Take one "
-                "away: a photo held out must not be one to train on."
+                "away: a photo held out must not also be trained on."
             )
         yield photo
 

@@ -123,7 +123,7 @@ def _source(name: str, builder: tfds.core.DatasetBuilder) -> Source:
     features = dict(info.features.items())
     if not isinstance(features.get("image"), tfds.features.Image):
         raise InputError(
-            f"{name} is no image set: expected the feature 'image', got "
+            f"{name} is not an image set: expected the feature 'image', got "
             f"{', '.join(features)}."
         )
     label = features.get("label")

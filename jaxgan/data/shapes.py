@@ -144,8 +144,8 @@ def halves(count: int) -> tuple[int, int]:
     """
     if count < _LEAST:
         raise InputError(
-            f"Expected {_LEAST} pictures or more, of which a tenth is drawn to hold "
-            f"out, got count={count}."
+            f"Expected {_LEAST} pictures or more, since a tenth as many are held out, "
+            f"got count={count}."
         )
     test = count // 10
     return test - test // 2, test // 2

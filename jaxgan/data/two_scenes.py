@@ -100,7 +100,7 @@ def two_scenes(
     note = (
         f"Scenes of two digits, {size}x{size}, {wordings} captions each: {count:,} "
         f"train, {same + other:,} held out, by other writers, {other:,} of them with a "
-        "digit in a colour that it is not trained on in."
+        "digit in a colour it never has in training."
     )
     return of_arrays(
         *columns,

@@ -67,12 +67,13 @@ class Vocabulary:
 
     def __post_init__(self):
         if len(set(self.words)) < len(self.words):
-            raise InputError("A word stands twice in a vocabulary; give each once.")
+            raise InputError("A word occurs twice in a vocabulary; give each once.")
         odd = [word for word in self.words if words_of(word) != [word]]
         if odd:
             raise InputError(
-                f"{odd[0]!r} is no word of a vocabulary: expected lower case without "
-                "spaces and punctuation, as jaxgan.data.vocabulary.words_of gives it."
+                f"{odd[0]!r} is not a word for a vocabulary: expected lower case "
+                "without spaces and punctuation, as "
+                "jaxgan.data.vocabulary.words_of gives it."
             )
         if self.length < 1:
             raise InputError(f"A caption's length must be positive, got {self.length}.")
@@ -125,7 +126,8 @@ class Vocabulary:
         wrong = [number for number in kept if not 0 < number < self.size]
         if wrong:
             raise InputError(
-                f"{wrong[0]} is the number of no word; expected 0 to {self.size - 1}."
+                f"{wrong[0]} is not the number of a word; expected 0 to "
+                f"{self.size - 1}."
             )
         return " ".join(self.words[number - 1] for number in kept)
 
@@ -149,8 +151,8 @@ class Vocabulary:
         right = isinstance(words, list) and all(isinstance(each, str) for each in words)
         if not (right and words is not None and type(length) is int):
             raise InputError(
-                f"{value!r:.80} is no vocabulary: expected an object with 'length', a "
-                "number, and 'words', a list of strings, as Vocabulary.as_json makes."
+                f"{value!r:.80} is not a vocabulary: expected an object with 'length', "
+                "a number, and 'words', a list of strings, as Vocabulary.as_json makes."
             )
         return cls(tuple(words), length)
 

@@ -82,7 +82,7 @@ def find(root: Path) -> Found:
         raise InputError(
             f"No images in {printable(root)}: expected files that end in "
             f"{', '.join(READ)}, there or in one level of sub-folders. {held}Convert "
-            "images of other formats, to PNG for example."
+            "images of other formats, for example to PNG."
         )
     return found
 

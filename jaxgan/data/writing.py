@@ -195,15 +195,14 @@ def _check_left(
     """Raises InputError if all images of a split or of a class were damaged."""
     if not labels:
         raise InputError(
-            f"No image in {what} can be read; the first is damaged so: "
-            f"{left_out[0].why}"
+            f"No image in {what} can be read; the first error: {left_out[0].why}"
         )
     lost = [each for each in left_out if classes and each.label not in labels]
     if lost:
         assert lost[0].label is not None
         raise InputError(
             f"The class {classes[lost[0].label]} would be lost from {what}, as all its "
-            f"images are damaged, the first so: {lost[0].why}"
+            f"images are damaged; the first error: {lost[0].why}"
         )
 
 
@@ -225,5 +224,5 @@ def _check_shape(
         raise InputError(
             f"{name} is {shape[0]}x{shape[1]} pixels (height x width), but {first} is "
             f"{expected[0]}x{expected[1]}; pass --resolution HxW to bring all images "
-            "to one size, with --crop where their shapes differ."
+            "to the same size, with --crop where their shapes differ."
         )

@@ -63,7 +63,7 @@ def shared_classes(real: Seen | Pictures, fake: Seen | Pictures) -> list[str]:
     for each in (real, fake):
         if each.classes is None:
             raise InputError(
-                f"{each.name} has no labels, so nothing can be said by class. Give a "
+                f"{each.name} has no labels, so it cannot be judged by class. Give a "
                 "labelled data set, a folder with a sub-folder for each class, an npz "
                 "file with 'labels', or the run of a game that is conditional on them."
             )
@@ -79,7 +79,7 @@ def shared_classes(real: Seen | Pictures, fake: Seen | Pictures) -> list[str]:
     if apart:
         raise InputError(
             f"{real.name} and {fake.name} differ in their classes: only one of them "
-            f"has {', '.join(map(repr, apart[:5]))}. Call equal classes by equal names."
+            f"has {', '.join(map(repr, apart[:5]))}. Give equal classes equal names."
         )
     return sorted(found[0])
 

@@ -67,8 +67,8 @@ def _stacked(pictures: Pictures, rows: frozenset[int]) -> np.ndarray:
                 kept.append(image)
                 if image.shape != kept[0].shape:
                     raise InputError(
-                        f"Diversity needs pictures of one size; picture {number} of "
-                        f"{pictures.name} has the shape {list(image.shape)}, an "
+                        f"Diversity needs pictures of the same size; picture {number} "
+                        f"of {pictures.name} has the shape {list(image.shape)}, an "
                         f"earlier one {list(kept[0].shape)}. Resize them."
                     )
             number += 1

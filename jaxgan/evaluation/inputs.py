@@ -115,5 +115,5 @@ def entry(batch: Any, name: str) -> np.ndarray:
     """
     if not isinstance(batch, Mapping) or name not in batch:
         holds = sorted(batch) if isinstance(batch, Mapping) else type(batch).__name__
-        raise InputError(f"The game needs the data's entry {name!r}; there is {holds}.")
+        raise InputError(f"The game needs the entry {name!r}; the data have {holds}.")
     return np.asarray(batch[name])

@@ -79,7 +79,7 @@ def magnified(
     if not photos:
         raise InputError(
             f"{getattr(data, 'name', 'The data')} holds no whole photos to judge by. "
-            "Load it by jaxgan.data.load_photos."
+            "Load it with jaxgan.data.load_photos."
         )
     for name, image in photos[:most]:
         small, original = shrunk(image, data.scale)

@@ -156,9 +156,9 @@ def of_folders(real: Path, fake: Path, store: Path) -> tuple[Pictures, Pictures]
     for number, (one, other) in enumerate(found):
         if one is None or other is None or one.with_suffix("") != other.with_suffix(""):
             raise InputError(
-                f"Pairs of files need equal names but for the suffix. In the order of "
-                f"names, number {number} of {printable(real)} is {_shown(one)} and of "
-                f"{printable(fake)} {_shown(other)}; rename files, or remove those "
+                "Paired files must have the same name, except for the suffix. In order "
+                f"of names, number {number} of {printable(real)} is {_shown(one)} and "
+                f"of {printable(fake)} {_shown(other)}; rename files, or remove those "
                 "without a partner."
             )
     return pictures.of_folder(real, store), pictures.of_folder(fake, store)
@@ -174,7 +174,7 @@ def _check_needs(
     learned = [name for name in names if METRICS[name].learned]
     if learned and lpips is None:
         raise InputError(
-            f"{learned[0]} needs a network with its weights; give lpips, of "
+            f"{learned[0]} needs a network with its weights; give lpips, from "
             "jaxgan.metrics.perceptual.load_lpips."
         )
     if lpips is not None and not learned:
@@ -193,8 +193,8 @@ def _blocks(real: Pictures, fake: Pictures) -> Iterator[tuple[Block, Block]]:
     """Yields blocks of both sets, after checking that each pair has one size."""
     if real.count != fake.count or not real.count:
         raise InputError(
-            f"Pairs need as many pictures on both sides, got {real.count} of "
-            f"{real.name} and {fake.count} of {fake.name}."
+            "Pairs need the same number of pictures on both sides, got "
+            f"{real.count} of {real.name} and {fake.count} of {fake.name}."
         )
     number = 0
     for blocks in zip(real.blocks(BLOCK), fake.blocks(BLOCK), strict=True):

@@ -178,5 +178,5 @@ def judge(names: Iterable[str], pair: Pair) -> dict[str, Result]:
 
 
 def _known(part: Any) -> Any:
-    assert part is not None, "what a metric needs was not looked at"
+    assert part is not None, "an output that a metric needs was not computed"
     return part

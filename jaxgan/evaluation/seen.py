@@ -69,7 +69,7 @@ def look(
         for outputs in extractor.through(blocks):
             if LOGITS in kept and LOGITS not in outputs:
                 raise InputError(
-                    f"{extractor.name} names no classes, so it gives no Inception "
+                    f"{extractor.name} has no class logits, so it gives no Inception "
                     "score; take another network or another metric."
                 )
             for name, parts in kept.items():

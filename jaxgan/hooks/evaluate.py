@@ -40,7 +40,7 @@ class Evaluate(Hook):
     ):
         if keep_best is not None and folder is None:
             raise InputError(
-                f"Evaluate(keep_best={keep_best!r}) needs folder=..., where to keep it."
+                f"Evaluate(keep_best={keep_best!r}) needs folder=... to keep it in."
             )
         self._evaluators, self._data = tuple(evaluators), data
         self.every, self._keep_best, self._highest = every, keep_best, highest
@@ -55,8 +55,8 @@ class Evaluate(Hook):
             self._data = run.data
         if self._data is None:
             raise InputError(
-                "Evaluate has no data to judge by, since the run plays an iterator; "
-                "give Evaluate(data=...)."
+                "Evaluate has no data to judge by, since the run trains on an "
+                "iterator; give Evaluate(data=...)."
             )
         if self._folder is not None:
             how = {"keep": 1, "shards": run.shards}

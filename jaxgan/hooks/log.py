@@ -92,9 +92,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         row = _row(line)
         if row is None:
             raise InputError(
-                f"{path}: line {number} is no row of metrics, which are numbers by "
-                f'name and their "step", but {line[:60]!r}. Put back a copy of the '
-                "file, or remove that line."
+                f"{path}: line {number} is not a row of metrics (numbers by name and "
+                f'their "step"): {line[:60]!r}. Put back a copy of the file, or remove '
+                "that line."
             )
         rows.append(row)
     # A process that is killed while writing leaves a line without an end.

@@ -102,7 +102,7 @@ def cyclegan(
     shapes = {"a": shape_a, "b": shape_a if shape_b is None else shape_b}
     if identity is not None and shapes["a"] != shapes["b"]:
         raise InputError(
-            f"The identity term needs sets of one shape, but they have {shapes['a']} "
+            f"The identity term needs sets of the same shape, got {shapes['a']} "
             f"and {shapes['b']}. Use identity=None."
         )
     generator = functools.partial(Player, optimizer=g_optimizer, ema=ema)

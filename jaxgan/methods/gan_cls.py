@@ -230,8 +230,8 @@ class Draw:
         words = jnp.issubdtype(captions.dtype, jnp.integer)
         if words and not self.has_text:
             raise InputError(
-                "The game draws images from embeddings, got words' numbers; embed them "
-                "as those of the training data were."
+                "The game draws images from embeddings, but got word indices; embed "
+                "them like the training captions."
             )
         text = embed(nets, captions)
         z = jax.vmap(lambda key: self.prior(key, self.latent_dim))(keys)

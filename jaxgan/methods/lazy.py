@@ -52,7 +52,7 @@ def lazy(gan: GAN, every: int) -> Game:
         >>> state, metrics = step(state, batch, jax.random.key(0))
     """
     if not gan.penalties:
-        raise InputError("The game has no penalties that could be lazy; give it some.")
+        raise InputError("The game has no penalties to make lazy; add some.")
     if every < 1:
         raise InputError(f"The period must be at least 1 round, got {every}.")
     loss = functools.partial(d_reg_loss, gan, every)

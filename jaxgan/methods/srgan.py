@@ -267,7 +267,7 @@ def _is_used(weight: Scalar | Schedule) -> bool:
 def _features(judged: Any) -> Any:
     if not isinstance(judged, Mapping) or "features" not in judged:
         raise InputError(
-            "The content loss looks at the discriminator's features, but it returned "
+            "The content loss needs the discriminator's features, but it returned "
             f'{type(judged).__name__} without "features". Give perceive=..., such as '
             "random_features(), or content=0."
         )

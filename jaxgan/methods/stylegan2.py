@@ -303,7 +303,7 @@ def sample(how: Settings, nets: Nets, keys: Key, condition: Any) -> Array:
     """Generates images from latents of N(0, I), without mixing."""
     if (how.condition is None) != (condition is None):
         raise InputError(
-            "Give sample a condition exactly if the game has one; here "
+            "Give sample a condition if and only if the game has one; here "
             f"Settings.condition is {how.condition!r}."
         )
     z = jax.vmap(lambda key: jax.random.normal(key, (how.latent_dim,)))(keys)

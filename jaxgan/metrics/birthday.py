@@ -53,9 +53,9 @@ def count_collisions(samples: Real[AnyArray, "n ..."], *, closer_than: float) ->
     """
     if closer_than <= 0:
         raise InputError(
-            f"closer_than must be positive, got {closer_than}; for exact copies take a "
-            "distance that no two different samples are so close at, such as 1e-12 of "
-            "their norm."
+            f"closer_than must be positive, got {closer_than}; for exact copies, use a "
+            "distance below that of any two different samples, such as 1e-12 of their "
+            "norm."
         )
     (examples,) = distances.prepare(*as_rows(samples=samples))
     thresholds, near = np.full((1, len(samples)), closer_than**2), 0

@@ -78,7 +78,7 @@ def signs(
     """
     if samples.shape != data.shape or len(samples) < 2:
         raise InputError(
-            "samples and data must have one shape, with two examples or more, got "
+            "samples and data must have the same shape, with two examples or more, got "
             f"{samples.shape} and {data.shape}."
         )
     samples, data = as_floats(samples=samples, data=data)
@@ -100,22 +100,22 @@ def alarms(signs: Signs, thresholds: Thresholds = Thresholds()) -> list[str]:
     Example:
         >>> for line in alarms(Signs(0.9, 0.7, 2.0)):
         ...     print(line)
-        Duplicates: 70% of the samples (above 20%) have a twin nearer than data do. \
-Raise the batch size, add instance noise, or weight R1 higher.
+        Duplicates: 70% of the samples (above 20%) have a nearer neighbour than the \
+data do. Raise the batch size, add instance noise, or weight R1 higher.
     """
     lines = []
     if not signs.distance_ratio >= thresholds.distance_ratio:
         lines.append(
             f"Collapse: samples lie {float(signs.distance_ratio):.2f} times as far "
-            f"apart as data do (below {thresholds.distance_ratio:.2f}). Try a "
+            f"apart as the data (below {thresholds.distance_ratio:.2f}). Try a "
             "relativistic loss, a zero-centred penalty (R1, R2) or a smaller "
             "generator learning rate."
         )
     if not signs.duplicates <= thresholds.duplicates:
         lines.append(
             f"Duplicates: {float(signs.duplicates):.0%} of the samples (above "
-            f"{thresholds.duplicates:.0%}) have a twin nearer than data do. Raise the "
-            "batch size, add instance noise, or weight R1 higher."
+            f"{thresholds.duplicates:.0%}) have a nearer neighbour than the data do. "
+            "Raise the batch size, add instance noise, or weight R1 higher."
         )
     if thresholds.gap is not None and not signs.gap <= thresholds.gap:
         lines.append(

@@ -62,9 +62,9 @@ def prepare(*sets: np.ndarray) -> tuple[Rows, ...]:
     largest = max(float(of_set.max()) for of_set in squares)
     if not largest < np.finfo(np.float64).max / 8:
         raise InputError(
-            "The squares of the sets' numbers overflow, which reach "
-            f"{max(float(np.abs(x).max()) for x in sets):.3g}; divide all sets by one "
-            "large number."
+            "The sets hold numbers up to "
+            f"{max(float(np.abs(x).max()) for x in sets):.3g}, whose squares overflow; "
+            "divide all sets by the same large number."
         )
     # No distance, nor any intermediate sum, exceeds four times the largest norm.
     exact = whole and 4 * largest <= _EXACT

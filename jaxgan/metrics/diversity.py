@@ -166,8 +166,8 @@ def _distances(distance: Distance, samples: AnyArray, rows: Rows) -> np.ndarray:
         part = np.asarray(distance(samples[one], samples[other]), np.float64)
         if part.shape != one.shape:
             raise InputError(
-                f"The distance must give one value a pair, [{len(one)}], got the shape "
-                f"{list(part.shape)}."
+                f"The distance must return one value per pair, [{len(one)}], got the "
+                f"shape {list(part.shape)}."
             )
         found.append(part)
     return np.concatenate(found)

@@ -105,8 +105,8 @@ def of_moments(real: Moments, fake: Moments, *, features: str) -> Result:
     """
     if real.mean.shape != fake.mean.shape:
         raise InputError(
-            f"The sets have {real.mean.size} and {fake.mean.size} features: they were "
-            "seen through different networks."
+            f"The sets have {real.mean.size} and {fake.mean.size} features: they come "
+            "from different networks."
         )
     value = between_gaussians(real.mean, real.covariance, fake.mean, fake.covariance)
     return Result(

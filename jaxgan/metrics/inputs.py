@@ -40,8 +40,8 @@ def flatten(**sets: Any) -> tuple[Any, ...]:
     shapes = {name: examples.shape[1:] for name, examples in sets.items()}
     if len(set(shapes.values())) > 1:
         raise InputError(
-            f"The examples of all sets must have one shape, got {shapes}; reshape or "
-            "transpose one of the sets."
+            f"The examples of all sets must have the same shape, got {shapes}; reshape "
+            "or transpose one of the sets."
         )
     return tuple(examples.reshape(len(examples), -1) for examples in sets.values())
 
@@ -50,8 +50,8 @@ def check_one_shape(x: Any, y: Any) -> None:
     """Raises `InputError` unless both sets have equally many examples, of one shape."""
     if x.shape != y.shape:
         raise InputError(
-            f"Both sets must have one shape, got {x.shape} and {y.shape}; take as many "
-            "examples of each."
+            f"Both sets must have the same shape, got {x.shape} and {y.shape}; use the "
+            "same number of examples of each."
         )
 
 

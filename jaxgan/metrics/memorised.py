@@ -31,7 +31,8 @@ def nearest(
     real, fake = as_rows(real=real, fake=fake)
     if not 1 <= count <= len(real):
         raise InputError(
-            f"count must lie in [1, {len(real)}], the training examples, got {count}."
+            f"count must lie in [1, {len(real)}], the number of training examples, got "
+            f"{count}."
         )
     of_real, of_fake = distances.prepare(real, fake)
     found = []

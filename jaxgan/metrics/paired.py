@@ -123,8 +123,8 @@ def check_pair(real: np.ndarray, fake: np.ndarray, name: str) -> None:
     if real.shape != fake.shape:
         sizes = " and ".join(" x ".join(map(str, x.shape)) for x in (real, fake))
         raise InputError(
-            f"The images of {name} must have one size, got {sizes}; resize one side, "
-            "or look for an image that is missing or out of order."
+            f"The images of {name} must have the same size, got {sizes}; resize one "
+            "side, or look for an image that is missing or out of order."
         )
 
 

@@ -52,7 +52,7 @@ class Distance:
         """
         if a.shape != b.shape or not len(a):
             raise InputError(
-                f"{self.name} needs pairs of images of one size, got the shapes "
+                f"{self.name} needs pairs of images of the same size, got the shapes "
                 f"{list(a.shape)} and {list(b.shape)}."
             )
         apply = _compiled(self.apply)

@@ -72,7 +72,7 @@ def measure(
     if not 1 <= neighbours < min(len(real), len(fake)):
         raise InputError(
             f"neighbours must lie in [1, {min(len(real), len(fake)) - 1}], one less "
-            f"than the examples of the smaller set, got {neighbours}."
+            f"than the size of the smaller set, got {neighbours}."
         )
     key = key_or_default(key)
     values = per_example(real, fake, neighbours)

@@ -83,8 +83,8 @@ class Block(nn.Module):
         if inner % self.group_size:
             raise InputError(
                 f"A stage of {outer} channels has {inner} inside its blocks, which is "
-                f"no multiple of group_size={self.group_size}. Choose other widths, or "
-                "a group size that divides it."
+                f"not a multiple of group_size={self.group_size}. Choose other widths, "
+                "or a group size that divides it."
             )
         conv = partial(_conv, kernel_init=scaled_normal(self.gain), dtype=self.dtype)
         groups = inner // self.group_size
@@ -243,7 +243,7 @@ def check_widths(size: Sequence[int], widths: Sequence[int]) -> None:
     side = BASE << (len(widths) - 1) if widths else 0
     if tuple(size) != (side, side):
         raise InputError(
-            f"The {len(widths)} widths {tuple(widths)} are of stages that make images "
+            f"The {len(widths)} widths {tuple(widths)} are for stages that make images "
             f"of {side}x{side} pixels, but the images are {size[0]}x{size[1]} (height "
             "x width). Give a width for each of 4x4, 8x8, ... to the images' size, "
             "which must be square and 4 times a power of two; --resolution resizes "

@@ -155,8 +155,9 @@ def translation(
         return jnp.tanh(y)
     if x.shape[-1] != y.shape[-1]:
         raise InputError(
-            f"A residual needs as many channels of the input, which has {x.shape[-1]}, "
-            f"as of the output, which has {y.shape[-1]}. Use residual=False."
+            "A residual needs the same number of channels in the input, which has "
+            f"{x.shape[-1]}, and the output, which has {y.shape[-1]}. Use "
+            "residual=False."
         )
     return x.astype(jnp.float32) + y
 

@@ -156,6 +156,6 @@ def _embed(picture: Path, most: int) -> str:
         except Exception as error:  # Pillow raises many kinds for a damaged file
             raise InputError(
                 f"{picture} cannot be read as a picture ({type(error).__name__}). Put "
-                "back a copy of it, or remove it: the report does without."
+                "back a copy of it, or remove it: the report does not need it."
             ) from error
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -63,7 +63,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 def _check_result(result: dict[str, Any]) -> None:
     expect(result, steps=int, images=int, seconds=_NUMBER, evaluation=dict, digest=str)
     if not re.fullmatch(r"[0-9a-f]{64}", result["digest"]):
-        raise ValueError(f"the digest {result['digest']!r} is no SHA-256")
+        raise ValueError(f"the digest {result['digest']!r} is not a SHA-256")
     for judged in result["evaluation"].values():
         expect(judged, name=str, value=_NUMBER, protocol=str)
         expect({"details": {}, **judged}, details=dict)
@@ -85,7 +85,7 @@ def _check_result(result: dict[str, Any]) -> None:
 def expect(record: Any, /, **kinds: type | tuple[type, ...]) -> None:
     """Raises ValueError unless the record has these entries, of these types."""
     if not isinstance(record, dict):
-        raise ValueError(f"{record!r:.80} is no JSON object")
+        raise ValueError(f"{record!r:.80} is not a JSON object")
     for name, kind in kinds.items():
         if name not in record:
             raise ValueError(f"there is no {name!r}")

@@ -280,7 +280,7 @@ def uniform(low: Sequence[float], high: Sequence[float]) -> Uniform:
     corners = np.asarray(low, np.float64), np.asarray(high, np.float64)
     if corners[0].ndim != 1 or corners[0].shape != corners[1].shape:
         raise ValueError(
-            f"The corners must have one shape [d], got {low} and {high}; "
+            f"The corners must have the same shape [d], got {low} and {high}; "
             "in one dimension write uniform([0.0], [1.0])."
         )
     if not (corners[0] < corners[1]).all():

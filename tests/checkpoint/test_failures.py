@@ -175,7 +175,7 @@ def test_a_kill_during_a_save_leaves_the_one_before(like, tmp_path, seed):
         assert latest >= 1
         with warnings.catch_warnings():
             # The worker has other devices than the suite.
-            warnings.filterwarnings("ignore", "The checkpoint.*was saved by others")
+            warnings.filterwarnings("ignore", "The checkpoint.*was saved with other")
             assert_is(checkpoints.restore(like), latest, like)
         checkpoints.save(at(latest + 1, like), {"step": latest + 1})
     assert_is(restore(tmp_path, like), latest + 1, like)

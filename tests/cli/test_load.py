@@ -123,7 +123,7 @@ def _changed(finished, folder, **made_by):
     ("made_by", "keyword"),
     [
         ({"module": "not_here.at_all"}, "cannot be imported"),
-        ({"module": "/tmp/evil.py"}, "no module"),
+        ({"module": "/tmp/evil.py"}, "not name a module"),
         ({"module": "os", "config_class": "system"}, "game="),
         ({"make_game": "Config"}, "game="),
         ({"config_class": "make_gan"}, "game="),

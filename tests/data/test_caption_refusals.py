@@ -69,8 +69,8 @@ REFUSED = {
         lambda root: add(root, "03.png,red, green"),
         rf"line {LINE} is broken: found 3 columns.*quotes"),
     "one column": (lambda root: add(root, "03.png"), rf"line {LINE} is broken.*1 col"),
-    "open quotes": (lambda root: add(root, '03.png,"red'), r"is broken: found no CSV"),
-    "no name": (lambda root: add(root, ",red"), r"broken: found no name"),
+    "open quotes": (lambda root: add(root, '03.png,"red'), r"found invalid CSV"),
+    "no name": (lambda root: add(root, ",red"), r"broken: found an empty file name"),
     "no header": (no_header, r"line 1: expected a header.*'00\.png,shade 0'"),
     "semicolons": (
         lambda root: of(root, "file;caption\n00.png;red\n"), r"commas, not by ';'"),
@@ -84,7 +84,7 @@ REFUSED = {
         r"line 1: the byte 0xff is not UTF-8"),
     "no json": (
         lambda root: of_json(root, '{"file": "00.png", "caption": "a"}\n{"file": \n'),
-        r"line 2 is broken: found no JSON"),
+        r"line 2 is broken: found invalid JSON"),
     "no object": (lambda root: of_json(root, "[1]\n"), r"line 1 .*'\[1\]'; expected"),
     "no file": (lambda root: of_json(root, '{"caption": "a"}'), r'object with "file"'),
     "both": (
@@ -93,12 +93,12 @@ REFUSED = {
         r"line 1 .*not both"),
     "no list": (
         lambda root: of_json(root, '{"file": "00.png", "captions": "a"}'),
-        r"captions 'a'; expected a list"),
+        r"captions 'a'; expected a non-empty list"),
     "empty list": (
         lambda root: of_json(root, '{"file": "00.png", "captions": []}'),
-        r"captions \[\]; expected a list"),
+        r"captions \[\]; expected a non-empty list"),
     "a number": (
-        lambda root: of_json(root, '{"file": "00.png", "caption": 3}'), r"two texts"),
+        lambda root: of_json(root, '{"file": "00.png", "caption": 3}'), r"two strings"),
     "deep": (lambda root: of_json(root, "[" * 100_000), r"line 1 is broken"),
     "several": (
         lambda root: of(root, "x", "more.jsonl"), r"found 2 \(captions\.csv, more\.j"),
@@ -123,10 +123,10 @@ def test_what_cannot_be_understood_is_refused(root, case):
 
 def test_a_file_that_cannot_be_read_is_named(root, tmp_path):
     fill(root)
-    with pytest.raises(InputError, match=r"none is no folder of images with captions"):
+    with pytest.raises(InputError, match=r"none is neither a folder of images"):
         opened(root / "none")
     (root / "notes.txt").write_text("file,caption\n")
-    with pytest.raises(InputError, match=r"notes\.txt is no folder.*\.csv or \.jsonl"):
+    with pytest.raises(InputError, match=r"notes\.txt is neither .*\.csv or \.jsonl"):
         opened(root / "notes.txt")
     (root / "captions.csv").unlink()
     (root / "captions.csv").mkdir()
@@ -142,9 +142,9 @@ def test_a_file_that_cannot_be_read_is_named(root, tmp_path):
         ("pictographs", {"bits": 12}, "--bits"),
         ("scenes", {"channels": 1}, "--channels 1"),
         ("scenes", {"channels": 2}, "got 2"),
-        ("scenes:three", {}, "captions 'scenes:three'.*scenes:two.*captions:PATH"),
-        ("captions:", {}, "captions 'captions:'"),
-        ("mnist", {}, "captions 'mnist'"),
+        ("scenes:three", {}, "set 'scenes:three'.*scenes:two.*captions:PATH"),
+        ("captions:", {}, "captioned set 'captions:'"),
+        ("mnist", {}, "captioned set 'mnist'"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(tmp_path, name, options, message):

@@ -146,7 +146,7 @@ def test_letters_are_named_once_each_by_distinct_images(data):
     [
         (("sans", "comic"), 32, r"'comic'.*sans-bold-oblique.*mono-oblique"),
         (("Sans", "serif"), 32, r"'Sans'.*sans, "),
-        (("sans", "sans"), 32, "two styles.*sans twice"),
+        (("sans", "sans"), 32, "two different styles.*sans twice"),
         (("sans", "serif"), 4, "4x4.*at least 8"),
     ],
 )

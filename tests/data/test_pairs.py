@@ -175,7 +175,7 @@ REFUSED = {
     lose: r"A/3\.png has no partner.*unpaired:PATH",
     empty: r"no image of the side B.*A/0\.png.*fill it",
     mix: r"mixes layouts.*A/0\.png.*extra\.png.*move",
-    repeat: r"A/3\.jpg and .*A/3\.png have one name.*take one away",
+    repeat: r"A/3\.jpg and .*A/3\.png differ only in the suffix.*take one away",
     resize: r"A/3\.png is 4x4 .*B/3\.png is 4x6; pass --resolution",
     nest: r"sideA/0\.png lies in a folder that is neither.*Expected folders A and B",
     only_held_out: r"only images to hold out, in test/.*in train",

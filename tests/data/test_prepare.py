@@ -154,7 +154,7 @@ def test_stock_set_holds_out_a_tenth(tmp_path, with_tensorflow):
 
 
 def test_stock_set_without_images_is_refused(tmp_path, with_tensorflow):
-    with pytest.raises(InputError, match=r"stock_text is no image set: .* got text"):
+    with pytest.raises(InputError, match=r"text is not an image set: .* got text"):
         load("stock_text", data_dir=tmp_path)
 
 

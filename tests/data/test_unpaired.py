@@ -90,7 +90,7 @@ def test_without_splits_a_tenth_of_each_side_is_held_out(root, counts):
         ((3, 3), ("testA", "testB"), "only images to hold out"),
         ((3, 1), ("A", "B"), "one image of B"),
         ((3, 3, 3), ("A", "B", "trainA"), "mixes layouts"),
-        ((3, 3), ("horsea", "zebrab"), "no folder of a side.*trainA"),
+        ((3, 3), ("horsea", "zebrab"), "neither side's folder.*trainA"),
     ],
 )
 def test_what_could_mean_two_things_is_refused(root, counts, names, message):

@@ -102,7 +102,7 @@ def test_json_there_and_back(known):
     ],
 )
 def test_other_json_is_refused(value):
-    with pytest.raises(InputError, match="no vocabulary"):
+    with pytest.raises(InputError, match="not a vocabulary"):
         Vocabulary.from_json(value)
 
 

@@ -90,7 +90,7 @@ def test_an_unknown_metric_is_refused():
 
 
 def test_a_network_without_classes_gives_no_inception_score():
-    with pytest.raises(InputError, match="classes"):
+    with pytest.raises(InputError, match="class logits"):
         _pair(_noise(0), _noise(0), ["inception_score"])
 
 

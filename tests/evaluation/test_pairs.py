@@ -142,7 +142,7 @@ def test_diversity_of_equal_pictures_is_zero_and_sizes_must_agree():
     same = np.repeat(_noise(1)[0], 9, axis=0)
     found = diversity.of_pictures(pictures.of_array(same, "one picture"), toy())
     assert found.value == 0
-    with pytest.raises(InputError, match="one size"):
+    with pytest.raises(InputError, match="same size"):
         diversity.of_pictures(_sets()[0], toy())
     with pytest.raises(InputError, match="pairs=0"):
         diversity.of_pictures(_sets()[0], toy(), pairs=0)

@@ -46,7 +46,7 @@ def test_mean_of_pairs_of_several_sizes():
 
 def test_images_of_two_sizes_are_refused():
     a, b = _noise(2, 5, 4)
-    with pytest.raises(InputError, match="one size"):
+    with pytest.raises(InputError, match="same size"):
         toy()(a, b[:, :4])
 
 

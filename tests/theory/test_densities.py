@@ -216,7 +216,7 @@ def test_density_is_hashable_and_frozen():
         (lambda: densities.mixture([[0.0]], covariances=np.eye(1)), r"\(1, 1, 1\)"),
         (lambda: densities.gaussian([0.0], covariance=[[-1.0]]), "positive definite"),
         (lambda: densities.uniform([1.0], [1.0]), "below"),
-        (lambda: densities.uniform([0.0, 0.0], [1.0]), "one shape"),
+        (lambda: densities.uniform([0.0, 0.0], [1.0]), "same shape"),
         (
             lambda: tabulated.from_log_function(jnp.sum, [0.0] * 3, [1.0] * 3),
             "1-D or 2-D",

@@ -154,7 +154,8 @@ def _continued(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if apart:
         told = "; ".join(f"{name}: {before[name]}, now {now[name]}" for name in apart)
         raise InputError(
-            f"The record that is there was made otherwise: {told}. Give another --out."
+            f"An earlier record there was made under other conditions: {told}. Give "
+            "another --out."
         )
     return old["checks"]
 

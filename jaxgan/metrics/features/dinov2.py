@@ -118,8 +118,8 @@ def features(params: Any, x: Real[AnyArray, "n s s 3"]) -> Float[Array, "n d"]:
     n, height, width, d = patches.shape
     if height * width != params["position"].shape[1]:
         raise InputError(
-            f"The images have {x.shape[1]} x {x.shape[2]} pixels, the parameters were "
-            "prepared for another size; resize the images or prepare for theirs."
+            f"The images have {x.shape[1]} x {x.shape[2]} pixels, but the parameters "
+            "were prepared for another size; resize the images or prepare for theirs."
         )
     first = jnp.broadcast_to(params["class"], (n, 1, d))
     placed = patches.reshape(n, -1, d) + params["position"]
@@ -225,8 +225,8 @@ def _check_all_known(
     known.update(f"blocks.{i}.{name}" for name in blocks for i in range(depth))
     if unknown := sorted(named.keys() - known):
         raise InputError(
-            f"The weights have {unknown[0]!r}, of which this network makes no use: "
-            "they belong to another one. DINOv2 with registers is not supported."
+            f"The weights have {unknown[0]!r}, which this network does not use: they "
+            "belong to another one. DINOv2 with registers is not supported."
         )
 
 

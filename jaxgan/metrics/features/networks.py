@@ -110,7 +110,7 @@ def _inception_file() -> Path:
     file = WEIGHTS.expanduser() / INCEPTION_URL.rpartition("/")[2]
     if not file.is_file():
         raise InputError(
-            "The weights of Inception-v3 are not there. Pass --download to fetch "
+            "The weights of Inception-v3 are missing. Pass --download to fetch "
             f"{INCEPTION_URL} (96 MB) into {WEIGHTS}, or give inception:PATH of that "
             "file."
         )

@@ -178,7 +178,7 @@ def _check_members(members: Sequence[zipfile.ZipInfo], most: int) -> None:
 
 def _from_legacy(content: bytes) -> _File:
     if not content.startswith(LEGACY):
-        raise refusal(f"it begins with {content[:12]!r}, as no file of torch.save does")
+        raise refusal(f"it begins with {content[:12]!r}, unlike any file of torch.save")
     version = interpret(content, len(LEGACY))
     if expect(version.value, int) != _VERSION:
         raise refusal(f"its format has version {version.value}, expected {_VERSION}")
@@ -188,7 +188,7 @@ def _from_legacy(content: bytes) -> _File:
     keys = interpret(content, pickled.end)
     listed = [expect(key, str) for key in expect(keys.value, list)]
     if sorted(listed) != sorted(pickled.storages):
-        raise refusal("its list of storages is not of those that its tensors view")
+        raise refusal("its list of storages does not match those that its tensors view")
     storages = [pickled.storages[key] for key in listed]
     return _File(pickled.value, _consecutive(content, keys.end, storages), "<")
 

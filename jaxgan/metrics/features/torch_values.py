@@ -126,7 +126,7 @@ def as_storage(described: tuple[Any, ...]) -> Storage:
         InputError: if it does not describe a storage.
     """
     if len(described) not in (5, 6) or expect(described[0], str) != "storage":
-        raise refusal("it refers to something that is no storage")
+        raise refusal("it refers to something that is not a storage")
     if described[5:] and described[5] is not None:
         raise refusal("it has storages that view others, as those of early PyTorch do")
     _, kind, key, _, count = described[:5]

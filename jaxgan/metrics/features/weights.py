@@ -160,8 +160,8 @@ def _check_is_no_text(path: Path, content: bytes) -> None:
     """Raises for text that a failed download leaves in place of weights."""
     if content.startswith(b"version https://git-lfs"):
         raise InputError(
-            f"{path} is a pointer of Git LFS, which stands for the weights. Fetch the "
-            "file itself, with git lfs pull or from the repository's web page."
+            f"{path} is a Git LFS pointer, not the weights themselves. Fetch the file "
+            "itself, with git lfs pull or from the repository's web page."
         )
     if content[:1024].lstrip().startswith(b"<"):
         raise InputError(
@@ -190,14 +190,14 @@ def _safe(content: bytes) -> dict[str, np.ndarray]:
         from safetensors import SafetensorError, deserialize
     except ImportError as error:
         raise InputError(
-            "This is a file of safetensors, whose package is not installed. Install it "
-            "with pip install safetensors."
+            "This is a safetensors file, but the package safetensors is not installed. "
+            "Install it with pip install safetensors."
         ) from error
     try:
         entries = deserialize(content)
     except (SafetensorError, ValueError) as error:
         raise InputError(
-            f"The file of safetensors is damaged or cut off: {error}. Fetch it again."
+            f"The safetensors file is damaged or cut off: {error}. Fetch it again."
         ) from error
     return {name: _safe_array(name, entry) for name, entry in entries}
 

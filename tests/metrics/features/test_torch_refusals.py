@@ -165,7 +165,7 @@ TENSORS = {
     "other type": (tensor(storage(6, "UntypedStorage"), (6,), (1,)), "UntypedStorage"),
     "no type": (storage(6).replace(TYPE, b"N"), "NoneType where Name"),
     "function for a type": (storage(6).replace(TYPE, ORDERED), "OrderedDict"),
-    "wrong tag": (storage(6).replace(b"storage", b"Storage", 1), "no storage"),
+    "wrong tag": (storage(6).replace(b"storage", b"Storage", 1), "not a storage"),
     "storage of a storage": (VIEWING, "view others"),
     "two types": (W + tensor(storage(6, "IntStorage"), (6,), (1,)) + b"\x86", "two w"),
 }
