@@ -39,6 +39,7 @@ from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, main
 from jaxgan.data import DataSet, load_unpaired
 from jaxgan.methods.cyclegan import cyclegan
+from jaxgan.methods.jitter import jittered
 from jaxgan.player import EMA
 from jaxgan.schedules import by_images
 
@@ -84,6 +85,10 @@ class Config(TrainConfig):
     beta1: float = 0.5
     # Half-life of the averaged generators, in images; 0 for no average.
     ema_half_life: float = 5_000.0
+    # Pixels by which training images are enlarged before a random crop; 0 for none.
+    jitter: int = 0
+    # Mirror half of the training images left to right.
+    mirror: bool = False
     # Compute in bfloat16; parameters, logits and losses stay float32.
     bfloat16: bool = False
 
@@ -100,6 +105,8 @@ PRESETS = {
         patches=(3,),
         residual=False,
         resolution=256,
+        jitter=30,
+        mirror=True,
         ema_half_life=0.0,
     ),
 }
@@ -117,7 +124,7 @@ def make_game(config: Config, data: DataSet) -> Game:
         b1=config.beta1,
     )
     judge = patches(config.patches, config.d_width, dtype=dtype, **norm)
-    return cyclegan(
+    game = cyclegan(
         generator_ab=_generator(config, shapes["b"][-1], dtype=dtype),
         generator_ba=_generator(config, shapes["a"][-1], dtype=dtype),
         discriminator_a=judge,
@@ -131,6 +138,10 @@ def make_game(config: Config, data: DataSet) -> Game:
         pool=config.pool,
         ema=EMA(half_life=config.ema_half_life) if config.ema_half_life else None,
     )
+    if not config.jitter and not config.mirror:
+        return game
+    how = {"pixels": config.jitter, "mirror": config.mirror}
+    return jittered(game, ("a",), ("b",), **how)
 
 
 def _generator(config: Config, channels: int, **how: Any) -> nn.Module:

@@ -41,6 +41,7 @@ from jaxgan import Game, nets
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, main
 from jaxgan.data import DataSet, load_pairs
+from jaxgan.methods.jitter import jittered
 from jaxgan.methods.pix2pix import pix2pix
 from jaxgan.player import EMA
 from jaxgan.schedules import by_images
@@ -86,6 +87,10 @@ class Config(TrainConfig):
     beta1: float = 0.5
     # Half-life of the averaged generator, in images; 0 for no average.
     ema_half_life: float = 5_000.0
+    # Pixels by which training images are enlarged before a random crop; 0 for none.
+    jitter: int = 0
+    # Mirror half of the training images left to right.
+    mirror: bool = False
     # Compute in bfloat16; parameters, logits and losses stay float32.
     bfloat16: bool = False
 
@@ -101,6 +106,8 @@ PRESETS = {
         patches=(3,),
         residual=False,
         resolution=256,
+        jitter=30,
+        mirror=True,
         learning_rate=2e-4,
         ema_half_life=0.0,
     ),
@@ -129,7 +136,7 @@ def make_game(config: Config, data: DataSet) -> Game:
         learning_rate=optax.linear_schedule(config.learning_rate, 0.0, half, half),
         b1=config.beta1,
     )
-    return pix2pix(
+    game = pix2pix(
         generator=nets.unet.Generator(
             data.shape_of("target")[-1],
             width=config.g_width,
@@ -145,6 +152,10 @@ def make_game(config: Config, data: DataSet) -> Game:
         adversarial=config.adversarial,
         ema=EMA(half_life=config.ema_half_life) if config.ema_half_life else None,
     )
+    if not config.jitter and not config.mirror:
+        return game
+    how = {"pixels": config.jitter, "mirror": config.mirror}
+    return jittered(game, ("input", "target"), **how)
 
 
 if __name__ == "__main__":
