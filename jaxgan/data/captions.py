@@ -72,7 +72,7 @@ def load_captioned(
         DataWarning: see `load`.
 
     Returns:
-        The set, see `CaptionedSet`; its images are mapped read-only.
+        The set, see `CaptionedSet`; images of your own are mapped read-only.
 
     Raises:
         InputError: the set is unknown or holds a file that cannot be used; a line of

@@ -38,7 +38,7 @@ def derived(
     """Returns the game with other objectives, and with more memory.
 
     Players, samples and conditions are the same, so the states of both games differ
-    only in the memory.
+    only in the memory and in the counters of added objectives.
 
     Args:
         game: the game.

@@ -12,7 +12,7 @@ from jaxgan.nets.conv.reference import Padding
 
 
 def _halving_padding(kernel: int, stride: int) -> Padding:
-    """Returns the padding that takes an even ``size`` to ``ceil(size / stride)``."""
+    """Returns the padding with which a multiple of ``stride`` shrinks by that factor."""
     total = kernel - stride
     pair = (total // 2, total - total // 2)
     return pair, pair
