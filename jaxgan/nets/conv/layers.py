@@ -12,7 +12,7 @@ from jaxgan.nets.conv.reference import Padding
 
 
 def _halving_padding(kernel: int, stride: int) -> Padding:
-    """Returns the padding with which a multiple of ``stride`` shrinks by that factor."""
+    """Returns the padding that makes a multiple of ``stride`` shrink by ``stride``."""
     total = kernel - stride
     pair = (total // 2, total - total // 2)
     return pair, pair
