@@ -97,6 +97,7 @@ class TrainConfig:
         return self
 
 
+# Other counts may be 0 where that is their default.
 _MAY_BE_ZERO = ("seed", "device_cache_mib", "process")
 _FEWEST = 8
 # The places of files, and the processes, are not part of a run's identity.
@@ -133,7 +134,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """
     check_types(config)
     for field in dataclasses.fields(config):
-        _check_number(field.name, getattr(config, field.name))
+        _check_number(field, getattr(config, field.name))
     _check_shares(config, jax.device_count())
     absolute = lambda path, flag: expand(path, flag).absolute()
     config = dataclasses.replace(
@@ -221,14 +222,15 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _check_number(name: str, value) -> None:
+def _check_number(field: dataclasses.Field, value) -> None:
     """Raises InputError for counts below 1, others below 0, or a seed over 32 bits."""
-    flag = _flag(name)
-    if name == "seed" and not 0 <= value < 2**32:
+    flag = _flag(field.name)
+    if field.name == "seed" and not 0 <= value < 2**32:
         raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    least = 1 if isinstance(value, int) and name not in _MAY_BE_ZERO else 0
+    may_be_zero = field.name in _MAY_BE_ZERO or field.default == 0
+    least = 0 if isinstance(value, float) or may_be_zero else 1
     if not value >= least:
         raise InputError(f"{flag} must be at least {least}, got {value}.")
 
