@@ -34,6 +34,7 @@ def test_every_experiment_of_the_table_exists_and_the_reverse():
     files = {path.stem for path in folder.glob("[!_]*.py")} - {
         "draw",
         "evaluate",
+        "image_to_image",
         "plan",
         "report",
         "tables",
