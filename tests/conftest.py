@@ -29,7 +29,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--optimized",
         action="store_true",
-        help="with XLA's optimisations, which are off else: for -m digest",
+        help="with XLA's optimisations, which are otherwise off: for -m digest",
     )
 
 

@@ -31,24 +31,29 @@ class Contest(PixelConfig):
 
     # Seeds of each model.
     seeds: int = 3
-    # Updates of every network that makes images, and images in each.
+    # Updates of every network that makes images.
     steps: int = 8_000
+    # Examples of one update.
     batch_size: int = 64
     # Units of each of the two hidden layers of every network.
     width: int = 256
+    # Dimensions of the latent space.
     latent_dim: int = 16
-    # Adam's initial learning rate, decaying along a cosine; 2014's game has its own.
+    # Adam's initial learning rate, decaying along a cosine.
     learning_rate: float = 1e-3
+    # Adam's learning rate in the game of the 2014 paper.
     plain_rate: float = 2e-4
     # Weight of R1 and of R2 in the relativistic game.
     penalty: float = 1.0
     # Half-life of the averaged generators, in images.
     half_life: int = 30_000
-    # Gaussians in the mixture, and principal components that they live in.
+    # Gaussians in the mixture.
     components: int = 100
+    # Principal components that they live in.
     dimensions: int = 50
-    # Samples of each model; the judges of pairs take fewer.
+    # Samples of each model.
     samples: int = 10_000
+    # Samples that the judges of pairs take.
     pairs: int = 2_000
 
 

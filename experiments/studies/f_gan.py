@@ -9,7 +9,7 @@ truth is from quadrature: D_f(p || q) minimised over mean and standard deviation
 
 Expected: the affine generator ends at a minimiser of its divergence, and so spreads
 over both modes (covers) or sits on one (seeks) as that does; the flexible one covers
-both under every divergence. About 40 minutes on one CPU core::
+both under every divergence. About an hour on two cores::
 
     python -m experiments.studies.f_gan
 """

@@ -15,8 +15,8 @@ means that D takes them for training images, 1 that it takes them for samples.
 Expected: without help D overfits 100 images, and the kernel distance is larger than
 with an augmentation. Found: ADA's p ends at 0 in every run. It follows the mean sign of
 D's logits of training images, and rises while that is above 0.6; in so short a game it
-is about 0.4 even where D has memorised 100 images. About two hours on two cores; each
-run is kept once it is done::
+is about 0.4 even where D has memorised 100 images. About four and a half hours on two
+cores; each run is kept once it is done::
 
     python -m experiments.studies.few_images
 """
@@ -59,6 +59,7 @@ class Config(StudyConfig):
     seeds: int = 3
     # Generator updates.
     steps: int = 3_000
+    # Examples of one update.
     batch_size: int = 32
     # Channels of the finest hidden maps of both networks.
     width: int = 16

@@ -7,8 +7,8 @@ of held-out images: kernel distance, precision, recall, and how often a classifi
 the two apart (C2ST, 0.5 if it cannot). None of the models was tuned for a table; no
 winner was chosen beforehand, and ten minutes say nothing about ten days.
 
-Some three hours of two cores with photographs, each run kept as it is done, a run that
-was stopped continued::
+About three hours on two cores with photographs; each run is kept once it is done, and a
+run that was stopped is continued::
 
     python -m experiments.studies.image_models --photos PATH
 """

@@ -44,6 +44,7 @@ class Config(StudyConfig):
     seeds: int = 32
     # Generator updates, whatever k is.
     steps: int = 1_500
+    # Examples of one update.
     batch_size: int = 64
     # The paper's k.
     ks: tuple[int, ...] = (1, 2, 5, 10)

@@ -49,6 +49,7 @@ class Config(StudyConfig):
     seeds: int = 16
     # Rounds.
     steps: int = 6_000
+    # Examples of one update.
     batch_size: int = 64
     # Units of both networks' hidden layers; the generator has 2, D 3.
     width: int = 64

@@ -8,8 +8,8 @@ of Mescheder et al. 2018 (arXiv:1801.04406), the third penalty that of WGAN-GP
 it covers and by the share of its samples that lie near one.
 
 Expected: R1 and R2 together, which Huang et al. 2024 (R3GAN) add to relativistic
-pairing, cost no loss any modes, and this combination covers nearly all. About 20
-minutes on one CPU core; each penalty and target is kept once it is done::
+pairing, cost no loss any modes, and this combination covers nearly all. About 35
+minutes on two cores; each penalty and target is kept once it is done::
 
     python -m experiments.studies.losses
 """
@@ -62,6 +62,7 @@ class Config(StudyConfig):
     seeds: int = 32
     # Generator updates.
     steps: int = 2_000
+    # Examples of one update.
     batch_size: int = 64
     # Units of both networks' hidden layers.
     width: int = 32

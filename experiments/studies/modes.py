@@ -83,10 +83,13 @@ class Config(StudyConfig):
     grid_waves: tuple[float, float] = (1.0, 8.0)
     # Adam's learning rate, for both players.
     learning_rate: float = 2e-3
+    # Examples of one update.
     batch_size: int = 64
-    # Units of both networks' hidden layers, and how many of them.
+    # Units of both networks' hidden layers.
     width: int = 64
+    # Hidden layers of the generator.
     g_depth: int = 2
+    # Hidden layers of the discriminator.
     d_depth: int = 3
     # Codes in the recipe's latent, beside two Gaussians.
     codes: int = 128

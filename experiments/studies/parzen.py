@@ -54,14 +54,17 @@ class Config(PixelConfig):
 
     # Seeds of the GAN.
     seeds: int = 3
-    # Generator updates, and images in each.
+    # Generator updates.
     steps: int = 15_000
+    # Examples of one update.
     batch_size: int = 64
     # Principal components that the first game is played in.
     components: int = 40
-    # Units of each of two hidden layers, of the generator and of the discriminator.
+    # Units of each of the generator's two hidden layers.
     g_width: int = 256
+    # Units of each of the discriminator's two hidden layers.
     d_width: int = 512
+    # Dimensions of the latent space.
     latent_dim: int = 32
     # Adam's learning rate, for both players; it decays to 0 along a cosine.
     learning_rate: float = 1e-3

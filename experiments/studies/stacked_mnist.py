@@ -6,8 +6,8 @@ classifier trained here tells apart (Metz et al. 2016, arXiv:1611.02163). Huang 
 pairing with R1 and R2: this study trains that recipe, with small networks and a small
 budget. `stacked_ablation` studies what each of its parts does.
 
-Expected: at least 990 modes and a KL of 0.3 or less, in about 40 minutes per seed on
-one CPU core. Each run keeps checkpoints, and the same command continues where it was
+Expected: at least 990 modes and a KL of 0.3 or less, in about an hour per seed on
+two cores. Each run keeps checkpoints, and the same command continues where it was
 stopped::
 
     python -m experiments.studies.stacked_mnist
@@ -62,9 +62,11 @@ class Config(StudyConfig):
     steps: int = 8_000
     # Updates between two judgements, at each of which a checkpoint is saved.
     every: int = 1_000
+    # Examples of one update.
     batch_size: int = 64
     # Channels of the finest hidden maps of both networks.
     width: int = 32
+    # Dimensions of the latent space.
     latent_dim: int = 100
     # Adam's learning rate, for both players; it decays to 0 along a cosine.
     learning_rate: float = 5e-4

@@ -40,7 +40,9 @@ class Config(stacked_mnist.Config):
     widths: str = "96,48,16,8"
     # Residual blocks of each stage.
     blocks: int = 1
+    # Examples of one update.
     batch_size: int = 32
+    # Dimensions of the latent space.
     latent_dim: int = 64
     # Adam's initial learning rate; it decays to 0 along a cosine.
     learning_rate: float = 1e-3

@@ -68,6 +68,7 @@ class Config(StudyConfig):
     # Units of the two hidden layers, on the digits and on the ring.
     digit_width: int = 64
     ring_width: int = 32
+    # Examples of one update.
     batch_size: int = 64
     # Adam's learning rate and beta1, for both players.
     learning_rate: float = 1e-3

@@ -60,11 +60,13 @@ class Config(StudyConfig):
     repetitions: int = 200
     # Random relabellings of one test, for 1-NN and MMD.
     permutations: int = 199
-    # The classifier's hidden rectifiers, as many as in the paper, and steps of Adam.
+    # The classifier's hidden rectifiers, as many as in the paper.
     hidden: int = 20
+    # The classifier's steps of Adam.
     classifier_steps: int = 300
-    # GANs whose samples are judged in turn, and their generator updates; 40 when quick.
+    # GANs whose samples are judged in turn.
     members: int = 4
+    # Their generator updates; 40 when quick.
     gan_steps: int = 1_500
     # Where prepared data sets are kept.
     data_dir: Path = Path("~/.cache/jaxgan")

@@ -178,8 +178,13 @@ def _check_shares(config: TrainConfig, devices: int) -> None:
 
 
 def default_workdir(config: TrainConfig) -> Path:
-    """Returns runs/EXPERIMENT-DATASET-SEED, with the last name of an image folder."""
+    """Returns runs/EXPERIMENT-DATASET-SEED, with the last name of an image folder.
+
+    Colons, as in glyphs:sans:serif, become dashes: scp and rsync take what precedes a
+    colon for a host.
+    """
     dataset = Path(config.dataset.removeprefix("folder:")).name or "folder"
+    dataset = dataset.replace(":", "-")
     return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
 
 

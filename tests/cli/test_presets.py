@@ -90,3 +90,9 @@ def test_a_count_may_be_0_where_that_is_its_default():
     with pytest.raises(InputError, match="pixels must be at least 0"):
         resolve(Counts(pixels=-1))
     assert resolve(Counts(pixels=0)).pixels == 0
+
+
+def test_a_default_workdir_has_no_colon():
+    config = resolve(TrainConfig(dataset="glyphs:sans:serif"))
+    assert config.workdir is not None
+    assert config.workdir.name == f"{config.experiment}-glyphs-sans-serif-0"
