@@ -1,6 +1,7 @@
 """Chunks of train steps: one compiled call, one program for any number of steps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,8 @@ from jaxgan import parallel
 from jaxgan.game import Game
 from jaxgan.rounds import Schedule, make_train_step
 
+_KEPT = 4
+_kept: dict[Any, tuple[Game, Callable]] = {}
 _IN_COMMAND_BUFFERS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE"
 
 
@@ -73,6 +76,26 @@ def make_chunk(
     if axis_name is None:
         return jax.jit(chunk, donate_argnums=0, compiler_options=_compiler_options())
     return parallel.spread_chunk(chunk, shared_table=resident)
+
+
+def kept_chunk(game: Game, *, schedule: Schedule, **how: Any) -> Callable:
+    """Returns `make_chunk`'s function; for the same game, one that is compiled already.
+
+    The last few are kept. Games are compared by identity: their networks and losses may
+    be anything that Python can call.
+
+    Args:
+        game: the game.
+        schedule: as for `make_chunk`.
+        how: the other arguments of `make_chunk`.
+    """
+    called = (id(game), tuple(schedule), *sorted(how.items()))
+    # The game is kept too: while it exists, no other can have its id.
+    kept = _kept.pop(called, None)
+    _kept[called] = kept or (game, make_chunk(game, schedule=schedule, **how))
+    while len(_kept) > _KEPT:
+        del _kept[next(iter(_kept))]
+    return _kept[called][1]
 
 
 def _compiler_options() -> dict[str, str] | None:

@@ -7,6 +7,7 @@ way, everything that a chunk needs is on the devices before it is called.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
@@ -78,7 +79,7 @@ def longest_chunk(table: Table, order: Order, *, resident: bool, most: int) -> i
     if resident:
         return most
     one_step = order.fresh * order.batch_size * max(1, table.nbytes // len(table))
-    return max(1, min(most, _STREAMED_CHUNK_BYTES // one_step))
+    return _in_memory(one_step, min(most, order.stop - order.start))
 
 
 def resident(table: Table, order: Order, longest: int) -> Take:
@@ -120,16 +121,33 @@ def streamed(table: Table, order: Order, longest: int) -> Take:
     return _stacked(batches, longest)
 
 
-def from_iterator(batches: Iterator[Any], fresh: int, longest: int) -> Take:
+def from_iterator(batches: Iterator[Any], fresh: int, most: int) -> tuple[Take, int]:
     """Returns ``take(length)``, which gives (columns, None) from an iterator's batches.
 
     The batches are ``[b ...]``, and each step takes ``fresh`` of them. With several
     processes, each has an iterator over its own part of the batch.
 
+    Args:
+        batches: the iterator.
+        fresh: number of batches in a step.
+        most: the most steps of a chunk.
+
+    Returns:
+        ``take``, and the number of steps of the longest chunk.
+
     Raises:
-        InputError: by ``take``, if the iterator ends or its batches change in shape.
+        InputError: if the iterator ends or its batches change in shape.
     """
-    return _stacked(_rounds(batches, fresh), longest)
+    steps = _rounds(batches, fresh)
+    first = next(steps)
+    one_step = sum(leaf.nbytes for leaf in jax.tree.leaves(first))
+    longest = _in_memory(one_step, most)
+    return _stacked(itertools.chain([first], steps), longest), longest
+
+
+def _in_memory(one_step: int, most: int) -> int:
+    """Returns the number of steps of so many bytes that a chunk may hold."""
+    return max(1, min(most, _STREAMED_CHUNK_BYTES // max(1, one_step)))
 
 
 def _rounds(batches: Iterator[Any], fresh: int) -> Iterator[Any]:

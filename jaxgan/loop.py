@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan import feed, parallel, processes, signals
 from jaxgan.checks import InputError
-from jaxgan.chunks import make_chunk
+from jaxgan.chunks import kept_chunk
 from jaxgan.data.arrays import Examples
 from jaxgan.feed import Table, Take
 from jaxgan.game import Game, GameState
@@ -23,6 +23,9 @@ from jaxgan.typing import Key
 
 # The approximate duration of a chunk of steps; a signal need not wait any longer.
 _CHUNK_SECONDS = 2.0
+# A chunk's most steps. It does not depend on the number of steps that are asked for, so
+# that a second call of `fit` plays the program that the first compiled.
+_MOST_STEPS = 1_000
 
 
 class NonFiniteError(RuntimeError):
@@ -46,7 +49,8 @@ def fit(
 ) -> GameState:
     """Trains a game until ``steps`` rounds are finished.
 
-    The steps are played in chunks, each one compiled call, on all devices. A run that
+    The steps are played in chunks, each one compiled call, on all devices; what one
+    call of `fit` has compiled, the next one for the same game reuses. A run that
     was interrupted continues to the same bits from a checkpoint (`hooks.Checkpoint`):
     which examples a step plays, and every draw, follow from the key and the step.
 
@@ -142,10 +146,10 @@ def _train(
 ) -> None:
     """Plays the remaining steps."""
     cadences = [hook.every for hook in run.hooks if hook.every is not None]
-    most = min(*cadences, run.steps, 10_000) if cadences else min(run.steps, 10_000)
+    most = min([*cadences, _MOST_STEPS])
     fresh = fresh_batches(how["schedule"])
     take, resident, longest = _feed(run, source, fresh, most, batch_size, cache_bytes)
-    chunk = make_chunk(run.game, resident=resident, **how)
+    chunk = kept_chunk(run.game, resident=resident, **how)
     # A copy, since the chunk donates it; placed where the chunk will return it, so that
     # the second call uses the same program.
     state = jax.tree.map(jnp.copy, run.state)
@@ -236,7 +240,9 @@ def _feed(
 ) -> tuple[Take, bool, int]:
     """Returns the chunks' feed, whether it gives rows, and a chunk's most steps."""
     if isinstance(source, Iterator):
-        return feed.from_iterator(source, fresh, most), False, most
+        left = run.steps - run.step
+        take, longest = feed.from_iterator(source, fresh, min(most, left))
+        return take, False, longest
     assert batch_size is not None
     order = feed.Order(
         seed=feed.order_seed(run.key),

@@ -13,7 +13,7 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import feed, hooks, loop, nets, parallel
+from jaxgan import chunks, feed, hooks, loop, nets, parallel
 from jaxgan.checkpoint import digest
 from jaxgan.methods.pix2pix import pix2pix
 from tests import games
@@ -147,6 +147,50 @@ def test_however_the_data_come_the_bits_are_the_same(case, tmp_path):
     frequent = (hooks.Log(tmp_path, every=1),)
     cut = jaxgan.fit(game, state, data, KEY, **HOW, hooks=frequent)
     assert digest(cut) == expected
+
+
+@pytest.mark.parametrize("fed", ["resident", "streamed", "iterator"])
+def test_a_second_call_compiles_nothing(fed):
+    traced = []
+
+    class Counting(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            traced.append(train)
+            return nn.Dense(1)(x)[:, 0]
+
+    game, data = dataclasses.replace(ring(), discriminator=Counting()), points()
+    how = {} if fed == "iterator" else {"batch_size": 8}
+    how |= {"device_cache_mib": 0} if fed == "streamed" else {}
+    eight = {"image": data["image"][:8]}
+    given = lambda: itertools.repeat(eight) if fed == "iterator" else data
+    state = jaxgan.init(game, KEY, data)
+    state = jaxgan.fit(game, state, given(), KEY, steps=20, **how)
+    before = len(traced)
+    assert before > 0
+    state = jaxgan.fit(game, state, given(), KEY, steps=40, **how)
+    assert (int(state.step), len(traced)) == (40, before)
+    jaxgan.fit(dataclasses.replace(game), state, given(), KEY, steps=60, **how)
+    assert len(traced) > before  # another game, though it looks the same
+
+
+def test_the_last_few_games_programs_are_kept(monkeypatch):
+    made = []
+    monkeypatch.setattr(chunks, "make_chunk", lambda game, **how: made.append(game))
+    monkeypatch.setattr(chunks, "_kept", {})
+    some = [ring() for _ in range(chunks._KEPT + 1)]
+    play = lambda game: chunks.kept_chunk(game, schedule=["d", "g"], resident=True)
+    for game in [*some[:-1], some[0], some[-1], some[0], some[1]]:
+        play(game)
+    assert [some.index(game) for game in made] == [*range(len(some)), 1]
+
+
+def test_a_chunk_of_an_iterators_batches_is_bounded_in_memory():
+    batch = {"image": np.zeros((64, 256, 256, 1), np.float32)}  # 16 MiB
+    for fresh, expected in ((1, 8), (3, 2), (9, 1)):
+        found = feed.from_iterator(itertools.repeat(batch), fresh, 1_000)
+        assert found[1] == expected
+    assert feed.from_iterator(itertools.repeat(batch), 1, 3)[1] == 3
 
 
 def test_schedule_takes_as_many_batches_as_it_plays():
