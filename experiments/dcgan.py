@@ -2,8 +2,8 @@
 
 Fractionally-strided generator, strided discriminator, batch norm in both, Adam with
 learning rate 2e-4 and beta1 0.5, latents of 100 dimensions, from N(0, I) where the
-paper draws them uniformly. Images of any shape with sides of 8 to 256 pixels that are 4
-or 7 times a power of two; others with --resolution N or HxW::
+paper draws them uniformly. Images of any shape with sides of 8 to 256 pixels that are
+3, 4 or 7 times a power of two; others with --resolution N or HxW::
 
     python -m experiments.dcgan --dataset fashion_mnist
     python -m experiments.dcgan --dataset cifar10 --width 64

@@ -26,6 +26,7 @@ from experiments.captions.sheet import sheet
 from experiments.translate import new_folder
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
+from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.vocabulary import Vocabulary
@@ -65,6 +66,7 @@ def run(config: Config) -> None:
         raise InputError("Give at least one caption, in quotes, after the run.")
     if config.columns < 1:
         raise InputError(f"--columns must be at least 1, got {config.columns}.")
+    check_seed(config.seed)
     loaded = load_run(config.run, best=config.best)
     captions = _captions(config, loaded)
     condition = np.repeat(captions, config.columns, axis=0)

@@ -98,7 +98,7 @@ def dtype(config: TranslationConfig) -> dict[str, Any]:
 
 def adam(config: TranslationConfig) -> optax.GradientTransformation:
     """Returns Adam with a learning rate that decreases to 0 in the second half."""
-    half = config.steps * config.batch_size // 2
+    half: Any = config.steps * config.batch_size / 2
     return by_images(
         optax.adam,
         learning_rate=optax.linear_schedule(config.learning_rate, 0.0, half, half),

@@ -249,7 +249,7 @@ def _burned_in(config: Config, first: float, final: float) -> Cosine:
 def _augmentation(config: Config, channels: int) -> Augment | None:
     """Returns the paper's augmentation, increased during the burn-in; or another."""
     if config.augment_probability == 0:
-        return named(config, channels)
+        return named(config, channels, signs=False)
     if config.augment != "none":
         raise InputError(
             f"--augment {config.augment} and --augment-probability "

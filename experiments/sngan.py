@@ -23,7 +23,7 @@ and the discriminator a projection: Miyato & Koyama 2018 (arXiv:1802.05637).
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import optax
@@ -91,7 +91,8 @@ def make_gan(config: Config, data: DataSet) -> Game:
     height, width, channels = data.image_shape
     classes = num_classes(config, data)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
-    images = config.steps * config.batch_size
+    # A float: the number may not fit in 32 bits.
+    images: Any = float(config.steps * config.batch_size)
     adam = by_images(
         optax.adam,
         learning_rate=optax.linear_schedule(config.learning_rate, 0.0, images),

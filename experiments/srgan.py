@@ -30,19 +30,24 @@ Claim: BasicSR reports 30.247 and 28.016 dB on Set5 in RGB; not reproduced here.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import optax
 import tyro
 
 from experiments.judges.magnified import MAGNIFIED, Strips
-from jaxgan import Game, losses
+from jaxgan import Game, init, losses
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, load_run, main, run
 from jaxgan.cli.config import resolve
+from jaxgan.cli.dry_run import first_batch
+from jaxgan.cli.experiment import load_data
 from jaxgan.data import DataSet, load_photos
 from jaxgan.evaluation import Evaluator
+from jaxgan.files import expand, read_object
 from jaxgan.methods import srgan
 from jaxgan.methods.perceived import random_features, vgg_features
 from jaxgan.nets import patchgan, srresnet
@@ -109,7 +114,8 @@ class Config(First):
     learning_rate: float = 1e-4
     # Steps of stage two after which the learning rate is halved.
     halve_at: tuple[int, ...] = ()
-    # The discriminator: srgan, or patchgan, which judges patches of 34 pixels.
+    # The discriminator: srgan, or patchgan, which judges patches of 34 pixels and has
+    # no features for --content.
     discriminator: str = "srgan"
     # Channels of the discriminator's first layer; 64 in the paper.
     d_width: int = 16
@@ -149,7 +155,7 @@ PRESETS = {
 
 def make_first(config: First, data: DataSet) -> Game:
     """Returns stage one's game of one player."""
-    period = max(config.steps * config.batch_size // config.restarts, 1)
+    period: Any = config.steps * config.batch_size / config.restarts
     cosine = optax.cosine_decay_schedule(config.learning_rate, period)
     game = srgan.srresnet(
         generator=_generator(config),
@@ -162,16 +168,19 @@ def make_first(config: First, data: DataSet) -> Game:
 def make_game(config: Config, data: DataSet) -> Game:
     """Returns stage two's game of both players."""
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
-    halved = optax.piecewise_constant_schedule(
-        config.learning_rate,
-        {step * config.batch_size: 0.5 for step in config.halve_at},
-    )
+    halvings: Any = {float(step * config.batch_size): 0.5 for step in config.halve_at}
+    halved = optax.piecewise_constant_schedule(config.learning_rate, halvings)
     judges = {
         "srgan": srresnet.Discriminator(config.d_width, dtype=dtype),
         "patchgan": patchgan.Discriminator(
             2, width=config.d_width, norm=None, dtype=dtype
         ),
     }
+    if (config.discriminator, config.content) == ("patchgan", "discriminator"):
+        raise InputError(
+            "--discriminator patchgan has no features to compare images by: give "
+            "--content random, vgg:PATH or none."
+        )
     halves = {n: getattr(losses, n) for n in ("relativistic", "non_saturating")}
     perceive, weight = _content(config)
     game = srgan.srgan(
@@ -230,7 +239,7 @@ def _content(config: Config) -> tuple[Any, float]:
     if config.content == "random":
         return random_features(), config.content_weight
     if kind == "vgg" and path:
-        return vgg_features(path), config.content_weight
+        return vgg_features(expand(path, "--content vgg:")), config.content_weight
     raise InputError(
         "--content must be discriminator, random, none, or vgg:PATH with torchvision's "
         f"weights of VGG-16; got {config.content!r}."
@@ -262,6 +271,7 @@ def stages(config: Config) -> tuple[First, Config]:
         )
     if config.evaluate_with is not None:
         raise InputError("Photos have their own judges; leave out --evaluate-with.")
+    _check_same_first(root / "srgan", config)
     names = [field.name for field in dataclasses.fields(First)]
     first = First(**{name: getattr(config, name) for name in names})
     changes: dict[str, Any] = {
@@ -272,6 +282,32 @@ def stages(config: Config) -> tuple[First, Config]:
     }
     first = dataclasses.replace(first, **changes)
     return first, dataclasses.replace(config, workdir=root / "srgan")
+
+
+def _check_same_first(folder: Path, config: Config) -> None:
+    """Raises InputError if stage two began from another stage one than is asked for.
+
+    Otherwise stage one would be trained further, and stage two then refused.
+    """
+    kept = read_object(folder / "config.json", otherwise="Use another --workdir.")
+    begun = {} if kept is None else kept.get("config", {})
+    for name in ("first_steps", "first_learning_rate"):
+        wanted = getattr(config, name)
+        if begun.get(name, wanted) != wanted:
+            raise InputError(
+                f"{folder} began from a stage one with --{name.replace('_', '-')} "
+                f"{begun[name]}, got {wanted}. Give the same, or another --workdir."
+            )
+
+
+def check_second(config: Config, make: Any = make_game) -> None:
+    """Raises InputError for settings that stage two cannot be played with.
+
+    It is called before stage one, which may take days.
+    """
+    data = load_data(resolve(config))
+    game, batch = make(config, data), first_batch(data, 1)
+    jax.eval_shape(lambda key: init(game, key, batch), jax.random.key(0))
 
 
 def play(
@@ -285,6 +321,7 @@ def play(
     first, second = stages(config)
     folder = first.workdir
     assert folder is not None  # `stages` made it explicit
+    check_second(second, make)
     result = run(first, make_first, evaluators=evaluators, schedule=("g",))
     if result is not None:
         second = dataclasses.replace(second, begins_with=result["digest"])

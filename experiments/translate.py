@@ -27,10 +27,12 @@ from PIL import Image
 
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
+from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data import images
 from jaxgan.files import expand, write_atomically
 from jaxgan.images import as_uint8
+from jaxgan.methods import pix2pix
 from jaxgan.report import pictures
 from jaxgan.show import png
 
@@ -73,11 +75,14 @@ def run(config: Config) -> None:
         raise InputError("Name at least one image file after the run's folder.")
     if config.draws < 1:
         raise InputError(f"--draws must be at least 1, got {config.draws}.")
+    check_seed(config.seed)
     _check_names(config.files)
     loaded = load_run(config.run, best=config.best)
     source, made = direction(loaded, back=config.back)
     height, width, channels = _shape(loaded, source)
     how = {"channels": channels, "resolution": (height, width), "crop": config.crop}
+    how["bits"] = loaded.record["config"].get("bits")
+    how["otherwise"] = "or leave it out"
     inputs = np.stack(
         [
             images.decode(expand(file, "FILES"), str(file), **how)
@@ -107,13 +112,14 @@ def direction(loaded: LoadedRun, *, back: bool = False) -> tuple[str, str | None
     Raises:
         InputError: if the run translates nothing, or not in that direction.
     """
-    condition = loaded.game.condition
+    name, condition = loaded.record["experiment"], loaded.game.condition
     if condition == ("a", "b"):
         return ("b", "fake_a") if back else ("a", "fake_b")
-    if condition == "input" and not back:
+    # Super-resolution has an "input" too, which its data make from the originals.
+    translates = condition == "input" and loaded.game.sample is pix2pix.translate
+    if translates and not back:
         return "input", None
-    name = loaded.record["experiment"]
-    if condition == "input":
+    if translates:
         raise InputError(f"A run of {name} has no way back; leave out --back.")
     raise InputError(
         f"{loaded.folder} is a run of {name}, which does not translate images. Give a "

@@ -24,6 +24,7 @@ import contextlib
 import dataclasses
 import io
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -81,17 +82,29 @@ def run(config: Config) -> None:
     files = [expand(file, "IMAGE") for file in config.images]
     sampler = network(expand(config.run, "RUN"), config.blend)
     scale = sampler.game.players["generator"].module.scale
-    for file in files:
-        check_size(file, scale, config.tile)
+    with _of_any_size():
+        for file in files:
+            check_size(file, scale, config.tile)
     out = None if config.out is None else folder(expand(config.out, "--out"))
     for file in files:
-        image = opened(file)
+        with _of_any_size():
+            image = opened(file)
         made = enlarged(image, sampler, scale, config.tile or TILE, file.name)
         content = io.BytesIO()
         made.save(content, "PNG", icc_profile=image.info.get("icc_profile"))
         place = out or file.parent
         path = written(content.getvalue(), place, f"{file.stem}-x{scale}")
         print(f"{path}: {made.width}x{made.height} pixels (width x height)")
+
+
+@contextlib.contextmanager
+def _of_any_size() -> Iterator[None]:
+    """Lifts Pillow's limit of pixels: the user has named the file, and `MOST` warns."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def network(root: Path, weight: float | None) -> Sampler:

@@ -23,7 +23,7 @@ as the authors' does, and the critic a projection, where theirs classifies.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import optax
@@ -92,7 +92,8 @@ def make_gan(config: Config, data: DataSet) -> Game:
     height, width, channels = data.image_shape
     classes = num_classes(config, data)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
-    images = config.steps * config.batch_size
+    # A float: the number may not fit in 32 bits.
+    images: Any = float(config.steps * config.batch_size)
     adam = by_images(
         optax.adam,
         learning_rate=optax.linear_schedule(config.learning_rate, 0.0, images),
@@ -117,7 +118,7 @@ def make_gan(config: Config, data: DataSet) -> Game:
         latent_dim=config.latent_dim,
         condition="label" if classes else None,
         ema_half_life=config.ema_half_life,
-        augment=augmented(config, channels),
+        augment=augmented(config, channels, signs=False),
     )
     return with_lecam(config, gan)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import jax
@@ -176,13 +176,31 @@ def _call_hooks(run: Run, metrics: Mapping[str, np.ndarray]) -> None:
     due = [hook for hook in run.hooks if is_due(hook.every, run.step, run.steps)]
     measured: dict[str, Any] = {}
     for hook in due:
-        measured |= hook.measure(run)
+        try:
+            measured |= hook.measure(run)
+        except Exception as error:
+            _save_in_spite_of(error, run)
+            raise
     if measured:
         row = {"step": run.step, **measured}
         for hook in run.hooks:
             hook.line(run, row)
     for hook in due:
         hook.act(run)
+
+
+def _save_in_spite_of(error: Exception, run: Run) -> None:
+    """Saves the state, which is not at fault if it cannot be evaluated.
+
+    The steps since the last checkpoint would be lost, and lost again by every attempt
+    to continue. With several processes nothing is saved: the others may be well, and
+    saving takes all of them.
+    """
+    if jax.process_count() > 1:
+        return
+    with suppress(Exception):  # such as a state that is not finite
+        if any([hook.stop(run) for hook in run.hooks]):
+            error.add_note(f"The state of step {run.step} is saved.")
 
 
 def _play(chunk, state: GameState, taken: tuple, length: int, run_key: Key):

@@ -1,6 +1,7 @@
 """Samples from a game's averaged networks: images, pairs, whatever it generates."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,6 +21,9 @@ from jaxgan.gan import GAN
 from jaxgan.player import Player
 from jaxgan.turn import Nets, Turn, as_floats
 from jaxgan.typing import Key, Variables
+
+_MOST = 256
+_PIXELS = _MOST * 64 * 64
 
 Networks = tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
 
@@ -68,7 +72,7 @@ def sample(
     *,
     condition: Any = None,
     first: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Any:
     """Draws ``count`` examples with the game's ``sample`` and its averaged networks.
 
@@ -83,7 +87,8 @@ def sample(
         condition: for a conditional game, the conditions, with leaves ``[count ...]``,
             as in a batch: uint8 images become floats.
         first: index of the first example, to draw a large number in parts.
-        batch_size: number of examples generated at a time; bounds the memory.
+        batch_size: number of examples generated at a time, to bound the memory; by
+            default 256, or fewer if images are larger than 64x64 pixels.
 
     Raises:
         InputError: if the game has no ``sample``, if it is conditional and there is no
@@ -98,6 +103,10 @@ def sample(
     key = keys.stream(key, "sample", 0)
     variables = {n: p.variables for n, p in state.players.items()} | state.averages
     make = partial(_sample, game.sample, _networks(game))
+    if batch_size is None:
+        one = jax.tree.map(lambda leaf: leaf[:1], condition)
+        shapes = jax.eval_shape(make, variables, state.memory, key, jnp.arange(1), one)
+        batch_size = _fitting(shapes)
     parts = []
     for start in range(0, count, batch_size):
         # The last part is as long as the others, so that one program serves all.
@@ -107,6 +116,16 @@ def sample(
         parts.append(make(variables, state.memory, key, first + index, part))
     join = lambda *leaves: jnp.concatenate(leaves)[:count]
     return jax.tree.map(join, *parts)
+
+
+def _fitting(shapes: Any) -> int:
+    """Returns how many examples of these shapes ``[1 ...]`` to generate at a time.
+
+    Networks take memory in proportion to the pixels of their largest image.
+    """
+    sides = [leaf.shape[1:3] for leaf in jax.tree.leaves(shapes) if leaf.ndim == 4]
+    pixels = max([math.prod(side) for side in sides], default=1)
+    return max(1, min(_MOST, _PIXELS // max(1, pixels)))
 
 
 def _checked(game: Game, condition: Any, count: int) -> Any:

@@ -62,3 +62,13 @@ def test_sample_refuses(key, changes, count, condition, message):
     labels = None if condition is None else jnp.array(condition)
     with pytest.raises(jaxgan.InputError, match=message):
         jaxgan.sample(gan, games.init(gan), key, count, condition=labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((64, 64, 3), 256), ((128, 128, 1), 64), ((4_096, 512, 3), 1), ((2,), 256)],
+)
+def test_larger_images_are_made_in_smaller_parts(shape, expected):
+    made = jax.ShapeDtypeStruct((1, *shape), np.float32)
+    small = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
+    assert sampling._fitting({"a": made, "b": small}) == expected

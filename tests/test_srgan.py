@@ -152,7 +152,6 @@ def test_a_dry_run_shows_both_stages_and_writes_nothing(
         ({"evaluate_with": "efficientnet"}, "--evaluate-with"),
         ({"content": "lpips:file"}, "--content"),
         ({"content": "vgg:"}, "--content"),
-        ({"content": "vgg:no/such/file.pth"}, "no file of weights"),
         ({"discriminator": "none"}, "--discriminator"),
         ({"loss": "hinge"}, "--loss"),
         ({"part": 15}, "multiple of the scale"),
@@ -225,3 +224,48 @@ def test_learning_rates_are_those_of_the_settings(photos, tmp_path):
     np.testing.assert_allclose(rates["first"], 2 * cosine, rtol=1e-4, atol=1e-8)
     halved = [0.4, 0.4, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1]
     np.testing.assert_allclose(rates["second"], halved, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "hinge"}, "--loss"),
+        ({"content": "vgg:no/such/file.pth"}, "no file of weights"),
+        ({"discriminator": "patchgan"}, "--content"),
+        ({"part": 8}, "16 or more pixels"),
+    ],
+)
+def test_settings_of_stage_two_are_checked_before_stage_one(
+    photos, tmp_path, changes, message
+):
+    """Stage one may take days."""
+    config = config_of(photos, tmp_path / "run", **changes)
+    with pytest.raises(InputError, match=message):
+        unjudged(config)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"first_steps": 6}, {"first_learning_rate": 2e-3}], ids=str
+)
+def test_stage_one_is_not_trained_further_once_stage_two_has_begun(played, changes):
+    config, result = played
+    with pytest.raises(InputError, match=f"--{min(changes).replace('_', '-')}"):
+        unjudged(dataclasses.replace(config, **changes))
+    assert unjudged(config)["digest"] == result["digest"]
+
+
+def test_the_learning_rate_ends_at_0_after_any_number_of_restarts(photos, tmp_path):
+    config = srgan.First(steps=1_000, batch_size=1, restarts=3, learning_rate=1.0)
+    rates = []
+
+    def noted(config, rate):
+        rates.append(rate)
+        return srgan.optax.sgd(0.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(srgan, "_adam", noted)
+        srgan.make_first(config, None)
+    (rate,) = rates
+    assert float(rate(np.float32(999))) < 1e-4
+    assert float(rate(np.float32(334))) > 0.99

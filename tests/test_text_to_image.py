@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from experiments import draw, mlp, text_to_image
+from experiments.judges import retrieval
 from experiments.judges.retrieval import Retrieval
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run
@@ -204,3 +205,46 @@ def test_a_run_of_embeddings_draws_from_others(embedded, played, tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             draw.run(dataclasses.replace(ask, **changed, out=None))
+
+
+def test_captions_that_repeat_are_no_rivals(played):
+    """Of images with one caption each, of which there are two."""
+    data = load_run(played[0].workdir).data
+    kinds = np.arange(len(data.test)) % 2
+    words = data.test.columns["captions"].copy()
+    words[:] = words[kinds]
+    columns = {**data.test.columns, "captions": words}
+    test = dataclasses.replace(data.test, columns=columns)
+    repeated = dataclasses.replace(data, test=test)
+    rows = np.arange(len(kinds))
+    others = retrieval._others(repeated, rows, 1, jax.random.key(0))
+    assert (kinds[others] != kinds[rows, None]).all()
+    words[:] = words[0]
+    assert retrieval._others(repeated, rows, 1, jax.random.key(0)).shape[1] == 0
+    assert Retrieval(steps=1)(None, repeated, jax.random.key(0)) == {}
+
+
+def test_the_text_encoder_is_not_fitted_where_the_run_cannot_be(
+    played, tmp_path, capsys
+):
+    config, _ = played
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        unjudged(dataclasses.replace(config, workdir=tmp_path))
+    assert "fitting" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("network", ["gan_cls", "df_gan"])
+@pytest.mark.parametrize("size", [48, (24, 32)])
+def test_sides_may_be_three_times_a_power_of_two(network, size):
+    """Scenes of two digits have 48 pixels; 12 channels are no multiple of 8."""
+    of = text_to_image.NETWORKS[network]
+    generator = of.Generator(size, 3, 12)
+    z, text = np.zeros((2, 4), np.float32), np.zeros((2, 8), np.float32)
+    draw_all = lambda key: generator.init_with_output(key, z, text)[0]
+    images = jax.eval_shape(draw_all, jax.random.key(0))
+    assert images.shape == (2, *np.broadcast_to(size, 2), 3)
+    judge = lambda key: of.Discriminator(12).init_with_output(
+        key, np.zeros(images.shape, np.float32), text
+    )[0]
+    assert jax.eval_shape(judge, jax.random.key(0)).shape == (2,)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import cyclegan, mlp, pix2pix, translate
+from experiments import cyclegan, draw, mlp, pix2pix, srgan, translate
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run
 from tests.cli.interrupt import interrupted
@@ -158,3 +158,66 @@ def test_networks_that_cannot_be_are_refused(tmp_path, changes):
 def test_an_unknown_network_is_refused(tmp_path):
     with pytest.raises(InputError, match="--network"):
         _played(cyclegan, tmp_path, network="transformer")
+
+
+def test_super_resolution_is_no_translation(tmp_path):
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    config = srgan.First(
+        **{name: SMALL[name] for name in ("steps", "batch_size")},
+        dataset=f"folder:{tmp_path}",
+        data_dir=tmp_path / "data",
+        workdir=tmp_path / "run",
+        **{"scale": 2, "resolution": 16, "part": 16, "width": 4, "blocks": 1},
+    )
+    run(config, srgan.make_first, evaluators=(), schedule=("g",))
+    ask = translate.Config(run=str(config.workdir), files=(tmp_path / "0.png",))
+    with pytest.raises(InputError, match="does not translate"):
+        translate.run(ask)
+
+
+def test_files_are_read_with_the_runs_bits(folder, tmp_path):
+    """12 bits in files of 16: white is 4095."""
+    for side, value in (("A", 0), ("B", 4_095)):
+        (tmp_path / side).mkdir()
+        for number in range(12):
+            deep = np.full((32, 32), abs(value - 40 * number), np.uint16)
+            Image.fromarray(deep).save(tmp_path / side / f"{number}.png")
+    config, _ = _played(
+        pix2pix,
+        tmp_path,
+        dataset=f"pairs:{tmp_path}",
+        bits=12,
+        workdir=tmp_path / "run",
+        dropout=0.0,
+    )
+    loaded = load_run(config.workdir)
+    name = tmp_path / "A" / "11.png"
+    out = tmp_path / "out"
+    translate.run(translate.Config(run=str(config.workdir), files=(name,), out=out))
+    level = round(440 / 4_095 * 255)
+    inputs = np.full((1, 32, 32, 1), level, np.uint8)
+    expected = np.asarray(loaded.sample(1, condition=inputs))[0, ..., 0]
+    pixels = np.round((expected.clip(-1, 1) + 1) * 127.5)
+    np.testing.assert_allclose(_read(out / "11.png"), pixels, atol=2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**20])
+def test_a_seed_beyond_32_bits_is_refused(paired, files, seed):
+    config, _ = paired
+    ask = translate.Config(run=str(config.workdir), files=files, seed=seed)
+    with pytest.raises(InputError, match="--seed"):
+        translate.run(ask)
+    with pytest.raises(InputError, match="--seed"):
+        draw.run(draw.Config(run=str(config.workdir), prompts=("a",), seed=seed))
+
+
+def test_a_file_that_cannot_be_read_gets_advice_that_this_command_can_take(
+    paired, tmp_path
+):
+    config, _ = paired
+    ask = translate.Config(run=str(config.workdir), files=(tmp_path / "none.png",))
+    with pytest.raises(InputError, match=r"none\.png") as caught:
+        translate.run(ask)
+    assert "--skip-damaged" not in str(caught.value)

@@ -276,3 +276,13 @@ def test_runs_that_magnify_nothing_are_refused(run, tmp_path):
     left(config, mlp.make_gan, tmp_path / "mlp")
     with pytest.raises(InputError, match="does not magnify"):
         magnified(tmp_path / "mlp", good)
+
+
+def test_photos_beyond_pillows_limit_ask_for_tiles(tmp_path):
+    Image.new("1", (14_000, 13_000)).save(tmp_path / "huge.png")
+    with upscale._of_any_size(), pytest.raises(InputError, match="--tile"):
+        upscale.check_size(tmp_path / "huge.png", 4, None)
+    with upscale._of_any_size():
+        upscale.check_size(tmp_path / "huge.png", 4, 256)
+        assert upscale.opened(tmp_path / "huge.png").size == (14_000, 13_000)
+    assert Image.MAX_IMAGE_PIXELS is not None

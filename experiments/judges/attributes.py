@@ -133,6 +133,7 @@ class Judged:
             f"{len(names)} attributes",
             key=key,
             details=details,
+            higher_is_better=True,
         )
 
 

@@ -23,7 +23,7 @@ from experiments.studies import classifier
 from experiments.studies.classifier import Classifier
 from jaxgan.checks import InputError
 from jaxgan.data import glyphs
-from jaxgan.evaluation.translations import Pixels, translate
+from jaxgan.evaluation.translations import Pixels, Translated, translate
 from jaxgan.metrics import means
 from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
@@ -60,6 +60,7 @@ class Letters:
             return {}
         style = styles[self.output in ("target", "b")]
         found = translate(sampler, data, key, source=self.source, most=10_000)
+        found = Translated(*map(_grey, found))
         size = found.targets.shape[1]
         reader = read_all(style, size, self.reader_epochs)
         right = reader.right(found.outputs, found.targets)
@@ -77,6 +78,7 @@ class Letters:
             right,
             described=f"{count}, a classifier of {len(reader.letters):,} letters",
             key=key,
+            higher_is_better=True,
             details={
                 "ceiling": ceiling,
                 "floor": floor,
@@ -90,6 +92,7 @@ class Letters:
             judge(found.outputs),
             described=f"{count}, a classifier of two styles",
             key=key,
+            higher_is_better=True,
             details={"accuracy on real letters": accuracy},
         )
         return {"task": task, "style": in_style}
@@ -153,7 +156,12 @@ def tell_styles(source: Pixels, target: Pixels, epochs: float):
 def _whole(data: Any, name: str) -> Pixels:
     """Returns a column of all rows, including those held out."""
     parts = [part.batch(np.arange(len(part)))[name] for part in (data.train, data.test)]
-    return np.concatenate(parts)
+    return _grey(np.concatenate(parts))
+
+
+def _grey(images: Pixels) -> Pixels:
+    """Returns the first channel: letters in colour have equal ones."""
+    return images[..., :1]
 
 
 def moved(key: Key, images: jax.Array) -> jax.Array:

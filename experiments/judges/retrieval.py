@@ -33,9 +33,9 @@ class Retrieval:
     """Evaluator of images from captions: "r_precision", with that of real images.
 
     It is the share of samples whose own caption is nearer than all the others, which
-    are held-out captions drawn at random, none of the same image nor, where the factors
-    are known, of the same factors. "real" in the details is the share for the held-out
-    images.
+    are held-out captions drawn at random, none of the same factors or, where these are
+    not known, none of the same wording. "real" in the details is the share for the
+    held-out images. Returns nothing if there are no other captions.
 
     Attributes:
         samples: held-out captions that are drawn.
@@ -54,9 +54,11 @@ class Retrieval:
         rows = np.arange(min(self.samples, len(table)))
         captions = table.columns["captions"][:, 0]
         at = keys.stream(key, "retrieval", 0)
+        others = _others(data, rows, self.among - 1, at)
+        if others.shape[1] == 0:
+            return {}
         made = draw(sampler, data, table, rows, at)
         texts, images = judge(data, self.steps)
-        others = _others(data, rows, self.among - 1, at)
         vectors = texts(captions)
         first = lambda shown: _first(images(shown), vectors, rows, others)
         found, real = first(made), first(table.columns["image"][rows])
@@ -69,6 +71,7 @@ class Retrieval:
             ),
             key=key,
             details={"real": float(real.mean())},
+            higher_is_better=True,
         )
         return {"r_precision": result}
 
@@ -97,10 +100,10 @@ def _in_parts(function: Any, size: int = 250) -> Any:
 def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.ndarray:
     """Draws rows of other captions for each row, ``[n m]``, m at most ``count``."""
     table, random = data.test, generator(key)
-    marks = np.arange(len(table))
-    if data.factors:
-        _, marks = np.unique(table.columns["factors"], axis=0, return_inverse=True)
-        marks = marks.ravel()
+    columns = table.columns
+    kinds = columns["factors"] if data.factors else columns["captions"][:, 0]
+    _, marks = np.unique(kinds, axis=0, return_inverse=True)
+    marks = marks.ravel()
     most = len(table) - np.bincount(marks).max()
     count = min(count, int(most))
     pick = lambda row: random.choice(

@@ -23,13 +23,22 @@ class AugmentConfig:
     lecam: float = 0.0
 
 
-def augmented(config: AugmentConfig, channels: int) -> Augment | None:
+def augmented(
+    config: AugmentConfig, channels: int, *, signs: bool = True
+) -> Augment | None:
     """Makes the augmentation that ``--augment`` names, for images of some channels.
 
     Grey images have one channel: changes of hue or saturation leave them as they are.
 
+    Args:
+        config: the settings.
+        channels: the images' channels.
+        signs: whether a logit's sign tells real from fake, which ADA follows. In a
+            relativistic or Wasserstein loss only differences between logits count.
+
     Raises:
-        InputError: for an unknown name, and for images that are neither grey nor RGB.
+        InputError: for an unknown name, one that cannot work with the loss, and for
+            images that are neither grey nor RGB.
 
     Example:
         >>> augmented(AugmentConfig(), channels=3) is None
@@ -38,6 +47,12 @@ def augmented(config: AugmentConfig, channels: int) -> Augment | None:
     if config.augment not in _KNOWN:
         raise InputError(
             f"--augment must be one of {', '.join(_KNOWN)}, got {config.augment!r}."
+        )
+    if config.augment == "ada" and not signs:
+        raise InputError(
+            "--augment ada raises its probability while D's logits of training images "
+            "are positive, but this loss compares logits only with each other, and "
+            "their signs mean nothing. Use --augment diffaugment."
         )
     if config.augment != "none" and channels not in (1, 3):
         raise InputError(

@@ -98,8 +98,10 @@ class TrainConfig:
 
 
 # Other counts may be 0 where that is their default.
-_MAY_BE_ZERO = ("seed", "device_cache_mib", "process")
+_MAY_BE_ZERO = ("seed", "device_cache_mib", "process", "pool")
 _FEWEST = 8
+PLACED = ("folder", "pairs", "unpaired", "captions")
+"""The kinds of data sets that are named by a path, as in folder:PATH."""
 # The places of files, and the processes, are not part of a run's identity.
 PLACES = ("data_dir", "manual_dir", "workdir")
 _WHO = ("distributed", "coordinator", "processes", "process", "dry_run")
@@ -138,7 +140,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
     _check_shares(config, jax.device_count())
     absolute = lambda path, flag: expand(path, flag).absolute()
     config = dataclasses.replace(
-        config, workdir=config.workdir or default_workdir(config)
+        config,
+        workdir=config.workdir or default_workdir(config),
+        dataset=_located(config.dataset),
     )
     paths = {name: getattr(config, name) for name in path_fields(type(config))}
     begin = config.from_run
@@ -177,13 +181,23 @@ def _check_shares(config: TrainConfig, devices: int) -> None:
         )
 
 
+def _located(dataset: str) -> str:
+    """Returns the name of a data set, with an absolute path if it has one."""
+    kind, _, path = dataset.partition(":")
+    if kind not in PLACED or not path:
+        return dataset
+    return f"{kind}:{expand(path, f'--dataset {kind}:').absolute()}"
+
+
 def default_workdir(config: TrainConfig) -> Path:
     """Returns runs/EXPERIMENT-DATASET-SEED, with the last name of an image folder.
 
     Colons, as in glyphs:sans:serif, become dashes: scp and rsync take what precedes a
     colon for a host.
     """
-    dataset = Path(config.dataset.removeprefix("folder:")).name or "folder"
+    kind, _, path = config.dataset.partition(":")
+    placed = kind in PLACED
+    dataset = Path(path if placed else config.dataset).name or kind
     dataset = dataset.replace(":", "-")
     return Path("runs") / f"{config.experiment}-{dataset}-{config.seed}"
 
@@ -230,14 +244,20 @@ def _flag(name: str) -> str:
 def _check_number(field: dataclasses.Field, value) -> None:
     """Raises InputError for counts below 1, others below 0, or a seed over 32 bits."""
     flag = _flag(field.name)
-    if field.name == "seed" and not 0 <= value < 2**32:
-        raise InputError(f"{flag} must be at least 0 and below 2**32, got {value}.")
+    if field.name == "seed":
+        check_seed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     may_be_zero = field.name in _MAY_BE_ZERO or field.default == 0
     least = 0 if isinstance(value, float) or may_be_zero else 1
     if not value >= least:
         raise InputError(f"{flag} must be at least {least}, got {value}.")
+
+
+def check_seed(seed: int) -> None:
+    """Raises InputError for a seed that is not a number of 32 bits."""
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed must be at least 0 and below 2**32, got {seed}.")
 
 
 def _jsonable(value):

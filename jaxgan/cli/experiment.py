@@ -104,8 +104,9 @@ def run(
         make_game: see `main`.
         evaluators: see `main`.
         schedule: see `main`.
-        begin: changes the state that a new run begins with. Anything that it depends
-            on, such as another run's digest, belongs in the config.
+        begin: changes the state that a new run begins with, unless ``--from`` gives
+            it. Anything that it depends on, such as another run's digest, belongs in
+            the config.
 
     Returns:
         The content of result.json; None for a dry run.
@@ -129,7 +130,7 @@ def run(
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
-    state = _first_state(config, path, state, begin)
+    state = _first_state(config, path, state)
     with ExitStack() as stack:
         record = directory.describe(config, data, make_game)
         claim = directory.claim(path, record, defaults(type(config)))
@@ -139,6 +140,8 @@ def run(
         directory.check_shared(path)
         finished = directory.is_finished(result, config)
         if not finished:
+            if begin is not None and config.from_run is None and not kept.has_any(path):
+                state = begin(state)
             result = _train(game, state, data, key, config, rounds, evaluators)
         assert result is not None
         if processes.is_first():
@@ -173,7 +176,7 @@ def _train(
     path = config.workdir
     assert path is not None  # resolve made it explicit
     best = None if config.evaluate_every is None else path / "best"
-    evaluators = judges_of(config, data, evaluators)
+    evaluators = judges_of(config, game, data, evaluators)
     judges = hooks.Evaluate(evaluators, every=config.evaluate_every, folder=best)
     others = _hooks(game, config, path)
     state = fit(
@@ -243,15 +246,9 @@ def load_data(config: TrainConfig) -> Any:
     )
 
 
-def _first_state(
-    config: TrainConfig, path: Path, state: GameState, begin: Begin | None
-) -> GameState:
-    """Returns the state that the run begins with, unless it has checkpoints already."""
-    if kept.has_any(path):
-        return state
-    if begin is not None:
-        state = begin(state)
-    if config.from_run is None:
+def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState:
+    """Returns the state of ``--from``, unless the run has checkpoints already."""
+    if kept.has_any(path) or config.from_run is None:
         return state
     state = restore_from(config.from_run, state)
     if state.rounds >= config.steps:

@@ -4,9 +4,11 @@ import warnings
 from collections.abc import Sequence
 
 from jaxgan import evaluation
+from jaxgan.checks import InputError
 from jaxgan.cli.config import TrainConfig
 from jaxgan.data import DataSet
 from jaxgan.evaluation import Evaluator
+from jaxgan.game import Game
 
 EVALUATORS: tuple[Evaluator, ...] = (evaluation.TwoSample(), evaluation.Classes())
 """The evaluators of samples unless an experiment has its own."""
@@ -16,7 +18,7 @@ _SOME = 2_000  # of each kind: about a minute on two cores
 
 
 def judges_of(
-    config: TrainConfig, data: DataSet, evaluators: Sequence[Evaluator]
+    config: TrainConfig, game: Game, data: DataSet, evaluators: Sequence[Evaluator]
 ) -> Sequence[Evaluator]:
     """Returns the evaluators of a run, first the one that chooses its best checkpoint.
 
@@ -24,14 +26,28 @@ def judges_of(
     experiment with the default `EVALUATORS` are judged by EfficientNet instead of the
     two-sample test: distances of pixels say little about photographs.
 
+    Raises:
+        InputError: ``--evaluate-with`` cannot be used for this game.
+
     Warns:
         UserWarning: they are judged by pixels, since EfficientNet is not installed.
     """
     named = config.evaluate_with
+    usual = tuple(evaluators) == EVALUATORS
+    if named is not None and game.output is None:
+        raise InputError(
+            f"{config.experiment} makes images of several kinds and has judges of its "
+            f"own; leave out --evaluate-with {named}."
+        )
+    if named == PIXELS and not usual:
+        raise InputError(
+            f"{config.experiment} has judges of its own; leave out --evaluate-with "
+            f"{PIXELS}, or name a network of features."
+        )
     if named is not None and named != PIXELS:
         how = {"samples": config.evaluate_samples, "store": config.data_dir / "moments"}
         return (_by_features(named, **how), *evaluators)
-    colour = tuple(evaluators) == EVALUATORS and data.image_shape[-1] == 3
+    colour = usual and data.image_shape[-1] == 3
     if named == PIXELS or not colour:
         return evaluators
     from jaxgan.metrics.features import efficientnet

@@ -229,9 +229,9 @@ def _made(folder: Path, record: dict[str, Any]) -> tuple[Game, TrainConfig]:
     settings: dict[str, Any] = {
         name: as_tuple(value) for name, value in record["config"].items()
     }
-    for name in path_fields(config_class):
-        if isinstance(settings.get(name), str):  # JSON has no paths
-            settings[name] = Path(settings[name])
+    for field in path_fields(config_class):
+        if isinstance(settings.get(field), str):  # JSON has no paths
+            settings[field] = Path(settings[field])
     config = config_class(**settings, data_dir=Path(record["data_dir"]))
     check_types(config)
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxgan import processes
 from jaxgan.checks import InputError
 from jaxgan.cli import kept
-from jaxgan.cli.config import MAY_CHANGE, TrainConfig, identity
+from jaxgan.cli.config import MAY_CHANGE, PLACED, TrainConfig, identity
 from jaxgan.data import DataSet
 from jaxgan.environment import FLAGS, describe_environment
 from jaxgan.files import write_json
@@ -140,8 +140,9 @@ def _comparable(record: dict[str, Any]) -> dict[str, Any]:
     names = ("experiment", "data_fingerprint")
     flags = {**FLAGS, **record.get("flags", {})}
     config = {k: v for k, v in record["config"].items() if k not in MAY_CHANGE}
-    if config["dataset"].startswith("folder:"):
-        config["dataset"] = "folder"  # in any place: the fingerprint is of its content
+    kind, colon, _ = config["dataset"].partition(":")
+    if kind in PLACED and colon:
+        config["dataset"] = kind  # in any place: the fingerprint is of its content
     return {**{name: record[name] for name in names}, **flags, **config}
 
 

@@ -183,7 +183,8 @@ def _parsed(file: Path, text: str) -> Iterator[Caption]:
 def _rows(file: Path, text: str) -> Iterator[Caption]:
     """Yields the captions of a CSV file."""
     # Without newline="" line endings inside quotes would change.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
     header: list[str] = []
     try:
         for row in reader:

@@ -31,6 +31,7 @@ _UPRIGHT = {
 }
 # Pillow takes 4 bytes per pixel, and each conversion as many again.
 _AT_ONCE = {2**22: threading.Semaphore(4), 2**25: threading.Semaphore(1)}
+_OTHERWISE = "take it out of the folder, or pass --skip-damaged"
 
 
 class UnreadableImage(InputError):
@@ -60,7 +61,7 @@ def look(file: pathlib.Path) -> Look:
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
     """
-    with _naming(str(file)), _opened(file) as image:
+    with _naming(str(file), _OTHERWISE), _opened(file) as image:
         gray = image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
         return Look(image.size, gray, image.has_transparency_data)
 
@@ -87,6 +88,7 @@ def read(
     resolution: Size | None = None,
     crop: bool = False,
     bits: int | None = None,
+    otherwise: str = _OTHERWISE,
 ) -> Decoded:
     """Reads one image, upright, and the largest of its 16-bit values.
 
@@ -105,6 +107,7 @@ def read(
             square.
         bits: the number of bits of 16-bit grayscale in use, so that 2**bits - 1 is
             white; None takes it from the file, else 16.
+        otherwise: what to do, besides repairing it, with a file that cannot be read.
 
     Returns:
         The image, uint8 [h w c] with c = channels, and the largest value, see
@@ -115,7 +118,11 @@ def read(
         InputError: the image has another aspect ratio, without ``crop``; its values
             have no known range, or are larger than ``bits`` allow.
     """
-    with _naming(name), _opened(file) as image, _with_few_others(image):
+    with (
+        _naming(name, otherwise),
+        _opened(file) as image,
+        _with_few_others(image),
+    ):
         plain, largest = _plain(image, name, channels, bits)
     plain = fit(plain, name, resolution, crop)
     pixels = np.asarray(plain).reshape(*plain.size[::-1], channels)
@@ -135,7 +142,7 @@ def fit(
 
 
 @contextmanager
-def _naming(name: str) -> Iterator[None]:
+def _naming(name: str, otherwise: str) -> Iterator[None]:
     """Turns any error of Pillow into an `UnreadableImage` that names the file.
 
     Pillow's errors for damaged files differ by format, place and version.
@@ -148,10 +155,16 @@ def _naming(name: str) -> Iterator[None]:
         why = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             why = "its format is not recognised"
+        if isinstance(error, Image.DecompressionBombError):
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise UnreadableImage(
+                f"{name} has more than {most:,} pixels, the most that are read: a "
+                "file of few bytes could fill the memory. Cut it into parts, or "
+                f"{otherwise}."
+            ) from error
         raise UnreadableImage(
-            f"{name} cannot be read as an image: {why}. "
-            f"Expected a whole {', '.join(FORMATS)} file; repair it, take it out of "
-            "the folder, or pass --skip-damaged."
+            f"{name} cannot be read as an image: {why}. Expected a whole "
+            f"{', '.join(FORMATS)} file; repair it, {otherwise}."
         ) from error
 
 

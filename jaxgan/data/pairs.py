@@ -105,8 +105,9 @@ def load_unpaired(
 ) -> DataSet:
     """Loads two sides without pairs, decoding them on the first call only.
 
-    A row needs an image of each side, so the shorter side is repeated in memory, in
-    successive seeded orders, up to the length of the longer one. The images of a row
+    A row needs an image of each side, so to train on, the shorter side is repeated in
+    memory, in successive seeded orders, up to the length of the longer one; held out
+    are as many images of each side as the shorter one has. The images of a row
     are otherwise unrelated: the losses of unpaired translation are separable over a and
     b. Letters to train on are in independent orders in a and b; those held out stay
     paired, so that a translation can be compared with its true partner.
@@ -149,7 +150,7 @@ def load_unpaired(
 
     data = _of_folder(name, data_dir, options, skip_damaged, locate_two_sides)
     return _with_columns(
-        data, _two_sides(name, data.train), _two_sides(name, data.test)
+        data, _two_sides(name, data.train, repeat=True), _two_sides(name, data.test)
     )
 
 
@@ -174,8 +175,14 @@ def _with_columns(data: DataSet, train: Any, test: Any) -> DataSet:
     return DataSet(data.name, *splits, data.fingerprint, data.note, data.credit)
 
 
-def _two_sides(name: str, split: ImageSet) -> dict[str, np.ndarray]:
-    """Separates the images of a, which come first, from b's; repeats the fewer ones."""
+def _two_sides(
+    name: str, split: ImageSet, *, repeat: bool = False
+) -> dict[str, np.ndarray]:
+    """Separates the images of a, which come first, from b's, equally many of both.
+
+    The fewer ones are repeated, or the last ones of the others left out: a judge that
+    compares nearest neighbours takes copies for a sign of memorisation.
+    """
     assert split.labels is not None
     counts = np.bincount(split.labels, minlength=2).tolist()
     if not all(counts):
@@ -183,7 +190,7 @@ def _two_sides(name: str, split: ImageSet) -> dict[str, np.ndarray]:
             f"{name} has no image (left) of one side in a split: {counts[0]} of A and "
             f"{counts[1]} of B. Add images that can be read."
         )
-    starts, length = (0, counts[0]), max(counts)
+    starts, length = (0, counts[0]), max(counts) if repeat else min(counts)
     images = [split.images[s : s + n] for s, n in zip(starts, counts, strict=True)]
     a, b = (
         _repeated(each, length, seed) for each, seed in zip(images, _SEEDS, strict=True)
@@ -194,9 +201,11 @@ def _two_sides(name: str, split: ImageSet) -> dict[str, np.ndarray]:
 def _repeated(
     images: UInt8[np.ndarray, "n h w c"], length: int, seed: int
 ) -> UInt8[np.ndarray, "m h w c"]:
-    """Returns ``length`` images: as they are, or epoch after epoch in seeded order."""
+    """Returns the first ``length`` images, or epoch after epoch in seeded order."""
     n = len(images)
-    return images if n == length else np.asarray(images[_endless(n, length, seed)])
+    if n < length:
+        return np.asarray(images[_endless(n, length, seed)])
+    return images if n == length else np.asarray(images[:length])
 
 
 def _endless(n: int, length: int, seed: int) -> Int[np.ndarray, " length"]:

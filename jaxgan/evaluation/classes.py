@@ -61,6 +61,7 @@ class Classes:
                     "samples": len(predicted),
                     "classifier_accuracy_on_test": accuracy,
                 },
+                higher_is_better=True,
             )
         }
         if sampler.game.condition == "label":
@@ -69,6 +70,7 @@ class Classes:
                 name="samples in the class asked for",
                 value=right,
                 protocol=f"{how} of held-out ones",
+                higher_is_better=True,
             )
         return found
 

@@ -64,9 +64,28 @@ def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     found = {name: entry(batch, name) for name in names}
     number = len(getattr(table, "classes", ()))
     for name, column in found.items():
-        if number and column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer):
+        if _is_label(table, column):
             found[name] = (place % number).astype(np.int32)
     return found if several else found[names[0]]
+
+
+def distinct(game: Game, data: Any) -> int | None:
+    """Returns how many `conditions` there are before they start over.
+
+    None means no bound: without a condition, or with labels, samples differ by latents.
+    """
+    if game.condition is None:
+        return None
+    names = game.condition if isinstance(game.condition, tuple) else (game.condition,)
+    table = held_out(data)
+    batch = table.batch(np.arange(1))
+    labels = [_is_label(table, entry(batch, name)) for name in names]
+    return None if all(labels) else len(table)
+
+
+def _is_label(table: Any, column: np.ndarray) -> bool:
+    integers = column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer)
+    return integers and len(getattr(table, "classes", ())) > 0
 
 
 def held_out(data: Any) -> Any:

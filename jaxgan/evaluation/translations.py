@@ -71,7 +71,9 @@ class Translations:
         details = {}
         if found.inputs.shape == found.targets.shape:
             copied = float(apart(found.inputs, found.targets).mean())
-            details = {"copied": copied, "ratio": float(values.mean()) / copied}
+            details = {"copied": copied}
+            if copied > 0:
+                details["ratio"] = float(values.mean()) / copied
         described = f"pixels in [0, 1], {len(values):,} held-out pairs"
         results = {
             "l1": means.result(

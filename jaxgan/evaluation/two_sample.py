@@ -34,7 +34,7 @@ class TwoSample:
     own set.
 
     Attributes:
-        samples: number of generated samples.
+        samples: maximum number of generated samples.
         examples: maximum number of examples of each set in one draw.
     """
 
@@ -43,7 +43,8 @@ class TwoSample:
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
         at = keys.stream(key, "eval", 0)
-        fake, _ = draw(sampler, data, at, self.samples)
+        most = min(self.samples, _DRAWS * _count(data, self.examples))
+        fake, _ = draw(sampler, data, at, most)
         return {"two_sample": judge(fake, data, sampler, self.examples)}
 
 
@@ -52,8 +53,7 @@ def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Resul
     train, test = trained_on(data), held_out(data)
     name, _ = output_of(sampler.game, data)
     take = lambda table, chosen: _numbers(entry(table.batch(chosen), name))
-    most = (len(test), len(fake) // _DRAWS, len(train) // _DRAWS)
-    count = min(examples, *most)
+    count = min(_count(data, examples), len(fake) // _DRAWS)
     train_rows = _shuffled(len(train))[: _DRAWS * count].reshape(_DRAWS, count)
     tests = [take(test, _shuffled(len(test), i)[:count]) for i in range(_DRAWS)]
     fakes = [_numbers(part) for part in np.split(fake[: _DRAWS * count], _DRAWS)]
@@ -83,6 +83,11 @@ def judge(fake: np.ndarray, data: Any, sampler: Sampler, examples: int) -> Resul
             "draws": _DRAWS,
         },
     )
+
+
+def _count(data: Any, examples: int) -> int:
+    """Returns the number of examples of each set in one draw, at most ``examples``."""
+    return min(examples, len(held_out(data)), len(trained_on(data)) // _DRAWS)
 
 
 def _numbers(examples: np.ndarray) -> jax.Array:

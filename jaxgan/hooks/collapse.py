@@ -8,13 +8,14 @@ import numpy as np
 
 from jaxgan import keys, losses
 from jaxgan.data import epoch_order
-from jaxgan.evaluation.inputs import draw, output_of, rows, trained_on
+from jaxgan.evaluation.inputs import distinct, draw, output_of, rows, trained_on
 from jaxgan.game import Game
 from jaxgan.gan import GAN
 from jaxgan.hooks.base import Hook, Run
 from jaxgan.metrics import collapse
 
 _EXAMPLES = 256
+_FEWEST = 8
 _SEED = 0  # for choosing the training examples to compare with
 # A sign must have been in every line of this share of the run, and in at least three.
 _LASTING = 0.25
@@ -37,6 +38,8 @@ class CollapseMonitor(Hook):
     warning is printed once a sign has been in every line of a quarter of the run, and
     in at least three, not counting the run's first tenth.
 
+    Nothing is measured with fewer than 8 examples, or held-out conditions.
+
     Args:
         data: the data to compare the samples with; by default the run's data.
         every: steps between measurements; best the same as for `Log`.
@@ -57,11 +60,16 @@ class CollapseMonitor(Hook):
         self._warned = set(saved.get("warned", []))
         table = trained_on(self._data)
         output, _ = output_of(run.game, self._data)
-        count = min(_EXAMPLES, len(table))
+        # Repeated conditions would make samples that count as duplicates.
+        most = distinct(run.game, self._data)
+        most = _EXAMPLES if most is None else most
+        count = min(_EXAMPLES, len(table), most)
         chosen = epoch_order(_SEED, 0, len(table))[:count]
         self._count, self._real = count, rows(table.batch(chosen), output)
 
     def measure(self, run: Run) -> dict[str, float]:
+        if self._count < _FEWEST:
+            return {}
         at = keys.stream(run.key, "alarm", 0)
         fake, _ = draw(run.sampler, self._data, at, self._count)
         nothing = jnp.zeros(1)

@@ -19,9 +19,10 @@ class Evaluate(Hook):
         data: the data to evaluate against; by default the run's data.
         every: steps between evaluations; None for the end only.
         folder: folder of the best state; None to keep none.
-        keep_best: name of the result whose lowest value is the best, the earlier one if
-            equal; by default the first result.
-        highest: whether the highest value is the best instead.
+        keep_best: name of the result by which the best state is chosen, the earlier one
+            of equal states; by default the first result.
+        highest: whether the highest value is the best, or the lowest; by default, what
+            the result says of itself (`jaxgan.metrics.Result.higher_is_better`).
 
     Attributes:
         results: the results of the last evaluation, by name.
@@ -35,7 +36,7 @@ class Evaluate(Hook):
         *,
         every: int | None = None,
         keep_best: str | None = None,
-        highest: bool = False,
+        highest: bool | None = None,
         folder: str | Path | None = None,
     ):
         if keep_best is not None and folder is None:
@@ -94,8 +95,9 @@ class Evaluate(Hook):
                 f"Evaluate(keep_best={self._keep_best!r}) names none of the results: "
                 f"{sorted(self.results)}."
             )
-        value = self.results[self._keep_best].value
-        sign = -1 if self._highest else 1
+        result = self.results[self._keep_best]
+        highest = result.higher_is_better if self._highest is None else self._highest
+        value, sign = result.value, -1 if highest else 1
         # An earlier session of the run may have used another result.
         before = None if self.best is None else self.best.get(self._keep_best)
         if before is None or sign * value < sign * before:

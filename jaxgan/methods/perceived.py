@@ -4,6 +4,7 @@ Each function here makes a function from images ``[b h w c]`` in [-1, 1] to a di
 maps ``[b h' w' c']``, for the content loss of `jaxgan.methods.srgan`.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,19 +67,22 @@ def vgg_features(path: str | Path) -> Perceive:
 
     Args:
         path: file of the weights, torchvision's ``vgg16-397923af.pth``, or a
-            safetensors file with the same names.
+            safetensors file with the same names. It is read when the maps are first
+            asked for, so that a trained game can be loaded and sampled without it.
 
     Raises:
-        InputError: the file is missing, or holds another network's weights.
+        InputError: then, if it is missing, or holds another network's weights.
     """
     from jaxgan.metrics.features import lpips, vgg
     from jaxgan.metrics.features.weights import read_weights
 
-    params = jax.tree.map(jnp.asarray, vgg.prepare(read_weights(path).arrays))
+    @functools.cache
+    def params():
+        return vgg.prepare(read_weights(path).arrays)
 
     def perceive(image: Array) -> dict[str, Array]:
         of_channels = lambda values: jnp.asarray(values).reshape(1, 1, 1, 3)
         scaled = (image - of_channels(lpips.SHIFT)) / of_channels(lpips.SCALE)
-        return vgg.features(params, scaled)
+        return vgg.features(jax.tree.map(jnp.asarray, params()), scaled)
 
     return perceive

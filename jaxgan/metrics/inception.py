@@ -71,6 +71,7 @@ def score(
             f"{describe_key(key)}"
         ),
         details={"standard_deviation_over_splits": float(np.std(scores))},
+        higher_is_better=True,
     )
 
 

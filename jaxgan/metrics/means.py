@@ -22,6 +22,7 @@ def result(
     key: Key | None = None,
     resamples: int = 1000,
     details: Mapping[str, Any] | None = None,
+    higher_is_better: bool = False,
 ) -> Result:
     """Returns the mean, its standard error, and its percentile bootstrap interval.
 
@@ -34,6 +35,7 @@ def result(
         key: for the bootstrap; None means ``jax.random.key(0)``.
         resamples: number of bootstrap resamples; 0 for no interval.
         details: details of the result.
+        higher_is_better: see `jaxgan.metrics.Result`.
 
     Example:
         >>> print(result("error", [1.0, 3.0], described="2 pairs", resamples=0))
@@ -53,4 +55,5 @@ def result(
         ),
         protocol=f"{described}, {describe_key(key)}",
         details=details or {},
+        higher_is_better=higher_is_better,
     )

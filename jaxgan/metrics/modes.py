@@ -94,6 +94,7 @@ def of_points(
             good, key=jax.random.fold_in(key, 0), resamples=resamples
         ),
         protocol=f"{how}, {len(good)} samples, {describe_key(key)}",
+        higher_is_better=True,
     )
     p = _target(target, len(centres))
     assigned = np.asarray(nearest)
@@ -210,6 +211,7 @@ def _covered(counts, p, samples: int, how: str) -> Result:
         value=float((counts > 0).sum()),
         protocol=f"of {len(p)}, one sample or more {how}, {samples} samples",
         details={"of": len(p), "expected_of_target": float(_expected(p, samples))},
+        higher_is_better=True,
     )
 
 

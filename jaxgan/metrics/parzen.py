@@ -128,6 +128,7 @@ def log_likelihood(
     scores = log_densities(samples, test, [chosen.sigma], block=block)[0]
     return Result(
         name="Parzen log-likelihood",
+        higher_is_better=True,
         value=float(scores.mean()),
         standard_error=float(scores.std(ddof=1) / math.sqrt(len(scores))),
         protocol=(

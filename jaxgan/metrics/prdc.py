@@ -87,6 +87,7 @@ def measure(
             value=float(of_each.mean()),
             interval=bootstrap.interval_of_mean(of_each, key=k, resamples=resamples),
             protocol=protocol,
+            higher_is_better=True,
         )
         for name, of_each, k in zip(names, values, keys, strict=True)
     ]

@@ -103,4 +103,5 @@ def mean(
         key=key,
         resamples=resamples,
         details={"equal": equal},
+        higher_is_better=True,
     )

@@ -29,6 +29,8 @@ class Result:
         interval: a confidence interval, if there is one.
         p_value: the p-value, if the metric is a test; small if the sets differ.
         details: further measurements by name, as JSON values.
+        higher_is_better: whether the best state of a run has the highest value, instead
+            of the lowest; see `jaxgan.hooks.Evaluate`.
 
     Example:
         >>> print(Result(name="accuracy", value=0.5, protocol="100 examples"))
@@ -42,6 +44,7 @@ class Result:
     interval: Interval | None = None
     p_value: float | None = None
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    higher_is_better: bool = False
 
     def __post_init__(self):
         if not math.isfinite(self.value):
@@ -53,6 +56,7 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """Returns the fields that are set, as JSON values."""
         fields = dataclasses.asdict(self)
+        del fields["higher_is_better"]  # a property of the metric, not of this value
         if self.interval is not None:
             fields["interval"] = self.interval._asdict()
         return {k: v for k, v in fields.items() if v is not None and v != {}}

@@ -128,6 +128,7 @@ def mean(
         "SSIM",
         values,
         described=f"{how}, mean over {len(values)} pairs",
+        higher_is_better=True,
         key=key,
         resamples=resamples,
     )

@@ -3,9 +3,9 @@
 A fractionally-strided generator and a strided discriminator, no pooling and no hidden
 dense layers, batch norm, N(0, 0.02) initialisation, ReLU and LeakyReLU 0.2. Kernels are
 4x4, a multiple of the stride, so that every pixel of the generator's output sums the
-same number of products. One class makes every size: a 4x4 (or, for 28x28, 7x7) map is
-doubled until it is large enough, and channels halve with every doubling. An image that
-is not square grows from a map of its own shape: 256x64 from 16x4.
+same number of products. One class makes every size: a 4x4 map (7x7 for 28x28, 3x3 for
+48x48) is doubled until it is large enough, and channels halve with every doubling. An
+image that is not square grows from a map of its own shape: 256x64 from 16x4.
 
 Conditional on a label, the generator concatenates the one-hot label to the latent, and
 the discriminator concatenates an embedding of it, one plane, to the image.
@@ -21,20 +21,21 @@ from jaxgan.checks import InputError
 from jaxgan.nets.conv import Conv, ConvTranspose
 from jaxgan.nets.labels import one_hot
 
-_BASES = (4, 7)
+_BASES = (4, 7, 3)
+_LEAST = 8
 _kernel_init = nn.initializers.normal(0.02)
 
 
 def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
     """Returns the base map's height and width, and its number of doublings to ``size``.
 
-    The smaller side grows from 4 or 7 pixels, the larger one by as many doublings.
+    The smaller side grows from 3, 4 or 7 pixels, the larger one by as many doublings.
 
     Args:
         size: the image's height and width in pixels; a number makes it square.
 
     Raises:
-        InputError: unless each side is 4 or 7 times a power of two, and at least 8.
+        InputError: unless each side is 3, 4 or 7 times a power of two, and at least 8.
 
     Example:
         >>> doublings(28), doublings((256, 64))
@@ -44,16 +45,16 @@ def doublings(size: int | tuple[int, int]) -> tuple[tuple[int, int], int]:
     times = min(_times(height), _times(width))
     if times < 1:
         raise InputError(
-            "DCGAN makes images with sides of 8, 14, 16, 28, 32, 56, 64, 112, 128, ... "
-            f"pixels (4 or 7 times a power of two), not {height}x{width} (height x "
-            "width). Choose such sides with --resolution."
+            "The networks make images with sides of 8, 12, 14, 16, 24, 28, 32, 48, 56, "
+            f"64, ... pixels (3, 4 or 7 times a power of two), not {height}x{width} "
+            "(height x width). Choose such sides with --resolution."
         )
     return (height >> times, width >> times), times
 
 
 def _times(side: int) -> int:
-    """Returns how many doublings of 4 or 7 pixels make ``side``; 0 if none do."""
-    for base in _BASES:
+    """Returns how many doublings of 3, 4 or 7 pixels make ``side``; 0 if none do."""
+    for base in _BASES if side >= _LEAST else ():
         times = (side // base).bit_length() - 1
         if times >= 1 and base << times == side:
             return times

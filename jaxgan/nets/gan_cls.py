@@ -7,6 +7,7 @@ normalised, by group norm, so that every example is judged by itself, as gradien
 penalties need; the paper has batch norm.
 """
 
+import math
 from typing import Any
 
 import flax.linen as nn
@@ -57,7 +58,7 @@ class Generator(nn.Module):
         return jnp.tanh(in_float32(x))
 
     def _rectified(self, x: Array) -> Array:
-        groups = min(_GROUPS, x.shape[-1])
+        groups = math.gcd(_GROUPS, x.shape[-1])
         return nn.relu(nn.GroupNorm(num_groups=groups, dtype=self.dtype)(x))
 
 

@@ -36,6 +36,7 @@ _USUAL = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 _SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")
 _FAINT = nn.initializers.variance_scaling(1e-3, "fan_in", "normal")
 _KEYS = -0.5  # a of Keys' cubic kernel: Pillow's, and the one of third order
+_JUDGED = 16  # least side that D's last map, a sixteenth as large, has a pixel of
 _REACH = 2  # pixels of the small image on either side that the cubic kernel covers
 
 
@@ -144,6 +145,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> dict[str, Any]:
+        if min(x.shape[1:3]) < _JUDGED:
+            raise InputError(
+                f"The discriminator halves its images four times: they need {_JUDGED} "
+                f"or more pixels a side, not {x.shape[1]}x{x.shape[2]} (height x "
+                "width). Use larger ones; in experiments.srgan they are the --part."
+            )
         how = {"dtype": self.dtype, "weight": self.weight}
         norm, features = self.norm, {}
         y = x

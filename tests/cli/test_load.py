@@ -6,16 +6,19 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxgan
 from experiments import conditional, mlp
 from jaxgan import hooks
 from jaxgan.checkpoint import digest
-from jaxgan.cli import run
+from jaxgan.cli import run, workdir
+from jaxgan.cli.config import PLACED, identity, resolve
 from jaxgan.cli.load import restore_from
 
 
@@ -165,3 +168,33 @@ def test_another_game_is_refused(finished):
     other = mlp.make_gan(mlp.Config(hidden=9), jaxgan.load_run(finished[0]).data)
     with pytest.raises(jaxgan.InputError, match="another network"):
         jaxgan.load_run(finished[0], game=other)
+
+
+def test_a_relative_data_set_is_found_from_anywhere(data_dir, tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    for i in range(20):
+        Image.new("L", (8, 8), 10 * i).save(tmp_path / "images" / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    config = mlp.Config(
+        steps=1,
+        batch_size=8,
+        hidden=8,
+        dataset="folder:images",
+        data_dir=data_dir,
+        workdir=tmp_path / "run",
+    )
+    run(config, mlp.make_gan, evaluators=())
+    monkeypatch.chdir(tmp_path / "run")
+    assert len(jaxgan.load_run(tmp_path / "run").data.train) == 17
+
+
+@pytest.mark.parametrize("kind", PLACED)
+def test_data_sets_by_path_are_the_same_run_wherever_they_are(kind, tmp_path):
+    settings = resolve(mlp.Config(dataset=f"{kind}:some/where", batch_size=8))
+    assert settings.dataset == f"{kind}:{Path.cwd() / 'some' / 'where'}"
+    assert settings.workdir is not None
+    assert settings.workdir.name == "mlp-where-0"
+    config = identity(settings)
+    record = {"config": config, "experiment": "mlp", "data_fingerprint": "same"}
+    moved = {**record, "config": {**config, "dataset": f"{kind}:other"}}
+    assert workdir._comparable(record) == workdir._comparable(moved)

@@ -231,3 +231,13 @@ def test_what_is_drawn_is_found_by_name(tmp_path, name, draw, size, monkeypatch)
     larger = load_captioned(name, data_dir=tmp_path, resolution=50, channels=3)
     assert larger.image_shape == (50, 50, 3)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_space_before_a_quote_is_no_part_of_a_caption(root):
+    for i in range(12):
+        save(root / f"{i}.png", i)
+    rows = [f'{i}.png, "shade {i}, alone"' for i in range(12)]
+    (root / "captions.csv").write_text("\n".join(["file, caption", *rows]))
+    data = opened(root)
+    first = data.vocabulary.decode(data.train.columns["captions"][0, 0])
+    assert first.split()[::2] == ["shade", "alone"]

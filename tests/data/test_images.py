@@ -189,3 +189,10 @@ def test_decode_names_file_that_is_no_image():
 def test_is_gray_reads_the_header(tmp_path, mode, gray):
     Image.new(mode, (4, 4)).save(tmp_path / "x.png")
     assert is_gray(tmp_path / "x.png") is gray
+
+
+def test_an_image_of_too_many_pixels_is_named_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    Image.new("L", (11, 10)).save(tmp_path / "wide.png")
+    with pytest.raises(InputError, match="more than 100 pixels"):
+        decode(tmp_path / "wide.png", "wide", channels=1)

@@ -11,7 +11,7 @@ from jaxgan.checks import InputError
 from jaxgan.data import from_arrays, glyphs
 from jaxgan.evaluation import TwoSample
 from jaxgan.evaluation.translations import OneWay, Translations
-from jaxgan.images import as_uint8
+from jaxgan.images import as_float, as_uint8
 from jaxgan.methods.cyclegan import cyclegan
 from jaxgan.methods.pix2pix import pix2pix
 from jaxgan.metrics import ssim
@@ -105,7 +105,7 @@ class _Known:
         self.game = pix2pix(generator=nn.Conv(1, (3, 3)), discriminator=Patches())
 
     def __call__(self, key, count, *, condition=None, first=0):
-        return self.images[first : first + count]
+        return as_float(self.images[first : first + count])
 
 
 def _score(made):
@@ -150,3 +150,35 @@ def test_moved_letters_keep_their_place_on_average():
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(InputError, match="'image'"):
         _paired(("input", "target")).shape_of("image")
+
+
+def test_equal_inputs_and_targets_have_no_ratio():
+    """As when the same folder is given twice to see whether a run works."""
+    sampler, data = _pix2pix()
+    images = data.train.columns["input"]
+    same = from_arrays(*2 * ({"input": images, "target": images},), name="noise")
+    found = Translations(source="input")(sampler, same, KEY)
+    assert found["l1"].details == {"copied": 0.0}
+
+
+def test_letters_in_colour_are_read_by_one_channel(monkeypatch):
+    data = glyphs.pairs("sans", "serif", size=16)
+    colour = lambda rows: {k: np.repeat(x, 3, axis=-1) for k, x in rows.items()}
+    parts = (colour(data.train.columns), colour(data.test.columns))
+    wide = from_arrays(*parts, name=data.name)
+    judge = letters.Letters(source="input", output="target")
+    seen = []
+    known = {image.tobytes(): i for i, image in enumerate(data.test.columns["target"])}
+
+    class Classifier:
+        def labels(self, images):
+            seen.append(images)
+            return np.array([known.get(image.tobytes(), -1) for image in images])
+
+    reader = letters.Reader(Classifier(), known)
+    monkeypatch.setattr(letters, "read_all", lambda *how: reader)
+    told = lambda images: np.ones(len(images))
+    monkeypatch.setattr(letters, "tell_styles", lambda *how: (told, 1.0))
+    found = judge(_Known(parts[1]["target"]), wide, KEY)
+    assert found["task"].value == 1
+    assert {images.shape[-1] for images in seen} == {1}

@@ -4,14 +4,18 @@ import dataclasses
 
 import flax.linen as nn
 import jax
+import numpy as np
 import pytest
 
 import jaxgan
 from jaxgan import hooks, losses
+from jaxgan.data.arrays import Examples
+from jaxgan.evaluation import inputs
 from jaxgan.hooks import collapse
 from jaxgan.hooks.base import Run
+from jaxgan.methods.pix2pix import pix2pix
 from tests import games
-from tests.test_fit import KEY, points, ring
+from tests.test_fit import KEY, Patches, points, ring, translation
 
 STEPS, EVERY = 6_000, 100
 GOOD = {"distance_ratio": 1.0, "duplicates": 0.01}
@@ -181,3 +185,34 @@ def test_a_perfect_generator_shows_no_sign(key):
     signs = monitor.measure(run)
     assert 0.9 < signs["distance_ratio"] < 1.1
     assert signs["duplicates"] < 0.1
+
+
+def test_repeated_conditions_are_no_duplicates():
+    """Of 40 held-out inputs a generator without noise makes 40 images, no more."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
+    pairs = {"input": images, "target": 255 - images}
+    data = jaxgan.data.from_arrays(pairs, {k: x[:40] for k, x in pairs.items()})
+    inverted = nn.Conv(1, (1, 1), kernel_init=nn.initializers.constant(-1.0))
+    game = pix2pix(generator=inverted, discriminator=Patches())
+    rows = []
+
+    class Note(hooks.Hook):
+        def line(self, run, row):
+            rows.append(row)
+
+    monitor = hooks.CollapseMonitor(every=1)
+    state = jaxgan.init(game, KEY, data.train.batch(np.arange(8)))
+    how = {"steps": 1, "batch_size": 8, "hooks": (monitor, Note())}
+    jaxgan.fit(game, state, data, KEY, **how)
+    assert rows[-1]["duplicates"] <= 0.1
+
+
+def test_labels_may_be_repeated():
+    images = np.zeros((60, 8, 8, 1), np.uint8)
+    table = Examples(
+        {"image": images, "label": np.int32(np.arange(60) % 3)}, ("a", "b", "c")
+    )
+    conditional = games.mlp(condition="label")
+    assert inputs.distinct(conditional, table) is None
+    assert inputs.distinct(games.mlp(), table) is None
+    assert inputs.distinct(translation(), Examples({"input": images})) == 60

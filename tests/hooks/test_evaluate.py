@@ -1,11 +1,12 @@
 """Judgements on the way: the best state is kept, whatever happens to the run."""
 
+import numpy as np
 import pytest
 
 import jaxgan
 from jaxgan import hooks
 from jaxgan.checkpoint import Checkpoints, digest
-from jaxgan.metrics import Result
+from jaxgan.metrics import Result, means, psnr, ssim
 from tests.test_fit import KEY, points, ring
 
 STEPS, SCORE = 50, "score"
@@ -16,14 +17,17 @@ PLANNED = {10: 0.9, 20: 0.7, 30: 0.8, 40: 0.7, 50: 0.75}
 class Planned:
     """An evaluator whose results are known before; it notes the states judged."""
 
-    def __init__(self):
+    def __init__(self, **how):
         self.judged: dict[int, str] = {}
+        self.how = how
 
     def __call__(self, sampler, data, key):
         step = int(sampler.state.rounds)
         self.judged[step] = digest(sampler.state)
         value = PLANNED[step]
-        return {SCORE: Result(name="score", value=value, protocol="as planned")}
+        return {
+            SCORE: Result(name="score", value=value, protocol="as planned", **self.how)
+        }
 
 
 class Kept(hooks.Hook):
@@ -158,3 +162,52 @@ def test_the_first_result_is_the_best_by_default(tmp_path):
 def test_a_best_that_names_no_result_is_refused(tmp_path):
     with pytest.raises(jaxgan.InputError, match=r"'fid'.*\['score'\]"):
         _fit(tmp_path, _evaluate(tmp_path, Planned(), keep_best="fid"))
+
+
+def test_a_result_says_itself_that_higher_is_better(tmp_path):
+    evaluate = _evaluate(tmp_path, Planned(higher_is_better=True))
+    _fit(tmp_path, evaluate)
+    assert evaluate.best == {"step": 10, SCORE: 0.9}
+
+
+@pytest.mark.digest
+@pytest.mark.parametrize("failing", [30, STEPS])
+def test_an_error_in_an_evaluator_loses_no_steps(tmp_path, failing):
+    """The state is saved before the error ends the run, which can then be continued."""
+
+    class Failing(hooks.Hook):
+        every = 10
+
+        def measure(self, run):
+            if run.step == failing:
+                raise ZeroDivisionError
+            return {"twice": 2.0 * run.step}
+
+    expected = digest(
+        _fit(tmp_path / "whole", _evaluate(tmp_path / "whole", Planned()))
+    )
+    folder = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError) as caught:
+        _fit(folder, _evaluate(folder, Planned()), Failing())
+    assert any(f"step {failing} is saved" in note for note in caught.value.__notes__)
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        assert checkpoints.latest == failing
+    state = _fit(folder, _evaluate(folder, planned := Planned()))
+    assert digest(state) == expected
+    assert min(planned.judged) > failing or failing == STEPS
+
+
+@pytest.mark.parametrize(
+    ("judge", "expected"),
+    [
+        (ssim.measure, True),
+        (psnr.measure, True),
+        (lambda x, y: means.result("L1", [1.0, 2.0], described="two"), False),
+    ],
+    ids=["ssim", "psnr", "mean"],
+)
+def test_metrics_know_their_direction(judge, expected):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16, 3), np.uint8)
+    found = judge(*images)
+    assert found.higher_is_better is expected
+    assert "higher_is_better" not in found.as_json()

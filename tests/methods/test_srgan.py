@@ -291,3 +291,10 @@ def test_blends_lie_on_the_line_between():
     games.assert_equal(
         srgan.blend(a, b, 0.25), {"x": np.float32([1.5, 1]), "y": np.float32(1)}
     )
+
+
+def test_vggs_weights_are_read_when_they_are_used(tmp_path):
+    """A trained game is loaded and sampled without them."""
+    perceive = vgg_features(tmp_path / "gone.safetensors")
+    with pytest.raises(InputError, match=r"gone\.safetensors"):
+        perceive(jnp.zeros((1, 16, 16, 3)))

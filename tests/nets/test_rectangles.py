@@ -18,6 +18,8 @@ from jaxgan.nets import dcgan
         ((28, 56), (7, 14), 2),
         ((28, 32), (7, 8), 2),
         ((8, 28), (4, 14), 1),
+        ((48, 64), (3, 4), 4),
+        ((12, 8), (6, 4), 1),
     ],
 )
 def test_smaller_side_says_how_often_both_are_doubled(size, base, times):
