@@ -18,19 +18,20 @@ zero. All contestants are given the same number, whatever they compute, so that 
 GFLOP/s are comparable. jaxgan's strided convolutions take 9 products for 16 on a CPU
 (`jaxgan.nets.conv.winograd`), and so may exceed the ceiling of the matrix product. Work
 done once per update on weights alone, as for spectral norm, is not counted. The steps
-of the translation games are in `translation`.
+of the games of `families` are in their modules.
 """
 
 import itertools
 
-from experiments.benchmarks import residual, translation
+from experiments.benchmarks import families, residual
 from experiments.benchmarks.works import Work
 
 
 def of_unit(work: Work) -> float:
     """Returns the operations of one step of all members, or of all samples."""
-    if work.network in translation.NETWORKS:
-        return translation.flops(work)
+    family = families.of(work)
+    if family is not None:
+        return family.flops(work)
     generator, discriminator = layers(work)
     g, d = sum(generator), sum(discriminator)
     if work.samples:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.benchmarks import command, summary, works
+from experiments.benchmarks import command, random_data, summary, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Entry, Record, race
 from experiments.tables import text_table
@@ -70,7 +70,7 @@ def measure(config: Config) -> tuple[works.Work, dict[str, Record]]:
     names = [name for name in PATHS if torch or not name.startswith("torch")]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.npy"
-        np.save(file, works.table(work))
+        np.save(file, random_data.table(work))
         spec = {
             "file": str(file),
             "batch_size": config.batch_size,

@@ -13,7 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmarks import ours_translation, translation, works
+from experiments.benchmarks import (
+    families,
+    ours_super_resolution,
+    ours_text_to_image,
+    ours_translation,
+    random_data,
+    super_resolution,
+    text_to_image,
+    translation,
+    works,
+)
 from experiments.benchmarks.works import Work
 from jaxgan import (
     GAN,
@@ -46,9 +56,13 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
 
 def make_game(work: Work) -> Game:
     """Returns the work's game."""
-    if work.network in translation.NETWORKS:
-        return ours_translation.make_game(work)
-    return make_gan(work)
+    games = {
+        translation: ours_translation,
+        super_resolution: ours_super_resolution,
+        text_to_image: ours_text_to_image,
+    }
+    family = families.of(work)
+    return make_gan(work) if family is None else games[family].make_game(work)
 
 
 def make_gan(work: Work) -> GAN:
@@ -95,13 +109,13 @@ def _networks(work: Work) -> tuple[Any, Any]:
 
 
 def _schedule(work: Work) -> tuple[str | Move, ...]:
-    """Returns a step's updates; the generator's has its own reals, if it needs them."""
+    """Returns a step's updates; the generator's may have a batch of its own."""
     return (*["d"] * work.d_steps, Move(objective="g", fresh=work.g_reals))
 
 
 def _training(work: Work) -> Callable[[int], None]:
     game = make_game(work)
-    columns = works.tables(work)
+    columns = random_data.tables(work)
     chunk = make_chunk(game, resident=True, schedule=_schedule(work))
     key = jax.random.key(0)
     state = init(game, key, {name: column[:1] for name, column in columns.items()})
@@ -148,7 +162,7 @@ def alone(work: Work) -> Callable[[int], None]:
 def _drawing(work: Work, keys: Any, spread: Callable) -> Callable[[int], None]:
     """Returns a loop whose games, one for each key, draw their rows on the device."""
     gan = make_gan(work)
-    table = jnp.asarray(works.table(work))
+    table = jnp.asarray(random_data.table(work))
     train_step = make_train_step(gan, schedule=_schedule(work))
     batch = {"image": table[:1]}
     states = jax.jit(spread(lambda key: init(gan, key, batch)))(keys)
@@ -173,7 +187,7 @@ def _drawing(work: Work, keys: Any, spread: Callable) -> Callable[[int], None]:
 
 def _sampling(work: Work) -> Callable[[int], None]:
     gan = make_gan(work)
-    state = init(gan, jax.random.key(0), {"image": works.table(work)[:1]})
+    state = init(gan, jax.random.key(0), {"image": random_data.table(work)[:1]})
     how = {"count": work.samples, "batch_size": work.sample_batch}
     drawn = 0
 

@@ -16,7 +16,13 @@ import numpy as np
 import optax
 from flax.training import train_state
 
-from experiments.benchmarks import plain_residual, residual, translation, works
+from experiments.benchmarks import (
+    families,
+    plain_residual,
+    random_data,
+    residual,
+    works,
+)
 from experiments.benchmarks.works import Work
 from jaxgan.checks import InputError
 
@@ -242,7 +248,7 @@ def scaled(images):
 def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     """Returns a function that does a number of units of the work."""
     work = works.from_json(spec["work"])
-    if work.network in translation.NETWORKS:
+    if work.network in families.NETWORKS:
         raise InputError(
             f"Plain Flax has no networks for {work.network!r}; leave it out of this "
             "work's race."
@@ -255,7 +261,7 @@ def _training(work: Work) -> Callable[[int], None]:
     keys = list(jax.random.split(jax.random.key(0), work.members))
     players = [create(work, key) for key in keys]
     train_step = make_train_step(work)
-    images, random = works.table(work), np.random.default_rng(0)
+    images, random = random_data.table(work), np.random.default_rng(0)
     shape = (work.batches, work.batch_size)
 
     def run(count: int) -> None:

@@ -32,6 +32,9 @@ SPEED = {
     "r3gan": Speed(1.0, 1.0, 1.0),
     "pix2pix": Speed(1.0, 1.0, 1.0),
     "cyclegan": Speed(1.0, 1.0, 1.0),
+    "srresnet": Speed(1.0, 1.0, 1.0),
+    "srgan": Speed(1.0, 1.0, 1.0),
+    "text_to_image": Speed(1.0, 1.0, 1.0),
 }
 CEILING = {"mlp": 0.55}
 SECOND_START = {"mlp": 5.0}

@@ -5,17 +5,18 @@ for a few seconds each, in several rounds, and a ratio is taken within a round. 
 the same updates on random data of the same shape: equal networks, losses, Adam and
 numbers of forward passes (`works`), on all cores of the CPU, in float32. (But PyTorch
 makes the translations of pix2pix and CycleGAN once for both players' updates, as is
-usual.) A product of two 2048 x 2048 matrices takes part too, as the ceiling. No
-generator is averaged, and jaxgan's metrics are computed. PyTorch's contestants need the
-extra ``bench`` and are left out without it, as plain Flax is for pix2pix and CycleGAN,
-whose networks it does not have (`CANNOT_PLAY`)::
+usual, and likewise SRGAN's parts and images, the embeddings of captions, and a real
+image's maps for its right and its wrong caption.) A product of two 2048 x 2048 matrices
+takes part too, as the ceiling. No generator is averaged, and jaxgan's metrics are
+computed. PyTorch's contestants need the extra ``bench`` and are left out without it, as
+plain Flax is for games whose networks it does not have (`CANNOT_PLAY`)::
 
     python -m experiments.benchmarks.throughput --work mlp ring --rounds 5 --seconds 3
 
 The table shows medians over the rounds with the lowest and the highest, GFLOP/s by the
 closed form of `flops`, the peak memory of a process, the seconds from a process's start
 to its first finished step with nothing compiled before, and, for those that keep what
-they compile, the same at their second start. All works take about forty minutes on two
+they compile, the same at their second start. All works take about fifty minutes on two
 cores.
 """
 
@@ -23,7 +24,7 @@ import dataclasses
 import tempfile
 from typing import Any, ClassVar
 
-from experiments.benchmarks import command, flops, summary, targets, translation, works
+from experiments.benchmarks import command, families, flops, summary, targets, works
 from experiments.benchmarks.command import RaceConfig
 from experiments.benchmarks.race import Contestant, Entry, Record, race
 from experiments.tables import text_table
@@ -32,7 +33,7 @@ from jaxgan.files import write_json
 CONTESTANTS = ("jaxgan", "flax", "torch", "torch_channels_last", "torch_compile")
 KEEP_COMPILED = ("jaxgan", "torch_compile")
 """The contestants whose second start reuses from disk what the first one compiled."""
-CANNOT_PLAY = {"flax": translation.NETWORKS}
+CANNOT_PLAY = {"flax": families.NETWORKS}
 """The networks that a contestant does not have: it is left out of their works."""
 
 
@@ -43,7 +44,7 @@ class Config(RaceConfig):
     benchmark: ClassVar[str] = "throughput"
 
     # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling,
-    # sngan, r3gan, pix2pix, cyclegan.
+    # sngan, r3gan, pix2pix, cyclegan, srresnet, srgan, text_to_image.
     work: tuple[str, ...] = tuple(works.WORKS)
     # Contestants besides jaxgan; by default all.
     rivals: tuple[str, ...] = CONTESTANTS[1:]

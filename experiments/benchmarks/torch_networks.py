@@ -6,15 +6,12 @@ DCGAN. `torch_residual` has the residual networks.
 
 # pyright: reportMissingImports=false
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from experiments.benchmarks import residual, torch_residual
+from experiments.benchmarks.torch_weights import Layer, draw_lecun, lecun, small
 from experiments.benchmarks.works import Work
-
-_STD_OF_TRUNCATED = 0.87962566  # of N(0, 1) cut at two standard deviations
 
 
 def generator(work: Work) -> nn.Module:
@@ -42,7 +39,7 @@ class ManyLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(members, into, out))
         self.bias = nn.Parameter(torch.zeros(members, 1, out))
-        _lecun(self.weight, into)
+        draw_lecun(self.weight, into)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias, x, self.weight)
@@ -51,15 +48,7 @@ class ManyLinear(nn.Module):
 def _linear(work: Work, into: int, out: int) -> nn.Module:
     if work.members > 1:
         return ManyLinear(work.members, into, out)
-    layer = nn.Linear(into, out)
-    _lecun(layer.weight, into)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def _lecun(weight: Tensor, fan_in: int) -> None:
-    std = math.sqrt(1 / fan_in) / _STD_OF_TRUNCATED
-    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+    return lecun(nn.Linear(into, out))
 
 
 class MLPGenerator(nn.Module):
@@ -157,10 +146,8 @@ class DCGANDiscriminator(nn.Module):
 def _small(module: nn.Module) -> nn.Module:
     """Applies DCGAN's initialisation."""
     for part in module.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(part.weight, std=0.02)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+        if isinstance(part, Layer):
+            small(part)
         elif isinstance(part, nn.BatchNorm2d):
             nn.init.normal_(part.weight, mean=1.0, std=0.02)
     return module

@@ -7,6 +7,7 @@ whose losses are added, since each has its own parameters.
 # pyright: reportMissingImports=false
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,23 +27,41 @@ D_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """The discriminator's loss of logits, by `works.Work.loss`."""
 
+Play = Callable[[Tensor], tuple[Tensor, Any]]
+"""A function from examples to their logits, and what is to be kept besides."""
+
+Gradient = Callable[[Play, Tensor], tuple[Tensor, Any, Tensor]]
+"""A function that plays on examples: what `Play` returns, and the logits' gradients."""
+
+
+def gradient_by_autograd(play: Play, x: Tensor) -> tuple[Tensor, Any, Tensor]:
+    """Differentiates with torch.autograd, as in tutorials."""
+    x = x.detach().requires_grad_()
+    logits, kept = play(x)
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return logits, kept, gradient
+
+
+def gradient_by_func(play: Play, x: Tensor) -> tuple[Tensor, Any, Tensor]:
+    """Computes the same by torch.func, which torch.compile can differentiate again."""
+
+    def total(x: Tensor) -> tuple[Tensor, Any]:
+        logits, kept = play(x)
+        return logits.sum(), (logits, kept)
+
+    gradient, (logits, kept) = torch.func.grad(total, has_aux=True)(x)
+    return logits, kept, gradient
+
 
 def slope_by_autograd(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Computes logits and gradient with torch.autograd, as in tutorials."""
-    x = x.detach().requires_grad_()
-    logits = d(x).float()
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    """Computes a discriminator's logits and gradient by `gradient_by_autograd`."""
+    logits, _, gradient = gradient_by_autograd(lambda x: (d(x).float(), ()), x)
     return logits, gradient
 
 
 def slope_by_func(d: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Computes the same by torch.func, which torch.compile can differentiate again."""
-
-    def total(x: Tensor) -> tuple[Tensor, Tensor]:
-        logits = d(x).float()
-        return logits.sum(), logits
-
-    gradient, logits = torch.func.grad(total, has_aux=True)(x)
+    """Computes the same by `gradient_by_func`."""
+    logits, _, gradient = gradient_by_func(lambda x: (d(x).float(), ()), x)
     return logits, gradient
 
 
@@ -73,7 +92,7 @@ def d_objective(
         if not weight:
             return d(x).float(), 0.0
         logits, gradient = slope(d, x)
-        return logits, weight * _squared(gradient, logits)
+        return logits, weight * squared(gradient, logits)
 
     if together and not work.batch_norm and work.r1 == work.r2:
         axis = int(work.members > 1)
@@ -87,7 +106,7 @@ def d_objective(
     if work.gp:
         epsilon = epsilon.reshape(*epsilon.shape, *[1] * (real.ndim - epsilon.ndim))
         logits, gradient = slope(d, epsilon * real + (1 - epsilon) * fake)
-        norms = (_squared(gradient, logits) + 1e-12).sqrt()
+        norms = (squared(gradient, logits) + 1e-12).sqrt()
         costs = costs + work.gp * (norms - 1).square()
     loss = D_LOSSES[work.loss](real_logits, fake_logits)
     return (loss + costs).mean(-1).sum()
@@ -116,5 +135,6 @@ def g_objective(
     return loss.mean(-1).sum()
 
 
-def _squared(gradient: Tensor, logits: Tensor) -> Tensor:
+def squared(gradient: Tensor, logits: Tensor) -> Tensor:
+    """Returns the squared norm of each example's gradient, of the logits' shape."""
     return gradient.square().sum(tuple(range(logits.ndim, gradient.ndim)))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
+from experiments.benchmarks.torch_weights import scaled
 from experiments.benchmarks.works import Work
 
 
@@ -153,11 +154,11 @@ class Block(nn.Module):
         inner = 2 * width
         groups = inner // group_size
         self.layers = nn.Sequential(
-            _scaled(nn.Conv2d(width, inner, 1), gain),
+            scaled(nn.Conv2d(width, inner, 1), gain),
             nn.LeakyReLU(0.2),
-            _scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain),
+            scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain),
             nn.LeakyReLU(0.2),
-            _scaled(_plain(inner, width), 0.0),
+            scaled(_plain(inner, width), 0.0),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,21 +169,12 @@ def _plain(into: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(into, out, 1, bias=False)
 
 
-def _scaled(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
-    """Initialises weights by N(0, gain^2 / fan-in), and biases by zero."""
-    fan_in = layer.weight[0].numel()
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(fan_in))
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
-
-
 def _stages(widths: Sequence[int], group_size: int, *, up: bool) -> list[nn.Module]:
     """Returns a block for each width, with resampling and projection in between."""
     gain = math.sqrt(2 / 1.04) * len(widths) ** -0.25
     modules: list[nn.Module] = [Block(widths[0], group_size, gain)]
     for before, after in itertools.pairwise(widths):
-        project = [_scaled(_plain(before, after))] if before != after else []
+        project = [scaled(_plain(before, after))] if before != after else []
         resample = [Resample(up=up)]
         modules += project + resample if up else resample + project
         modules.append(Block(after, group_size, gain))
@@ -195,11 +187,11 @@ class R3GANGenerator(nn.Module):
     def __init__(self, work: Work):
         super().__init__()
         widths = work.widths
-        self.linear = _scaled(nn.Linear(work.latent_dim, widths[0], bias=False))
+        self.linear = scaled(nn.Linear(work.latent_dim, widths[0], bias=False))
         self.images = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.stages = nn.Sequential(
             *_stages(widths, work.group_size, up=True),
-            _scaled(_plain(widths[-1], work.image_shape[2])),
+            scaled(_plain(widths[-1], work.image_shape[2])),
         )
 
     def forward(self, z: Tensor) -> Tensor:
@@ -213,11 +205,11 @@ class R3GANDiscriminator(nn.Module):
         super().__init__()
         widths = work.widths[::-1]
         self.stages = nn.Sequential(
-            _scaled(_plain(work.image_shape[2], widths[0])),
+            scaled(_plain(work.image_shape[2], widths[0])),
             *_stages(widths, work.group_size, up=False),
         )
         self.images = nn.Parameter(torch.randn(widths[-1], 4, 4) / 4)
-        self.linear = _scaled(nn.Linear(widths[-1], 1, bias=False))
+        self.linear = scaled(nn.Linear(widths[-1], 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear((self.stages(x) * self.images).sum((2, 3)))[:, 0]

@@ -8,9 +8,8 @@ the generator's update computes no gradient of the discriminator's weights, Adam
 fused, and a population is one batched matrix product per layer.
 compiled: the tuned losses through torch.compile.
 
-Translations are tuned in their own way (`torch_translation_games`), and stay channels
-first: on a CPU instance norm supports no other layout, and copies to and from it cost
-more than the convolutions gain.
+The games of `families` are tuned in their own ways: see `torch_translation_games`,
+`torch_super_resolution_games` and `torch_text_to_image_games`.
 
 On a GPU all of them use TF32 and cuDNN's benchmark, data and latents are made there,
 and the compiled one replays CUDA graphs ("reduce-overhead"). A work in bfloat16 runs
@@ -29,8 +28,13 @@ import torch
 from torch import Tensor, nn
 
 from experiments.benchmarks import (
+    families,
+    random_data,
+    super_resolution,
+    text_to_image,
     torch_networks,
-    torch_translation,
+    torch_super_resolution_games,
+    torch_text_to_image_games,
     torch_translation_games,
     translation,
     works,
@@ -46,6 +50,7 @@ from experiments.benchmarks.torch_tools import (
     as_float,
     autocast,
     finish,
+    latents,
     to_channels_last,
 )
 from experiments.benchmarks.torch_tools import compiled as compile_
@@ -77,21 +82,26 @@ def _tuned(spec: Mapping[str, Any], *, compiled: bool) -> Run:
     work = _begin(spec)
     if work.samples:
         return _sampling(work, tuned=True, compiled=compiled)
-    if work.network in translation.NETWORKS:
-        nets = torch_translation.players(work, grouped=True)
-        step = torch_translation_games.make_step(
-            work, nets, tuned=True, compiled=compiled
-        )
-        return _training([step], work)
+    if work.network in families.NETWORKS:
+        return _training([_of_family(work, tuned=True, compiled=compiled)], work)
     g, d = (to_channels_last(player) for player in players(work))
     return _training([tuned_step(work, g, d, compiled=compiled)], work)
 
 
 def _eager(work: Work) -> Callable[..., None]:
-    if work.network in translation.NETWORKS:
-        nets = torch_translation.players(work)
-        return torch_translation_games.make_step(work, nets)
+    if work.network in families.NETWORKS:
+        return _of_family(work)
     return eager_step(work, *players(work))
+
+
+def _of_family(work: Work, **how: bool) -> Callable[..., None]:
+    games = {
+        translation.NETWORKS: torch_translation_games,
+        super_resolution.NETWORKS: torch_super_resolution_games,
+        text_to_image.NETWORKS: torch_text_to_image_games,
+    }
+    found = next(g for names, g in games.items() if work.network in names)
+    return found.start(work, **how)
 
 
 def _begin(spec: Mapping[str, Any]) -> Work:
@@ -183,15 +193,9 @@ def tuned_step(
     return step
 
 
-def latents(work: Work) -> Tensor:
-    """Draws from N(0, I), ``[b z]``; with members ``[n b z]``."""
-    members = [work.members] if work.members > 1 else []
-    return torch.randn(*members, work.batch_size, work.latent_dim)
-
-
 def _training(steps: list[Callable[..., None]], work: Work) -> Run:
     """Returns a run of one step that plays all members, or of one for each."""
-    tables = [_on_device(table) for table in works.tables(work).values()]
+    tables = [_on_device(table) for table in random_data.tables(work).values()]
     members = [work.members] if len(steps) < work.members else []
     shape = (work.batches, *members, work.batch_size)
 

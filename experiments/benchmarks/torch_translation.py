@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from experiments.benchmarks import translation
+from experiments.benchmarks.torch_weights import small
 from experiments.benchmarks.works import Work
 
 
@@ -51,11 +52,11 @@ class UNet(nn.Module):
         below = [*(2 * width for width in widths[:-1]), widths[-1]]
         norm = lambda width: instance_norm(width, grouped=grouped)
         self.down = nn.ModuleList(
-            _small(nn.Conv2d(into, out, 4, 2, 1))
+            small(nn.Conv2d(into, out, 4, 2, 1))
             for into, out in zip(above, widths, strict=True)
         )
         self.up = nn.ModuleList(
-            _small(nn.ConvTranspose2d(into, out, 4, 2, 1))
+            small(nn.ConvTranspose2d(into, out, 4, 2, 1))
             for into, out in zip(below, above, strict=True)
         )
         self.down_norms = nn.ModuleList(
@@ -92,11 +93,11 @@ class PatchGAN(nn.Module):
         maps: list[nn.Module] = []
         for i, (into, out) in enumerate(itertools.pairwise(channels)):
             stride = 2 if i < layers else 1
-            maps.append(_small(nn.Conv2d(into, out, 4, stride, 1)))
+            maps.append(small(nn.Conv2d(into, out, 4, stride, 1)))
             if i:
                 maps.append(instance_norm(out, grouped=grouped))
             maps.append(nn.LeakyReLU(translation.SLOPE))
-        maps.append(_small(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
+        maps.append(small(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.maps = nn.Sequential(*maps)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,10 +128,3 @@ def _repeated(row: Tensor, most: int) -> Tensor:
     if count == most:
         return row
     return row.index_select(1, torch.arange(most, device=row.device) * count // most)
-
-
-def _small(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
-    nn.init.normal_(layer.weight, std=0.02)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer

@@ -16,19 +16,34 @@ does not recognise a new context.
 # pyright: reportMissingImports=false
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, softplus
 
-from experiments.benchmarks import translation
-from experiments.benchmarks.torch_tools import adam, as_float, autocast
+from experiments.benchmarks import torch_translation, translation
+from experiments.benchmarks.torch_pairs import Losses, paired_step
+from experiments.benchmarks.torch_tools import (
+    Step,
+    adam,
+    as_float,
+    autocast,
+    descend,
+    judged,
+)
 from experiments.benchmarks.torch_tools import compiled as compile_
 from experiments.benchmarks.works import Work
 
-Step = Callable[[Tensor, Tensor], None]
-"""A function that plays a step on the columns' images, uint8 ``[1 b c h w]`` each."""
+
+def start(work: Work, *, tuned: bool = False, compiled: bool = False) -> Step:
+    """Returns a step of the work's game between new players.
+
+    They stay channels first: on a CPU instance norm supports no other layout, and
+    copies to and from it cost more than the convolutions gain.
+    """
+    players = torch_translation.players(work, grouped=tuned)
+    return make_step(work, players, tuned=tuned, compiled=compiled)
 
 
 def make_step(
@@ -49,39 +64,9 @@ def pix2pix_step(
     work: Work, g: nn.Module, d: nn.Module, *, tuned: bool, compiled: bool
 ) -> Step:
     """Returns a step: one update of D, then one of G."""
-    g_optimizer, d_optimizer = (adam(work, player, fused=tuned) for player in (g, d))
-
-    def translate(x: Tensor) -> Tensor:
-        return g(x)
-
-    def d_loss(x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-        return pix2pix_d_loss(d, x, y, fake, together=tuned)
-
-    def g_loss(x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-        return pix2pix_g_loss(d, x, y, fake)
-
-    if compiled:
-        translate, d_loss, g_loss = map(compile_, (translate, d_loss, g_loss))
-
-    def step(inputs: Tensor, targets: Tensor) -> None:
-        x, y = as_float(inputs[0]), as_float(targets[0])
-        with autocast(work):
-            fake = translate(x)
-            loss = d_loss(x, y, fake.detach())
-        _descend(d_optimizer, loss)
-        d.requires_grad_(False)
-        with autocast(work):
-            loss = g_loss(x, y, fake)
-        _descend(g_optimizer, loss)
-        d.requires_grad_(True)
-
-    return step
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    prepare = lambda inputs, targets: (as_float(inputs), as_float(targets))
+    losses = Losses(pix2pix_d_loss, pix2pix_g_loss)
+    return paired_step(work, g, d, losses, prepare, tuned=tuned, compiled=compiled)
 
 
 def pix2pix_d_loss(
@@ -97,7 +82,7 @@ def pix2pix_d_loss(
         together: whether to judge both in one pass.
     """
     real, false = (torch.cat([image, x], 1) for image in (y, fake))
-    real_logits, fake_logits = _judged(d, real, false, together=together)
+    real_logits, fake_logits = judged(d, real, false, together=together)
     return (softplus(-real_logits) + softplus(fake_logits)).mean() / 2
 
 
@@ -138,11 +123,11 @@ def cyclegan_step(
             fake_a, fake_b, *same = translate(a, b)
             old_a, old_b = pool_a.shown(fake_a.detach()), pool_b.shown(fake_b.detach())
             loss = d_loss(a, b, old_a, old_b)
-        _descend(d_optimizer, loss)
+        descend(d_optimizer, loss)
         judges.requires_grad_(False)
         with autocast(work):
             loss = g_loss(a, b, fake_a, fake_b, *same)
-        _descend(g_optimizer, loss)
+        descend(g_optimizer, loss)
         judges.requires_grad_(True)
 
     return step
@@ -162,7 +147,7 @@ def cyclegan_d_loss(
     d: nn.Module, real: Tensor, fake: Tensor, *, together: bool = False
 ) -> Tensor:
     """Returns half the mean of (D(real) - 1)^2 + D(fake)^2."""
-    real_logits, fake_logits = _judged(d, real, fake, together=together)
+    real_logits, fake_logits = judged(d, real, fake, together=together)
     return ((real_logits - 1).square() + fake_logits.square()).mean() / 2
 
 
@@ -183,15 +168,6 @@ def cyclegan_g_loss(
     back = l1_loss(g_ba(fake_b), a) + l1_loss(g_ab(fake_a), b)
     same = l1_loss(same_a, a) + l1_loss(same_b, b)
     return fools + translation.CYCLE * back + translation.IDENTITY * same
-
-
-def _judged(
-    d: nn.Module, real: Tensor, fake: Tensor, *, together: bool
-) -> tuple[Tensor, Tensor]:
-    if not together:
-        return d(real), d(fake)
-    logits = d(torch.cat([real, fake]))
-    return logits[: len(real)], logits[len(real) :]
 
 
 class Pool:

@@ -9,8 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
@@ -18,24 +16,27 @@ class Work:
 
     Attributes:
         name: its name in the tables.
-        network: "mlp", "dcgan", "sngan" or "r3gan"; "pix2pix" and "cyclegan" name
-            games of U-Nets and PatchGANs, whose constants are in `translation`.
-        image_shape: of one example, ``[h w c]``, or ``[2]`` for points.
-        latent_dim: the size of the latent, from N(0, I); 0 for a translation.
+        network: "mlp", "dcgan", "sngan" or "r3gan"; or, for a game whose constants are
+            in a module of its own, one of `families.NETWORKS`.
+        image_shape: ``[h w c]``, of a pair that of the larger image; ``[2]`` of points.
+        latent_dim: the size of the latent, from N(0, I); 0 for a game without one.
         width: units of a hidden layer, or channels of the generator's finest hidden
             map; a "sngan" discriminator's maps have half as many. Of a U-Net, those
             of the first map.
-        d_width: channels of a PatchGAN's first map; 0 for other networks.
+        d_width: those of the discriminator's first map in `families.NETWORKS`, or 0.
         batch_size: examples of one update.
-        d_steps: D-updates for each G-update.
-        loss: "non_saturating", "wasserstein", "hinge", "relativistic" or
-            "least_squares".
+        d_steps: D-updates for each G-update; 0 if there is no discriminator.
+        loss: "non_saturating", "wasserstein", "hinge", "relativistic",
+            "least_squares", or "l1", a lone generator's.
         r1: weight of the squared gradient norm on reals.
         r2: the same on fakes.
         gp: weight of WGAN-GP's penalty.
         batch_norm: whether a "dcgan" discriminator has batch norm; its generator has.
         widths: channels of each stage of an "r3gan", the coarsest first.
         group_size: channels of a group of an "r3gan"'s 3x3 convolutions.
+        scale: how many times as high and wide as its input a target is.
+        captions: the shape ``[k l]`` of an image's captions, k wordings of l words.
+        words: the size of the captions' vocabulary, whose number 0 is no word.
         learning_rate: Adam's, for both players.
         beta1: Adam's.
         beta2: Adam's.
@@ -61,6 +62,9 @@ class Work:
     batch_norm: bool = False
     widths: tuple[int, ...] = ()
     group_size: int = 16
+    scale: int = 1
+    captions: tuple[int, ...] = ()
+    words: int = 0
     learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
@@ -72,24 +76,30 @@ class Work:
 
     @property
     def images(self) -> int:
-        """The images of one unit of work: reals that D learns from, or samples made."""
-        return self.samples or self.members * self.d_steps * self.batch_size
+        """The images of a unit of work: D's reals, a lone G's examples, or samples."""
+        return self.samples or self.members * max(self.d_steps, 1) * self.batch_size
 
     @property
     def g_reals(self) -> bool:
-        """True if the generator's loss needs reals, which are a batch of their own."""
-        return self.loss == "relativistic"
+        """True if the generator's update takes examples of its own, not D's last."""
+        return self.network == "r3gan" or not self.d_steps
 
     @property
     def batches(self) -> int:
-        """The number of batches of reals that a step takes."""
+        """The number of batches of examples that a step takes."""
         return self.d_steps + self.g_reals
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The data's columns by name; a row has one example of each."""
-        named = {"pix2pix": ("input", "target"), "cyclegan": ("a", "b")}
-        return named.get(self.network, ("image",))
+    def columns(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of one example of each of the data's columns, by name."""
+        image = self.image_shape
+        if self.latent_dim:
+            captioned = {"image": image, "captions": self.captions}
+            return captioned if self.captions else {"image": image}
+        if self.network == "cyclegan":
+            return {"a": image, "b": image}
+        small = (*(side // self.scale for side in image[:2]), image[2])
+        return {"input": small, "target": image}
 
     @property
     def pixels(self) -> int:
@@ -191,6 +201,47 @@ _CYCLEGAN = dataclasses.replace(
     loss="least_squares",
     learning_rate=2e-4,
 )
+# The same for both stages of `experiments.srgan`, and for `experiments.text_to_image`.
+_SRRESNET = Work(
+    name="srresnet",
+    network="srresnet",
+    image_shape=(96, 96, 3),
+    latent_dim=0,
+    width=32,
+    batch_size=16,
+    d_steps=0,
+    loss="l1",
+    scale=4,
+    learning_rate=1e-3,
+    beta1=0.9,
+    examples=224,  # the tiles of its photos
+)
+_SRGAN = dataclasses.replace(
+    _SRRESNET,
+    name="srgan",
+    network="srgan",
+    d_width=16,
+    d_steps=1,
+    loss="relativistic",
+    learning_rate=1e-4,
+)
+_TEXT_TO_IMAGE = Work(
+    name="text_to_image",
+    network="text_to_image",
+    image_shape=(32, 32, 3),
+    latent_dim=32,
+    width=32,
+    d_width=32,
+    batch_size=64,
+    loss="relativistic",
+    r1=0.5,
+    r2=0.5,
+    captions=(5, 18),
+    words=78,
+    learning_rate=3e-4,
+    beta1=0.0,
+    beta2=0.99,
+)
 
 WORKS = {
     work.name: work
@@ -207,17 +258,21 @@ WORKS = {
         _R3GAN,
         _PIX2PIX,
         _CYCLEGAN,
+        _SRRESNET,
+        _SRGAN,
+        _TEXT_TO_IMAGE,
     )
 }
 
 
 def tiny(work: Work) -> Work:
     """Returns the same game at a size that shows that it works, not its speed."""
-    side = {"mlp": 4, "sngan": 32}.get(work.network, 8)
+    # An SRGAN's discriminator halves parts of half this side four times.
+    side = {"mlp": 4, "sngan": 32, "srresnet": 32, "srgan": 32}.get(work.network, 8)
     # A smaller DCGAN's discriminator has no map with batch norm, and PatchGANs have no
     # logits for smaller images.
     if work.batch_norm or work.d_width:
-        side = 16
+        side = max(side, 16)
     shape = (side, side, 1) if len(work.image_shape) == 3 else work.image_shape
     return dataclasses.replace(
         work,
@@ -227,6 +282,8 @@ def tiny(work: Work) -> Work:
         d_width=4 if work.d_width else 0,
         widths=(8, 4) if work.widths else (),
         group_size=4,
+        captions=(3, 6) if work.captions else (),
+        words=9 if work.words else 0,
         batch_size=8,
         d_steps=min(work.d_steps, 2),
         members=min(work.members, 3),
@@ -240,21 +297,3 @@ def from_json(fields: Mapping[str, Any]) -> Work:
     as_tuple = lambda value: tuple(value) if isinstance(value, list) else value
     values: dict[str, Any] = {name: as_tuple(fields[name]) for name in fields}
     return Work(**values)
-
-
-def tables(work: Work) -> dict[str, np.ndarray]:
-    """Draws the data of all `Work.columns` by `table`, each from its own seed."""
-    return {name: table(work, seed) for seed, name in enumerate(work.columns)}
-
-
-def table(work: Work, seed: int = 0) -> np.ndarray:
-    """Draws random data of the work's shape: uint8 ``[n h w c]``, or a ring ``[n 2]``.
-
-    The content of images does not affect the time; points must be near those of a run.
-    """
-    random = np.random.default_rng(seed)
-    if len(work.image_shape) == 3:
-        return random.integers(0, 256, (work.examples, *work.image_shape), np.uint8)
-    angle = 2 * np.pi * random.integers(0, 8, work.examples) / 8
-    modes = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return (modes + 0.02 * random.standard_normal(modes.shape)).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxgan
-from experiments.benchmarks import flops, ours, works
+from experiments.benchmarks import flops, ours, random_data, works
 from tests.benchmarks.twins import NAMES, tiny, to_torch, truth
 
 torch = pytest.importorskip("torch")
@@ -21,6 +21,9 @@ from experiments.benchmarks import (  # noqa: E402
     torch_objectives,
     torch_runs,
 )
+from tests.benchmarks.torch_counter import Counter  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 GAMES = ("mlp", "ring", "dcgan", "dcgan_r1", "wgan_gp", "sngan", "r3gan")
 WAYS = {
@@ -28,37 +31,6 @@ WAYS = {
     "tuned": {"together": True},
     "by func": {"together": True, "slope": torch_objectives.slope_by_func},
 }
-
-
-def resamples(args):
-    """Whether a convolution is depthwise, which `flops` does not count."""
-    weights = [a for a in args if isinstance(a, torch.Tensor) and a.ndim == 4]
-    return any(w.shape[1:] == (1, 4, 4) for w in weights)
-
-
-class Counter(TorchDispatchMode):
-    """PyTorch's own counts; its FlopCounterMode cannot follow autograd.grad."""
-
-    total = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if func.overloadpacket in flop_registry and not resamples(args):
-            self.total += operations(func.overloadpacket, args, kwargs or {}, out)
-        return out
-
-
-def operations(packet, args, kwargs, out):
-    """Of a product, or of a convolution; of that in groups PyTorch counts too many.
-
-    It takes the gradient by the weights as if every channel met every other one.
-    """
-    count = flop_registry[packet]
-    if packet is not torch.ops.aten.convolution_backward:
-        return count(*args, **kwargs, out_val=out)
-    *rest, groups, (by_input, by_weights, _) = args
-    one = lambda *mask: count(*rest, groups, mask, out_val=out)
-    return one(by_input, False, False) + one(False, by_weights, False) // groups
 
 
 class Dtypes(TorchDispatchMode):
@@ -72,15 +44,6 @@ class Dtypes(TorchDispatchMode):
         if func.overloadpacket in flop_registry:
             self.found |= {a.dtype for a in args if isinstance(a, torch.Tensor)}
         return func(*args, **(kwargs or {}))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small sizes gain nothing by a second one, which spins where cores are few."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def players(work, state):
@@ -217,7 +180,7 @@ def test_bfloat16_is_what_products_are_taken_in(name, way):
 
 def test_bfloat16_game_is_jaxgans_too():
     work = dataclasses.replace(tiny("dcgan"), bfloat16=True)
-    gan, batch = ours.make_gan(work), {"image": works.table(work)[:8]}
+    gan, batch = ours.make_gan(work), {"image": random_data.table(work)[:8]}
     state = jaxgan.init(gan, jax.random.key(0), batch)
     step = jax.make_jaxpr(jaxgan.make_d_step(gan))(state, batch, jax.random.key(0))
     products = [line for line in str(step).splitlines() if "dot_general" in line]

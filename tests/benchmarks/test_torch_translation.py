@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxgan
 from experiments.benchmarks import flops, ours, works
 from tests.benchmarks.translation_twins import (
     PLAYERS,
@@ -19,36 +18,37 @@ from tests.benchmarks.translation_twins import (
     state,
     to_torch,
 )
-from tests.benchmarks.twins import KEY, tiny
+from tests.benchmarks.twins import KEY, stepped, tiny, updates
 
 torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from experiments.benchmarks import (  # noqa: E402
-    torch_runs,
+    torch_pairs,
     torch_translation,
     torch_translation_games,
 )
+from tests.benchmarks.torch_twins import (  # noqa: E402
+    assert_is_compiled_once,
+    assert_step_moves,
+    assert_weights_move_in_bfloat16,
+    close,
+    compiled_by_the_front_end,
+    in_plain_descent,
+    near,
+    put,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NAMES = ("pix2pix", "cyclegan")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small sizes gain nothing by a second one, which spins where cores are few."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def modules(name, *, grouped=False):
     """The PyTorch modules with the weights of `state`, without dropout."""
     made = torch_translation.players(tiny(name), grouped=grouped)
-    for module, tree in zip(made, params(name, state(name)), strict=True):
-        for parameter, array in zip(module.parameters(), to_torch(tree), strict=True):
-            assert parameter.shape == array.shape
-            parameter.data = torch.tensor(array)
+    put(made, map(to_torch, params(name, state(name))))
+    for module in made:
         if hasattr(module, "dropout"):
             module.dropout = torch.nn.Identity()
     return made
@@ -58,18 +58,6 @@ def images(name):
     """The batch as uint8 ``[1 b c h w]``, and in [-1, 1] without the first axis."""
     pixels = [torch.tensor(c).permute(0, 3, 1, 2)[None] for c in columns(name).values()]
     return pixels, [x[0].float() / 127.5 - 1 for x in pixels]
-
-
-def close(parameters, arrays, *, of_largest):
-    """To a share of its array's largest number.
-
-    A bias before a norm moves nothing: what its gradient is, is rounding.
-    """
-    largest = max(np.abs(array).max() for array in arrays)
-    for parameter, array in zip(parameters, arrays, strict=True):
-        got, least = np.asarray(parameter), 1e-6 * largest
-        atol = of_largest * np.abs(array).max() + least
-        np.testing.assert_allclose(got, array, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -86,27 +74,17 @@ def test_networks_are_jaxgans(name, grouped):
         variables = {"params": state(name).players[player].params}
         play = functools.partial(nets[player].module.apply, train=True)
         expected = np.asarray(jax.jit(play)(variables, *arrays))
-        got = (got if judge else got.permute(0, 2, 3, 1)).numpy()
-        scale = np.abs(expected).max()
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 * scale)
+        near(got if judge else got.permute(0, 2, 3, 1), expected)
 
 
 @functools.lru_cache
 def truth(name):
-    """Of both objectives from one state: jaxgan's loss, and its movers' gradients."""
+    return updates(game(name), state(name), columns(name))
 
-    @jax.jit
-    def play(state, batch):
-        found = {}
-        for objective in ("d", "g"):
-            after, metrics = jaxgan.make_update(game(name), objective)(
-                state, batch, KEY
-            )
-            lost = jax.tree.map(jnp.subtract, params(name, state), params(name, after))
-            found[objective] = metrics[f"{objective}_loss"], lost
-        return found
 
-    return play(state(name), columns(name))
+@functools.lru_cache
+def after(name):
+    return stepped(game(name), state(name), columns(name))
 
 
 def losses(name, nets, together):
@@ -139,32 +117,20 @@ def test_losses_and_gradients_are_jaxgans(name, tuned):
         for i in movers[objective]:
             parameters = list(nets[i].parameters())
             got = torch.autograd.grad(loss, parameters, retain_graph=True)
-            close(got, list(to_torch(grads[i])), of_largest=1e-3)
+            expected_grads = list(to_torch(grads[PLAYERS[name][i]]))
+            close(got, expected_grads, of_largest=1e-3)
 
 
 @pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_step_is_jaxgans(name, tuned, monkeypatch):
     """D first, then G against the D that has moved, and far at rate 1."""
-    sgd = lambda work, *moved, **how: torch.optim.SGD(
-        [p for module in moved for p in module.parameters()], 1.0
-    )
-    monkeypatch.setattr(torch_translation_games, "adam", sgd)
+    in_plain_descent(monkeypatch, torch_pairs, torch_translation_games)
     nets = modules(name, grouped=tuned)
-    before = [[p.detach().clone() for p in module.parameters()] for module in nets]
-    work = tiny(name)
-    torch_translation_games.make_step(work, nets, tuned=tuned)(*images(name)[0])
-    step = jax.jit(jaxgan.make_train_step(game(name)))
-    batch = {n: column[None] for n, column in columns(name).items()}
-    start = state(name)
-    after, _ = step(start, batch, KEY)
-    moved = jax.tree.map(jnp.subtract, params(name, after), params(name, start))
-    for old, module, tree in zip(before, nets, moved, strict=True):
-        got = [p.detach() - o for p, o in zip(module.parameters(), old, strict=True)]
-        expected = list(to_torch(tree))
-        largest = max(np.abs(array).max() for array in expected)
-        for change, array in zip(got, expected, strict=True):
-            np.testing.assert_allclose(change, array, rtol=0, atol=2e-3 * largest)
+    step = torch_translation_games.make_step(tiny(name), nets, tuned=tuned)
+    players = [(player, to_torch) for player in PLAYERS[name]]
+    states = state(name), after(name)
+    assert_step_moves(step, images(name)[0], nets, players, *states)
 
 
 @pytest.mark.parametrize("tuned", [False, True])
@@ -232,39 +198,15 @@ def test_pool_shows_and_keeps_every_image_once():
 @pytest.mark.parametrize("way", ["eager", "channels_last"])
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_move_in_bfloat16_too(name, way, monkeypatch):
-    made = []
-    players = torch_translation.players
-
-    def noted(work, **how):
-        made.extend(players(work, **how))
-        return made
-
-    monkeypatch.setattr(torch_translation, "players", noted)
-    work = dataclasses.replace(tiny(name), bfloat16=True)
-    run = getattr(torch_runs, way)({"work": dataclasses.asdict(work), "threads": 1})
-    before = [[p.detach().clone() for p in module.parameters()] for module in made]
-    run(8)
-    for module, old in zip(made, before, strict=True):
-        for parameter, start in zip(module.parameters(), old, strict=True):
-            assert torch.isfinite(parameter).all()
-            assert parameter.dtype == torch.float32
-            if parameter.ndim > 1:
-                assert not torch.equal(parameter, start)
+    assert_weights_move_in_bfloat16(tiny(name), way, torch_translation, monkeypatch)
 
 
 # PyTorch's compiler looks for gradients of fakes.
 @pytest.mark.filterwarnings("ignore:The .grad attribute")
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_step_is_compiled_once_and_without_a_break(name, monkeypatch):
-    """By the compiler's front end alone, which takes no C++ compiler."""
-    compile_ = functools.partial(torch.compile, backend="eager", fullgraph=True)
-    monkeypatch.setattr(torch_translation_games, "compile_", compile_)
-    make_step = torch_translation_games.make_step
-    step = make_step(tiny(name), modules(name), tuned=True, compiled=True)
-    torch._dynamo.reset()
-    try:
-        step(*images(name)[0])
-        with torch._dynamo.config.patch(error_on_recompile=True):
-            step(*images(name)[0])
-    finally:
-        torch._dynamo.reset()
+    games = torch_pairs, torch_translation_games
+    with compiled_by_the_front_end(monkeypatch, *games):
+        make_step = torch_translation_games.make_step
+        step = make_step(tiny(name), modules(name), tuned=True, compiled=True)
+        assert_is_compiled_once(step, images(name)[0])

@@ -1,24 +1,27 @@
 """The translation games of the race are those of their experiments."""
 
 import dataclasses
-import functools
-import inspect
 
-import jax
 import numpy as np
 import pytest
 
 from experiments import cyclegan, pix2pix
-from experiments.benchmarks import ours, plain, throughput, translation, works
+from experiments.benchmarks import (
+    families,
+    ours,
+    plain,
+    random_data,
+    throughput,
+    translation,
+    works,
+)
 from experiments.benchmarks.accelerator import plan
 from jaxgan import InputError
 from jaxgan.data import from_arrays
+from tests.benchmarks import presets
+from tests.benchmarks.twins import tiny
 
 EXPERIMENTS = {"pix2pix": pix2pix, "cyclegan": cyclegan}
-
-
-def tiny(name):
-    return works.tiny(works.WORKS[name])
 
 
 def played(name):
@@ -27,17 +30,6 @@ def played(name):
     table = np.zeros((1, *work.image_shape), np.uint8)
     data = from_arrays(dict.fromkeys(work.columns, table))
     return experiment.make_game(experiment.PRESETS["small"], data)
-
-
-def settings(loss):
-    """A loss function, and all its arguments that are settings."""
-    bound = loss if isinstance(loss, functools.partial) else functools.partial(loss)
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(bound.func).parameters.items()
-        if parameter.default is not inspect.Parameter.empty
-    }
-    return bound.func, {**defaults, **bound.keywords}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -50,10 +42,7 @@ def test_game_is_the_experiments_small_preset(name):
         if getattr(module, "residual", True) is None:
             module = module.clone(residual=True)
         assert mine.players[player].module == module
-    assert set(mine.objectives) == set(theirs.objectives)
-    for objective, other in theirs.objectives.items():
-        assert mine.objectives[objective].players == other.players
-        assert settings(mine.objectives[objective].loss) == settings(other.loss)
+    assert presets.losses(mine) == presets.losses(theirs)
     shapes = lambda game: {n: m.init().images.shape for n, m in game.memory.items()}
     assert shapes(mine) == shapes(theirs)
     work, config = works.WORKS[name], EXPERIMENTS[name].PRESETS["small"]
@@ -62,14 +51,8 @@ def test_game_is_the_experiments_small_preset(name):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_jaxgan_plays(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(ours.compiled, "keep", lambda folder: None)
-    fetched = []
-    fetch = lambda metrics: fetched.append(jax.tree.map(np.asarray, metrics))
-    monkeypatch.setattr(ours.jax, "device_get", fetch)
-    spec = {"work": dataclasses.asdict(tiny(name)), "cache": str(tmp_path)}
-    ours.start(spec)(2)
-    (metrics,) = fetched
+def test_jaxgan_plays(name, metrics_of):
+    metrics = metrics_of(tiny(name), 2)
     for loss in ("d_loss", "g_loss"):
         first, second = metrics[loss][:2]
         assert np.isfinite([first, second]).all()
@@ -77,28 +60,28 @@ def test_jaxgan_plays(name, tmp_path, monkeypatch):
 
 
 def test_columns_have_data_of_their_own():
-    data = works.tables(tiny("pix2pix"))
+    data = random_data.tables(tiny("pix2pix"))
     assert list(data) == ["input", "target"]
     assert data["input"].shape == data["target"].shape == (64, 16, 16, 1)
     assert (data["input"] != data["target"]).mean() > 0.9
-    image = works.tables(tiny("mlp"))
-    np.testing.assert_array_equal(image["image"], works.table(tiny("mlp")))
+    image = random_data.tables(tiny("mlp"))
+    np.testing.assert_array_equal(image["image"], random_data.table(tiny("mlp")))
 
 
-def test_plain_flax_is_left_out_and_says_so(monkeypatch):
+@pytest.mark.parametrize("name", families.NETWORKS)
+def test_plain_flax_is_left_out_and_says_so(name, monkeypatch):
     monkeypatch.setattr(throughput.command, "has_torch", lambda: True)
-    names = throughput.entrants(throughput.Config(), works.WORKS["cyclegan"])
+    names = throughput.entrants(throughput.Config(), works.WORKS[name])
     assert names == ["jaxgan", "torch", "torch_channels_last", "torch_compile"]
     names = throughput.entrants(throughput.Config(), works.WORKS["sngan"])
     assert names == list(throughput.CONTESTANTS)
-    with pytest.raises(InputError, match="'pix2pix'"):
-        plain.start({"work": dataclasses.asdict(tiny("pix2pix"))})
+    with pytest.raises(InputError, match=f"'{name}'"):
+        plain.start({"work": dataclasses.asdict(tiny(name))})
 
 
 def test_accelerators_do_not_race_them():
-    assert not {works.WORKS[name].network for name in plan.RACED} & {
-        *translation.NETWORKS
-    }
+    raced = {works.WORKS[name].network for name in plan.RACED}
+    assert not raced & {*families.NETWORKS}
 
 
 def test_flops_of_pix2pix_by_hand():

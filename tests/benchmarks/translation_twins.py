@@ -5,11 +5,10 @@ import functools
 
 import jax
 import numpy as np
-import optax
 
 import jaxgan
-from experiments.benchmarks import ours, works
-from tests.benchmarks.twins import KEY, filled, tiny
+from experiments.benchmarks import ours
+from tests.benchmarks.twins import KEY, batch_of, filled, in_plain_descent, tiny
 
 # In the order of `torch_translation.players`.
 PLAYERS = {
@@ -20,17 +19,14 @@ PLAYERS = {
 
 @functools.lru_cache
 def game(name):
-    """The game without dropout, whose zeros no two frameworks draw alike.
-
-    Plain descent at rate 1 shows each gradient as what the weights lose.
-    """
-    known = ours.make_game(tiny(name))
+    """The game without dropout, whose zeros no two frameworks draw alike."""
+    known = in_plain_descent(ours.make_game(tiny(name)))
 
     def still(player):
         module = player.module
         if hasattr(module, "dropout"):
             module = module.clone(dropout=0.0)
-        return dataclasses.replace(player, module=module, optimizer=optax.sgd(1.0))
+        return dataclasses.replace(player, module=module)
 
     players = {n: still(player) for n, player in known.players.items()}
     return dataclasses.replace(known, players=players)
@@ -38,9 +34,7 @@ def game(name):
 
 @functools.lru_cache
 def columns(name):
-    work = tiny(name)
-    tables = works.tables(work)
-    return {n: table[: work.batch_size] for n, table in tables.items()}
+    return batch_of(tiny(name))
 
 
 @functools.lru_cache

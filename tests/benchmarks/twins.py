@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 import jaxgan
-from experiments.benchmarks import ours, plain, residual, works
+from experiments.benchmarks import ours, plain, random_data, residual, works
 from jaxgan.draws import Draws
 from jaxgan.gan import make_d_step, make_g_step
 
@@ -44,7 +44,7 @@ def truth(name: str) -> Truth:
     work = tiny(name)
     sgd = optax.sgd(1.0)
     gan = dataclasses.replace(ours.make_gan(work), g_optimizer=sgd, d_optimizer=sgd)
-    images = works.table(work)[: work.batch_size]
+    images = random_data.table(work)[: work.batch_size]
     start = lambda key: jaxgan.init(gan, key, {"image": images})
     shapes = jax.eval_shape(start, KEY)
 
@@ -66,6 +66,57 @@ def truth(name: str) -> Truth:
         )
 
     return jax.jit(play)(_at_rest(filled(shapes)), images)
+
+
+def in_plain_descent(game):
+    """The game with plain descent at rate 1 for all of its players that move.
+
+    It shows each gradient as what the weights lose.
+    """
+    movers = {name for o in game.objectives.values() for name in o.players}
+    players = {
+        name: dataclasses.replace(player, optimizer=optax.sgd(1.0))
+        if name in movers
+        else player
+        for name, player in game.players.items()
+    }
+    return dataclasses.replace(game, players=players)
+
+
+def updates(game, state, batch):
+    """Of each objective from one state: its loss, and what each player's weights lose.
+
+    The game is one `in_plain_descent`.
+    """
+
+    @jax.jit
+    def play(state, batch):
+        found = {}
+        for name in game.objectives:
+            after, metrics = jaxgan.make_update(game, name)(state, batch, KEY)
+            lost = {
+                player: jax.tree.map(
+                    jnp.subtract, before.params, after.players[player].params
+                )
+                for player, before in state.players.items()
+            }
+            found[name] = metrics[f"{name}_loss"], lost
+        return found
+
+    return play(state, batch)
+
+
+def stepped(game, state, batch):
+    """The state after a step of Algorithm 1, or of a generator that plays alone."""
+    schedule = ("g",) if set(game.objectives) == {"g"} else None
+    step = jax.jit(jaxgan.make_train_step(game, schedule=schedule))
+    return step(state, jax.tree.map(lambda leaf: leaf[None], batch), KEY)[0]
+
+
+def batch_of(work):
+    """The first rows of all of a work's columns."""
+    tables = random_data.tables(work)
+    return {name: table[: work.batch_size] for name, table in tables.items()}
 
 
 def filled(shapes):

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks import ours, random_data, summary, works
 from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, shared_device
 from experiments.benchmarks.race import Entry, Record, race
 from experiments.benchmarks.works import Work
@@ -186,7 +186,7 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     work = works.from_json(spec["work"])
     module, function = spec["game"].rsplit(".", 1)
     gan = getattr(importlib.import_module(module), function)(work)
-    images, key = works.table(work), jax.random.key(0)
+    images, key = random_data.table(work), jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
     how = {"d_steps": work.d_steps, "shards": spec.get("shards")}
     chunk = make_chunk(gan, resident=True, **how)

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks import ours, random_data, summary
 from experiments.benchmarks.accelerator import timing
 from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, work
 from experiments.benchmarks.works import Work
@@ -54,7 +54,7 @@ def measure(plan: Plan) -> Parts:
 
 
 def _run(gan: GAN, size: Work, program: Callable, length: int, way: str) -> timing.Run:
-    images, key = works.table(size), jax.random.key(0)
+    images, key = random_data.table(size), jax.random.key(0)
     state: Any = init(gan, key, {"image": images[:1]})
     table = jax.device_put({"image": images})
     count, place = np.int32(length), 0

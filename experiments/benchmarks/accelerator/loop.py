@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from experiments.benchmarks import ours, summary, works
+from experiments.benchmarks import ours, random_data, summary
 from experiments.benchmarks.accelerator import timing
 from experiments.benchmarks.accelerator.plan import Figures, Parts, Plan, describe, work
 from experiments.benchmarks.child import reason
@@ -105,7 +105,7 @@ def _buffers(plan: Plan, size: Work, form: str) -> dict[str, dict[str, str | boo
 
 def _prepare(size: Work) -> tuple[GAN, Any, Any, Any, np.ndarray]:
     """Returns the game, its state, the key, the table, and a step's rows ``[k b]``."""
-    gan, images = ours.make_gan(size), works.table(size)
+    gan, images = ours.make_gan(size), random_data.table(size)
     key = jax.random.key(0)
     state = init(gan, key, {"image": images[:1]})
     rows = np.random.default_rng(0).integers(
