@@ -59,7 +59,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # Resize the images to N or HEIGHTxWIDTH pixels; by default they keep their size.
     resolution: int | str | None = 32
     # Generator updates.
-    steps: int = 3_000
+    steps: int = 8_000
     # Examples of one update, over all devices; a round reads twice as many reals.
     batch_size: int = 32
     # Dimensions of the latent space.
@@ -71,9 +71,9 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # Channels of a group of the blocks' 3x3 convolutions.
     group_size: int = 16
     # Images of the burn-in, during which the values below go from first to final.
-    burn_in: int = 20_000
+    burn_in: int = 100_000
     # Adam's learning rate at first, for both players.
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     # Adam's learning rate after the burn-in.
     final_learning_rate: float = 2.5e-4
     # Adam's beta2 at first, for both players.

@@ -1,16 +1,19 @@
 """SNGAN on images: Miyato et al. 2018 (arXiv:1802.05957), residual networks.
 
 Spectral norm in every layer of the discriminator, hinge loss, and Adam with beta1 0,
-beta2 0.9 and a learning rate that decreases linearly from 2e-4 to 0. Square images of
-32, 48, 64 or 128 pixels::
+beta2 0.9 and a learning rate that decreases linearly to 0. Square images of 32, 48, 64
+or 128 pixels::
 
     python -m experiments.sngan
     python -m experiments.sngan --dataset cifar10 --conditional
     python -m experiments.sngan --dataset folder:PATH --resolution 64 --crop
 
 The preset "small" has narrow networks and two discriminator updates for one of the
-generator, for two CPU cores. The preset "paper" has the paper's networks and settings
-for CIFAR-10: five discriminator updates, and 100,000 generator updates::
+generator, for two CPU cores, and ten times the paper's learning rate: on Fashion-MNIST,
+after 870 steps of this decay, EfficientNet's kernel distance (x 1000) was 162 at 5e-4,
+118 at 1e-3, 63 at 2e-3 and 60 at 4e-3, where precision fell. The preset "paper" has the
+paper's networks and settings for CIFAR-10: a learning rate of 2e-4, five discriminator
+updates, and 100,000 generator updates::
 
     python -m experiments.sngan --preset paper --dataset cifar10
 
@@ -49,7 +52,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # The images are resized to squares of 32, 48, 64 or 128 pixels.
     resolution: int | str | None = 32
     # Generator updates.
-    steps: int = 4_000
+    steps: int = 5_000
     # Examples of one update, over all devices.
     batch_size: int = 32
     # Discriminator updates for each generator update; 5 in the paper's preset.
@@ -61,7 +64,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # Channels of the discriminator's widest map; others are in proportion.
     d_width: int = 16
     # Adam's learning rate at first, for both players; it decreases linearly to 0.
-    learning_rate: float = 2e-4
+    learning_rate: float = 2e-3
     # Adam's beta1, for both players.
     beta1: float = 0.0
     # Adam's beta2, for both players.
@@ -81,6 +84,7 @@ PRESETS = {
         d_steps=5,
         g_width=256,
         d_width=128,
+        learning_rate=2e-4,
         ema_half_life=0.0,
     ),
 }

@@ -2,7 +2,7 @@
 
 The Wasserstein loss and a penalty of weight 10 on the critic's gradient, several critic
 updates for one of the generator, and Adam with beta1 0, beta2 0.9 and a learning rate
-that decreases linearly from 2e-4 to 0. Square images of 32, 48, 64 or 128 pixels::
+that decreases linearly to 0. Square images of 32, 48, 64 or 128 pixels::
 
     python -m experiments.wgan_gp
     python -m experiments.wgan_gp --dataset cifar10 --conditional
@@ -49,7 +49,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # The images are resized to squares of 32, 48, 64 or 128 pixels.
     resolution: int | str | None = 32
     # Generator updates.
-    steps: int = 4_000
+    steps: int = 5_000
     # Examples of one update, over all devices.
     batch_size: int = 32
     # Critic updates for each generator update.
@@ -63,7 +63,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     # Weight of the gradient penalty, the paper's lambda.
     penalty: float = 10.0
     # Adam's learning rate at first, for both players; it decreases linearly to 0.
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     # Adam's beta1, for both players.
     beta1: float = 0.0
     # Adam's beta2, for both players.
@@ -82,6 +82,7 @@ PRESETS = {
         batch_size=64,
         g_width=128,
         d_width=128,
+        learning_rate=2e-4,
         ema_half_life=0.0,
     ),
 }

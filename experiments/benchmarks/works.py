@@ -164,6 +164,7 @@ _SNGAN = Work(
     batch_size=32,
     d_steps=2,
     loss="hinge",
+    learning_rate=2e-3,
     beta1=0.0,
     beta2=0.9,
 )
