@@ -248,6 +248,11 @@ def _burned_in(config: Config, first: float, final: float) -> Cosine:
 
 def _augmentation(config: Config, channels: int) -> Augment | None:
     """Returns the paper's augmentation, increased during the burn-in; or another."""
+    if not 0 <= config.augment_probability <= 1:
+        raise InputError(
+            "--augment-probability must be from 0 to 1, got "
+            f"{config.augment_probability:g}."
+        )
     if config.augment_probability == 0:
         return named(config, channels, signs=False)
     if config.augment != "none":

@@ -28,9 +28,14 @@ def as_float(image: ArrayLike) -> Float[Array, "..."]:
 def as_uint8(image: ArrayLike) -> UInt8[Array, "..."]:
     """Returns the nearest pixel values; values outside [-1, 1] are clipped.
 
+    Pixels, uint8, are returned as they are.
+
     Example:
         >>> as_uint8(jnp.array([-1.0, 0.0, 1.0, 3.0])).tolist()
         [0, 128, 255, 255]
     """
-    pixels = jnp.round((jnp.asarray(image, jnp.float32) + 1) * 127.5)
+    image = jnp.asarray(image)
+    if image.dtype == jnp.uint8:
+        return image
+    pixels = jnp.round((image.astype(jnp.float32) + 1) * 127.5)
     return jnp.clip(pixels, 0, 255).astype(jnp.uint8)

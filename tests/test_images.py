@@ -12,6 +12,12 @@ def test_every_pixel_value_survives_the_round_trip():
     np.testing.assert_array_equal(images.as_uint8(images.as_float(pixels)), pixels)
 
 
+def test_as_uint8_leaves_pixels_as_they_are():
+    """A game's samples may be pixels already."""
+    pixels = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(images.as_uint8(pixels), pixels)
+
+
 def test_as_float_spans_minus_one_to_one():
     ends = images.as_float(np.array([0, 255], np.uint8))
     np.testing.assert_allclose(ends, [-1, 1], atol=1e-6)

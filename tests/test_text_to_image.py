@@ -4,6 +4,7 @@ import dataclasses
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -240,11 +241,11 @@ def test_sides_may_be_three_times_a_power_of_two(network, size):
     """Scenes of two digits have 48 pixels; 12 channels are no multiple of 8."""
     of = text_to_image.NETWORKS[network]
     generator = of.Generator(size, 3, 12)
-    z, text = np.zeros((2, 4), np.float32), np.zeros((2, 8), np.float32)
+    z, text = jnp.zeros((2, 4)), jnp.zeros((2, 8))
     draw_all = lambda key: generator.init_with_output(key, z, text)[0]
     images = jax.eval_shape(draw_all, jax.random.key(0))
     assert images.shape == (2, *np.broadcast_to(size, 2), 3)
     judge = lambda key: of.Discriminator(12).init_with_output(
-        key, np.zeros(images.shape, np.float32), text
+        key, jnp.zeros(images.shape), text
     )[0]
     assert jax.eval_shape(judge, jax.random.key(0)).shape == (2,)

@@ -31,12 +31,13 @@ def jittered(
         groups: names of the batch's entries ``[b h w c]``. The entries of one group,
             such as an input and its target, are moved alike; their sizes must be equal.
         pixels: the number of pixels by which height and width are enlarged, bilinearly,
-            before a crop of the first size; 0 for none.
+            before a crop of the first size; 0 for none, at most the images' side.
         mirror: whether half of the examples are mirrored left to right.
 
     Raises:
         InputError: no group was given, or ``pixels`` is negative; when the game is
-            played, for entries of one group that differ in size.
+            played, for entries of one group that differ in size, or are smaller than
+            ``pixels``.
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -110,6 +111,12 @@ def _loss(
             raise InputError(
                 f"Images that are jittered alike must be of one size, got {sizes}. "
                 "Resize them, or name them in groups of their own."
+            )
+        smallest = min(min(size) for size in sizes.values())
+        if pixels > smallest:
+            raise InputError(
+                f"Images of {smallest} pixels cannot be enlarged by {pixels} for their "
+                f"jitter: choose at most {smallest}, such as {max(1, smallest // 8)}."
             )
         keys = turn.draws(f"jitter/{'/'.join(group)}")
         alike = functools.partial(jitter, pixels=pixels, mirror=mirror)

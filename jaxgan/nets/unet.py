@@ -62,8 +62,8 @@ class Generator(nn.Module):
         dtype: dtype of the computation; parameters and images are float32.
 
     Raises:
-        InputError: for images that cannot be halved that often, or a residual with
-            other channels than the input.
+        InputError: for images that cannot be halved that often, a dropout outside
+            [0, 1), or a residual with other channels than the input.
 
     Example:
         >>> import jax
@@ -89,6 +89,11 @@ class Generator(nn.Module):
         self, x: Float[Array, "b h w i"], *, train: bool
     ) -> Float[Array, "b h w c"]:
         depth = _checked_depth(x.shape[1], x.shape[2], self.depth)
+        if not 0 <= self.dropout < 1:
+            raise InputError(
+                "The dropout probability must be at least 0 and below 1, got "
+                f"{self.dropout:g}."
+            )
         residual = self.residual
         residual = x.shape[-1] == self.channels if residual is None else residual
         features = [self.width * min(2**i, _MOST) for i in range(depth)]

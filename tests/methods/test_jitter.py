@@ -117,6 +117,9 @@ def test_what_cannot_be_jittered_is_refused():
     with pytest.raises(InputError, match="-1"):
         jittered(game(), NAMES, pixels=-1)
     batch = plays.first(pairs())
+    huge = jittered(game(), NAMES, pixels=100_000)
+    with pytest.raises(InputError, match="by 100000"):
+        jaxgan.init(huge, jax.random.key(0), batch)
     batch["input"] = batch["input"][:, :, :3]
     with pytest.raises(InputError, match="one size"):
         jaxgan.init(jittered(game(), NAMES), jax.random.key(0), batch)

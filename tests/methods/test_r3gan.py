@@ -282,8 +282,10 @@ def test_presets_are_those_of_table_9():
         ({"conditional": True}, (32, 32, 1), 0, "--no-conditional"),
         ({"widths": "64,-3"}, (32, 32, 1), 0, "64,-3"),
         ({"widths": ""}, (32, 32, 1), 0, "--widths"),
+        ({"augment_probability": 2.0}, (32, 32, 1), 0, "from 0 to 1"),
+        ({"augment": "ada"}, (32, 32, 1), 0, "diffaugment"),
     ],
-    ids=["not square", "no labels", "negative", "empty"],
+    ids=["not square", "no labels", "negative", "empty", "probability", "ada"],
 )
 def test_what_the_experiment_cannot_play_is_refused(changes, shape, classes, word):
     data = types.SimpleNamespace(image_shape=shape, num_classes=classes)

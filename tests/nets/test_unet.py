@@ -125,6 +125,12 @@ def test_sizes_that_cannot_be_halved_are_refused(size, depth, message):
         _shapes(unet.Generator(1, depth=depth), jnp.zeros((1, *size, 1)))
 
 
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, 2.0])
+def test_a_dropout_that_is_no_probability_is_refused(dropout):
+    with pytest.raises(InputError, match="dropout"):
+        _shapes(unet.Generator(1, width=1, dropout=dropout), jnp.zeros((1, 8, 8, 1)))
+
+
 @pytest.mark.parametrize("residual", [False, True, None])
 def test_a_residual_of_zero_weights_is_the_image(residual):
     image = jnp.asarray(_draw(1, 8, 8, 2))
