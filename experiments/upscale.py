@@ -160,7 +160,7 @@ def check_size(file: Path, scale: int, tile: int | None) -> None:
     """Raises InputError for a file that is no image, or too large without --tile."""
     if not file.is_file():
         raise InputError(f"There is no file {file}. Name image files after RUN.")
-    width, height = look(file).size
+    width, height = look(file, otherwise="or leave it out").size
     pixels = width * height * scale**2
     if pixels > MOST and tile is None:
         raise InputError(

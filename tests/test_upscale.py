@@ -240,8 +240,9 @@ def test_nothing_is_magnified_unless_all_can_be(run, tmp_path):
         ((good,), {"out": text}, "--out"),
         ((floats,), {}, "range"),
     ):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=message) as caught:
             magnified(root, *files, **options)
+        assert "--skip-damaged" not in str(caught.value)  # it has no such option
     assert {path.name for path in tmp_path.iterdir()} == {
         "good.png",
         "text.png",

@@ -55,13 +55,17 @@ class Look(NamedTuple):
     transparent: bool
 
 
-def look(file: pathlib.Path) -> Look:
+def look(file: pathlib.Path, *, otherwise: str = _OTHERWISE) -> Look:
     """Reads the header of an image, but not its pixels.
+
+    Args:
+        file: the image file.
+        otherwise: see `read`.
 
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
     """
-    with _naming(str(file), _OTHERWISE), _opened(file) as image:
+    with _naming(str(file), otherwise), _opened(file) as image:
         gray = image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
         return Look(image.size, gray, image.has_transparency_data)
 
@@ -159,7 +163,7 @@ def _naming(name: str, otherwise: str) -> Iterator[None]:
             most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
             raise UnreadableImage(
                 f"{name} has more than {most:,} pixels, the most that are read: a "
-                "file of few bytes could fill the memory. Cut it into parts, or "
+                "file of few bytes could fill the memory. Cut it into parts, "
                 f"{otherwise}."
             ) from error
         raise UnreadableImage(
