@@ -40,7 +40,7 @@ import tyro
 
 from experiments.judges.magnified import MAGNIFIED, Strips
 from jaxgan import Game, init, losses
-from jaxgan.checks import InputError
+from jaxgan.checks import InputError, chosen
 from jaxgan.cli import TrainConfig, load_run, main, run
 from jaxgan.cli.config import resolve
 from jaxgan.cli.dry_run import first_batch
@@ -185,14 +185,14 @@ def make_game(config: Config, data: DataSet) -> Game:
     perceive, weight = _content(config)
     game = srgan.srgan(
         generator=_generator(config),
-        discriminator=_of("--discriminator", judges, config.discriminator),
+        discriminator=chosen("--discriminator", judges, config.discriminator),
         g_optimizer=_adam(config, halved),
         d_optimizer=_adam(config, halved),
         l1=config.l1,
         content=weight,
         adversarial=config.adversarial,
         perceive=perceive,
-        loss=_of("--loss", halves, config.loss),
+        loss=chosen("--loss", halves, config.loss),
         **_shared(config),
     )
     return _unmonitored(game)
@@ -226,7 +226,7 @@ def _shared(config: First) -> dict[str, Any]:
 def _unmonitored(game: Game) -> Game:
     """Returns the game without the monitor of collapse.
 
-    The few held-out tiles are repeated, and would count as duplicates.
+    Outputs follow their inputs; what goes wrong shows in the distance to the original.
     """
     return dataclasses.replace(game, output=None)
 
@@ -244,12 +244,6 @@ def _content(config: Config) -> tuple[Any, float]:
         "--content must be discriminator, random, none, or vgg:PATH with torchvision's "
         f"weights of VGG-16; got {config.content!r}."
     )
-
-
-def _of(flag: str, known: dict[str, Any], name: str) -> Any:
-    if name not in known:
-        raise InputError(f"{flag} must be one of {', '.join(known)}; got {name!r}.")
-    return known[name]
 
 
 def stages(config: Config) -> tuple[First, Config]:

@@ -46,7 +46,7 @@ from experiments.captions.sheet import Captions
 from experiments.judges.attributes import Attributes
 from experiments.judges.retrieval import Retrieval
 from jaxgan import Game, GameState, keys, losses, nets, penalties
-from jaxgan.checks import InputError
+from jaxgan.checks import chosen
 from jaxgan.cli import TrainConfig, main, run
 from jaxgan.data import DataSet, load_captioned
 from jaxgan.data.captioned import CaptionedSet
@@ -162,7 +162,7 @@ def make_game(config: Config, data: Any) -> Game:
         text=None if config.embeddings else encoder.text_encoder(data, config.text_dim),
         others=_others(data, column),
         captions=column,
-        loss=_of("--loss", LOSSES, config.loss),
+        loss=chosen("--loss", LOSSES, config.loss),
         mismatch=config.mismatch,
         interpolated=config.interpolated,
         matching_aware=config.matching_aware,
@@ -183,7 +183,7 @@ NETWORKS = {"gan_cls": nets.gan_cls, "df_gan": nets.df_gan}
 
 def _networks(config: Config, data: DataSet) -> dict[str, Any]:
     height, width, channels = data.image_shape
-    of = _of("--network", NETWORKS, config.network)
+    of = chosen("--network", NETWORKS, config.network)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     size = (height, width)
     return {
@@ -203,12 +203,6 @@ def _others(data: Any, column: str) -> np.ndarray:
     captions = data.train.columns[column]
     captions = captions.reshape(-1, captions.shape[-1])
     return captions[np.linspace(0, len(captions) - 1, _OTHERS).astype(int)]
-
-
-def _of(flag: str, known: dict[str, Any], name: str) -> Any:
-    if name not in known:
-        raise InputError(f"{flag} must be one of {', '.join(known)}; got {name!r}.")
-    return known[name]
 
 
 def begin(config: Config, data: Any, state: GameState) -> GameState:

@@ -4,6 +4,7 @@ The array checks read static shapes and dtypes, so under ``jit`` they run once, 
 trace time, and cost nothing afterwards.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,3 +43,18 @@ def check_floating(**arrays: Any) -> None:
                 f"{name} must be floating, got {jnp.result_type(array)}; "
                 "convert it with .astype(jnp.float32)."
             )
+
+
+def chosen(flag: str, known: Mapping[str, Any], name: str) -> Any:
+    """Returns the value of a name among those that a flag may take.
+
+    Raises:
+        InputError: there is no such name.
+
+    Example:
+        >>> chosen("--loss", {"hinge": 1, "minimax": 2}, "hinge")
+        1
+    """
+    if name not in known:
+        raise InputError(f"{flag} must be one of {', '.join(known)}; got {name!r}.")
+    return known[name]
