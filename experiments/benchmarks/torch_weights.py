@@ -3,12 +3,13 @@
 # pyright: reportMissingImports=false
 
 import math
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
 _STD_OF_TRUNCATED = 0.87962566  # of N(0, 1) cut at two standard deviations
 
-Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+Layer: TypeAlias = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 def small(layer: Layer) -> Layer:
