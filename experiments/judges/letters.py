@@ -85,8 +85,8 @@ class Letters:
                 "score": (float(right.mean()) - floor) / (ceiling - floor),
             },
         )
-        real = _whole(data, self.source), _whole(data, self.output)
-        judge, accuracy = tell_styles(*real, self.style_epochs)
+        names = self.source, self.output
+        judge, accuracy = tell_styles(data, *names, self.style_epochs)
         in_style = means.result(
             f"called {style}",
             judge(found.outputs),
@@ -142,10 +142,12 @@ def read_all(style: str, size: int, epochs: float) -> Reader:
     return Reader(trained, {image.tobytes(): i for i, image in enumerate(images)})
 
 
-def tell_styles(source: Pixels, target: Pixels, epochs: float):
-    """Returns a judge of whether images are of the target's style, and its accuracy."""
-    images = np.concatenate([source, target])
-    labels = np.repeat(np.array([0, 1], np.int32), [len(source), len(target)])
+@functools.lru_cache(maxsize=2)
+def tell_styles(data: Any, source: str, output: str, epochs: float):
+    """Returns a judge of whether images are of the output's style, and its accuracy."""
+    both = [_whole(data, source), _whole(data, output)]
+    images = np.concatenate(both)
+    labels = np.repeat(np.array([0, 1], np.int32), [len(part) for part in both])
     trained = classifier.train(
         jax.random.key(1), images, labels, classes=2, epochs=epochs
     )

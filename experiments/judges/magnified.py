@@ -24,6 +24,8 @@ _SIDE = 64  # pixels of a patch
 _LUMA = Protocol(channels=luma.LUMA)
 
 Patch = UInt8[np.ndarray, "n s s 3"]
+Place = tuple[int, int, int]
+"""A photo's number, and the top and the left of a patch in it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,16 +58,15 @@ class Patches:
             )
             return {}
         extractor = features.load("efficientnet")
-        found = list(magnified(sampler, data))
-        if max(min(each.original.shape[:2]) for each in found) < _SIDE:
+        places = places_of_patches(
+            [photo.image.shape for photo in data.photos], data.scale, self.most
+        )
+        if not places:
             return {}
-        seen = {
-            of: extractor(patches([getattr(each, of) for each in found], self.most))
-            for of in ("original", "output", "bicubic")
-        }
+        found = _patches(sampler, data, places)
+        seen = {of: extractor(images)["features"] for of, images in found.items()}
         values = {
-            of: angles(seen["original"]["features"], seen[of]["features"])
-            for of in ("output", "bicubic")
+            of: angles(seen["original"], seen[of]) for of in ("output", "bicubic")
         }
         count = len(values["output"])
         result = means.result(
@@ -81,15 +82,39 @@ class Patches:
         return {"patch_distance": result}
 
 
-def patches(photos: Sequence[UInt8[np.ndarray, "_ _ 3"]], most: int) -> Patch:
-    """Returns at most ``most`` square patches, evenly spaced over all in the photos."""
+def places_of_patches(
+    shapes: Sequence[tuple[int, ...]], scale: int, most: int
+) -> list[Place]:
+    """Returns the places of at most ``most`` patches, evenly spaced over all.
+
+    Patches do not overlap, and lie in the part of a photo that the scale divides.
+
+    Example:
+        >>> places_of_patches([(130, 70, 3), (64, 65, 3)], 2, 9)
+        [(0, 0, 0), (0, 64, 0), (1, 0, 0)]
+    """
     found = [
-        photo[y : y + _SIDE, x : x + _SIDE]
-        for photo in photos
-        for y in range(0, photo.shape[0] - _SIDE + 1, _SIDE)
-        for x in range(0, photo.shape[1] - _SIDE + 1, _SIDE)
+        (number, y, x)
+        for number, (height, width, *_) in enumerate(shapes)
+        for y in range(0, height // scale * scale - _SIDE + 1, _SIDE)
+        for x in range(0, width // scale * scale - _SIDE + 1, _SIDE)
     ]
-    return np.stack([found[i] for i in brief.spread(len(found), most)])
+    return [found[i] for i in brief.spread(len(found), most)]
+
+
+def _patches(sampler: Sampler, data: Any, places: Sequence[Place]) -> dict[str, Patch]:
+    """Returns the patches of the originals, the outputs, and of bicubic.
+
+    Photos without a patch are not magnified, and one is held at a time.
+    """
+    numbers = list(dict.fromkeys(number for number, _, _ in places))
+    needed = dataclasses.replace(data, photos=tuple(data.photos[n] for n in numbers))
+    found: dict[str, list[np.ndarray]] = {"original": [], "output": [], "bicubic": []}
+    for number, photo in zip(numbers, magnified(sampler, needed), strict=True):
+        for y, x in [place for n, *place in places if n == number]:
+            for of, images in found.items():
+                images.append(getattr(photo, of)[y : y + _SIDE, x : x + _SIDE].copy())
+    return {of: np.stack(images) for of, images in found.items()}
 
 
 def angles(
@@ -152,10 +177,8 @@ def shown(found: Magnification, scale: int) -> dict[str, UInt8[np.ndarray, "_ _ 
     }
 
 
-def chosen(
-    found: Sequence[Magnification], rows: int, side: int
-) -> list[tuple[int, int, int]]:
-    """Returns the patches to show: the photo's number, and the corner (y, x).
+def chosen(found: Sequence[Magnification], rows: int, side: int) -> list[Place]:
+    """Returns the places of the patches to show.
 
     They are those in which neighbouring pixels differ most, as many of each photo.
     """
@@ -168,11 +191,11 @@ def chosen(
 
 def _best(
     found: Sequence[Magnification], number: int, side: int, count: int
-) -> list[tuple[int, int, int]]:
-    """Returns a photo's patches with the most detail, in reading order."""
+) -> list[Place]:
+    """Returns the places of the patches with the most detail, in reading order."""
     original = found[number].original
 
-    def detail(place: tuple[int, int, int]) -> float:
+    def detail(place: Place) -> float:
         _, y, x = place
         patch = original[y : y + side, x : x + side].astype(np.float64)
         return sum(float(np.abs(np.diff(patch, axis=axis)).mean()) for axis in (0, 1))

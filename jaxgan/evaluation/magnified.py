@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -105,40 +105,46 @@ class Magnified:
     most: int = 100
 
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
-        found = list(magnified(sampler, data, most=self.most))
         protocol = super_resolution(data.scale)
-        described = f"x{data.scale}, {protocol}, mean over {len(found)} photos"
-        decibels = _of_both(psnr.of_pair, found, protocol)
-        errors = DATA_RANGE * 10 ** (-decibels / 20)
+        # One photo is held at a time: large ones would not fit into memory together.
+        found = [
+            (photo.name, _figures(photo, protocol))
+            for photo in magnified(sampler, data, most=self.most)
+        ]
+        names = [name for name, _ in found]
+
+        def both(figure: str) -> Float[np.ndarray, "2 n"]:
+            return np.array([figures[figure] for _, figures in found]).T
+
+        errors, decibels = both("rmse"), both("psnr")
+        described = f"x{data.scale}, {protocol}, mean over {len(names)} photos"
         error = means.result("RMSE", errors[0], described=described, key=key)
+        ratio = psnr.mean(decibels[0], protocol=protocol, key=key)
         results = {
-            "rmse": _beside(error, found, errors),
-            "psnr": _beside(
-                psnr.mean(decibels[0], protocol=protocol, key=key), found, decibels
-            ),
+            "rmse": _beside(error, names, errors),
+            "psnr": _beside(ratio, names, decibels),
         }
-        sides = [min(each.original.shape[:2]) for each in found]
-        if min(sides) >= protocol.window.size + 2 * protocol.crop:
-            values = _of_both(ssim.of_pair, found, protocol)
-            alike = ssim.mean(values[0], protocol=protocol, key=key)
-            results["ssim"] = _beside(alike, found, values)
+        if all("ssim" in figures for _, figures in found):
+            alike = ssim.mean(both("ssim")[0], protocol=protocol, key=key)
+            results["ssim"] = _beside(alike, names, both("ssim"))
         return results
 
 
-def _of_both(
-    measure: Any, found: list[Magnification], protocol: Protocol
-) -> Float[np.ndarray, "2 n"]:
-    """Returns the outputs' values, and those of bicubic."""
-    return np.array(
-        [
-            [measure(each.original, getattr(each, of), protocol) for each in found]
-            for of in ("output", "bicubic")
+def _figures(photo: Magnification, protocol: Protocol) -> dict[str, list[float]]:
+    """Returns each figure of a photo, of the output and of bicubic."""
+    images = photo.output, photo.bicubic
+    decibels = [psnr.of_pair(photo.original, image, protocol) for image in images]
+    errors = [DATA_RANGE * 10 ** (-value / 20) for value in decibels]
+    figures = {"rmse": errors, "psnr": decibels}
+    if min(photo.original.shape[:2]) >= protocol.window.size + 2 * protocol.crop:
+        figures["ssim"] = [
+            ssim.of_pair(photo.original, image, protocol) for image in images
         ]
-    )
+    return figures
 
 
 def _beside(
-    result: Result, found: list[Magnification], values: Float[np.ndarray, "2 n"]
+    result: Result, names: Sequence[str], values: Float[np.ndarray, "2 n"]
 ) -> Result:
     """Returns the result with bicubic's value and those of each photo."""
     finite = values[1][np.isfinite(values[1])]
@@ -146,8 +152,8 @@ def _beside(
         **result.details,
         "bicubic": float(finite.mean()) if len(finite) else None,
         "photos": {
-            each.name: dict(zip(("output", "bicubic"), map(_shown, pair), strict=True))
-            for each, pair in zip(found, values.T, strict=True)
+            name: dict(zip(("output", "bicubic"), map(_shown, pair), strict=True))
+            for name, pair in zip(names, values.T, strict=True)
         },
     }
     return dataclasses.replace(result, details=details)

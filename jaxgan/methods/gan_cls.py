@@ -34,6 +34,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxgan import losses
@@ -112,7 +113,8 @@ def gan_cls(
         >>> batch = {"image": jnp.zeros((4, 8, 8, 3)), "captions": captions}
         >>> state = init(game, jax.random.key(0), batch)
     """
-    others = jnp.asarray(others)
+    # NumPy's, so that a game made under jax.jit holds no tracer.
+    others = others if isinstance(others, jax.Array) else np.asarray(others)
     if others.ndim != 2 or not len(others):
         raise InputError(
             "Wrong captions are drawn from a table [m L] of captions or [m d] of "
@@ -136,7 +138,9 @@ def gan_cls(
         interpolated=interpolated,
         matching_aware=matching_aware,
     )
-    kept = Memory(init=lambda: others, update=lambda value, *_: value, after=())
+    kept = Memory(
+        init=lambda: jnp.asarray(others), update=lambda value, *_: value, after=()
+    )
     still = {} if text is None else {"text": _still(text)}
     d_loss = functools.partial(caption_losses.discriminator_loss, gan, terms)
     g_loss = functools.partial(caption_losses.generator_loss, gan, terms)

@@ -144,13 +144,27 @@ def test_patches_are_judged_by_what_a_network_sees():
     assert 0 < found.details["bicubic"] < 1
 
 
-def test_patches_of_equal_photos_are_not_apart():
-    """And cut apart, in order, evenly spaced over all."""
-    x = np.arange(130 * 200 * 3).reshape(130, 200, 3).astype(np.uint8)
-    cut = judges.patches([x, x[:64, :64]], 3)
-    np.testing.assert_array_equal(cut[0], x[:64, :64])
-    np.testing.assert_array_equal(cut[1], x[64:128, :64])
-    np.testing.assert_array_equal(cut[2], x[:64, :64])
+def test_patches_are_evenly_spaced_over_all_photos():
+    """And lie in what the scale leaves of a photo."""
+    shapes = [(130, 200, 3), (64, 64, 3), (63, 90, 3)]
+    assert judges.places_of_patches(shapes, 2, 3) == [(0, 0, 0), (0, 64, 0), (1, 0, 0)]
+    assert judges.places_of_patches([(131, 128, 3)], 67, 9) == [(0, 0, 0)]
+
+
+def test_only_photos_with_a_patch_are_magnified():
+    seen = []
+
+    class Counted(Squares):
+        def __call__(self, key, count, *, condition):
+            seen.append(condition.shape)
+            return super().__call__(key, count, condition=condition)
+
+    data = photos((64, 64), (30, 200), (66, 64))
+    assert judges.Patches(most=2)(Counted(), data, KEY)
+    assert len(seen) == 2
+
+
+def test_vectors_of_one_direction_are_not_apart():
     rows = np.random.default_rng(0).normal(size=(4, 9))
     np.testing.assert_allclose(judges.angles(rows, 3 * rows), 0, atol=1e-12)
     np.testing.assert_allclose(judges.angles(rows, -rows), 2, atol=1e-12)

@@ -261,3 +261,11 @@ def test_what_does_not_fit_is_refused():
         with_text(state, {"params": {"words": {"embedding": jnp.ones((2, 2))}}})
     with pytest.raises(InputError, match="captions"):
         jaxgan.sample(game(), state, KEY, 2)
+
+
+def test_a_game_made_under_jit_is_played_outside():
+    made = []
+    jax.jit(lambda: made.append(game()))()
+    batch = jax.tree.map(lambda column: column[0], batches())
+    state = jaxgan.init(made[0], KEY, batch)
+    np.testing.assert_array_equal(state.memory["others"], OTHERS)
