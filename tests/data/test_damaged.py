@@ -99,7 +99,7 @@ def test_whatever_pillow_raises_names_the_file(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(images.Image, "open", fail)
-    with pytest.raises(images.UnreadableImage, match=r"a/b\.png cannot be read"):
+    with pytest.raises(images.UnreadableImage, match=r"a/b\.png"):
         images.decode(io.BytesIO(), "a/b.png", channels=3)
 
 
