@@ -30,10 +30,10 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
-from matplotlib.figure import Figure
 from scipy.spatial import KDTree
 
 from experiments.studies import points, study
+from experiments.studies.plots import modes as plots
 from experiments.studies.points import Recipe, Target
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import losses, penalties
@@ -171,7 +171,7 @@ def run(config: Config, parts: Parts) -> Outcome:
         protocol=_protocol(config),
         tables=[_ours(found), _published()],
         claims=[claim for target in targets for claim in _claims(target, found)],
-        figure=_picture(targets, found),
+        figure=plots.picture(targets, found),
     )
 
 
@@ -282,46 +282,6 @@ def _claims(target: Target, found: dict[str, Any]) -> list[Claim]:
             float(scores["spacing"][0]) >= APART,
         ),
     ]
-
-
-def _picture(targets: list[Target], found: dict[str, Any]) -> Figure:
-    """Draws, for each target, all recipes' first seeds, then all seeds' mode counts."""
-    size = (14, 3.7 * len(targets) + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(targets), 4, squeeze=False)
-    for row, target in zip(axes, targets, strict=True):
-        entries = found[target.name]
-        for axis, (name, scores) in zip(row, entries.items(), strict=False):
-            _scatter(axis, target, scores)
-            axis.set_title(name, fontsize=10)
-        _histogram(row[3], target, entries)
-    figure.suptitle("Samples of the first seed, and what all seeds cover")
-    return figure
-
-
-def _scatter(axis: Any, target: Target, scores: dict[str, np.ndarray]) -> None:
-    x, y = scores["shown"].T
-    centres = np.asarray(target.density.means)
-    axis.plot(*centres.T, "o", mfc="none", mec="C3", ms=11, mew=0.8)
-    axis.plot(x, y, ".", color="C0", ms=1.5)
-    limit = 1.2 * np.abs(centres).max()
-    axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    axis.set_xlabel(
-        f"{scores['modes'][0]:.0f} modes, {scores['quality'][0]:.1%} of high quality"
-    )
-    axis.tick_params(labelsize=8)
-
-
-def _histogram(axis: Any, target: Target, entries: dict[str, Any]) -> None:
-    edges = np.arange(-0.5, target.modes + 1)
-    for color, (name, scores) in zip(("C0", "C2", "C1"), entries.items(), strict=True):
-        weights = np.full(len(scores["modes"]), 1 / len(scores["modes"]))
-        axis.hist(
-            scores["modes"], edges, weights=weights, alpha=0.6, color=color, label=name
-        )
-    axis.set(xlabel=f"modes covered, of {target.modes}", ylabel="share of seeds")
-    axis.set_ylim(0, 1.05)
-    axis.legend(fontsize=8, loc="upper left")
 
 
 if __name__ == "__main__":
