@@ -76,7 +76,8 @@ class Measured(struct.PyTreeNode):
         grads: the gradients by mover, means over all examples.
         collections: the movers' new collections.
         means: the means of the loss and its outputs, float32.
-        whole: the outputs that a memory reads unaveraged, ``[b ...]`` of all devices.
+        whole: the outputs that some memory reads unaveraged, ``[b ...]`` of all
+            devices.
         examples: number of examples, over all devices.
     """
 
@@ -188,9 +189,12 @@ def move(
     index = jnp.arange(found.examples, dtype=jnp.int32)
     draws = Draws(name, key, state.updates[name], index)
     turn = Turn(draws, seen["images"], state.memory)
-    outputs = {**found.means, **found.whole}
     remembered = {
-        n: memory.update(state.memory[n], outputs, turn)
+        n: memory.update(
+            state.memory[n],
+            {**found.means, **{o: found.whole[o] for o in memory.whole}},
+            turn,
+        )
         for n, memory in _memories(game, name).items()
     }
     state = state.replace(

@@ -216,6 +216,20 @@ def test_memory_is_updated_after_its_objectives_with_means():
         np.testing.assert_allclose(state.memory["strength"], expected)
 
 
+def test_of_two_memories_only_the_one_that_asks_reads_an_output_whole():
+    loss = lambda nets, batch, turn: (nets("p", batch["x"]), {"x": batch["x"][:, 0]})
+    read = lambda value, outputs, turn: value + outputs["x"]
+    how = {"update": read, "after": ("o",)}
+    memory = {
+        "all": Memory(init=lambda: jnp.zeros(16), whole=("x",), **how),
+        "mean": Memory(init=lambda: jnp.zeros(()), **how),
+    }
+    game = Game(**{**vars(one_player(loss)), "memory": memory})
+    state, _ = make_update(game, "o")(init(game, KEY, POINTS), POINTS, KEY)
+    np.testing.assert_array_equal(state.memory["all"], np.arange(1, 17))
+    np.testing.assert_array_equal(state.memory["mean"], 8.5)
+
+
 def test_moves_with_a_period_are_made_in_their_rounds():
     loss = lambda nets, batch, turn: (nets("p", batch["x"]), {})
     player = Player(module=Slope(), optimizer=optax.sgd(0.0))

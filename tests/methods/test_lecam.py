@@ -11,6 +11,7 @@ import pytest
 import jaxgan
 from jaxgan.checks import InputError
 from jaxgan.game import Objective
+from jaxgan.methods.ada import ada
 from jaxgan.methods.lecam import lecam, regulariser
 from jaxgan.turn import Turn
 from tests import games
@@ -100,6 +101,21 @@ def test_plays(tmp_path):
     images = {"image": batch(0)["image"][None]}
     state, _ = plays.check(lecam(game, 0.5), images, tmp_path, microbatches=2)
     assert state.memory["lecam"]["weight"] == pytest.approx(1 - 0.99**3, rel=1e-4)
+
+
+def test_anchors_are_means_beside_a_memory_that_reads_the_logits_whole():
+    """ADA does; at its first update its probability is 0 still."""
+    game = games.points(augment=ada(transforms=()))
+    game, plain = lecam(game), lecam(games.points())
+    found, expected = (
+        jax.jit(jaxgan.make_update(g, "d"))(
+            jaxgan.init(g, KEY, batch(0)), batch(0), KEY
+        )
+        for g in (game, plain)
+    )
+    games.assert_equal(found[0].memory["lecam"], expected[0].memory["lecam"])
+    signs = np.sign(batch(0)["image"][:, 0]).mean()
+    np.testing.assert_allclose(found[0].memory["augment"]["signs"], signs, rtol=1e-6)
 
 
 def test_the_game_checks_and_samples_as_before():
