@@ -22,16 +22,18 @@ _WORDS = 2  # of an ordinary key, threefry2x32
 _UINTS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32, 64: jnp.uint64}
 
 
-def by_example(key: Key, index: Int[Array, " b"]) -> Key:
+def by_example(key: Key, index: Int[Array, " b"], *, others_alike: bool = False) -> Key:
     """Makes a key whose draws ``[b ...]`` come row by row from the examples' indices.
 
     Args:
         key: an ordinary key, the same on all devices.
         index: the examples' global indices, ``[b]``.
+        others_alike: whether a draw without the b examples in its first dimension is
+            that of the ordinary key, instead of an error.
 
     Raises:
         ValueError: by ``jax.random``, for a draw without the b examples in its first
-            dimension, which would differ between devices.
+            dimension, which may depend on how many there are on a device.
 
     Example:
         >>> import numpy as np
@@ -43,12 +45,15 @@ def by_example(key: Key, index: Int[Array, " b"]) -> Key:
         True
     """
     data = jnp.concatenate([jax.random.key_data(key), index.astype(jnp.uint32)])
-    return jax.random.wrap_key_data(data, impl=_implementation(len(index)))
+    return jax.random.wrap_key_data(
+        data, impl=_implementation(len(index), others_alike)
+    )
 
 
 @functools.lru_cache
-def _implementation(examples: int) -> Any:
+def _implementation(examples: int, others_alike: bool) -> Any:
     """Makes the kind of key for ``examples`` examples: words, then their indices."""
+    name = f"by_example_{examples}{'_others_alike' if others_alike else ''}"
 
     def ordinary(data):
         return jax.random.wrap_key_data(data[:_WORDS], impl="threefry2x32")
@@ -67,16 +72,16 @@ def _implementation(examples: int) -> Any:
         return jnp.concatenate([words, data[_WORDS:]])
 
     def random_bits(data, width, shape):
-        if not shape or shape[0] != examples:
+        key, bits = ordinary(data), _UINTS[width]
+        if shape[:1] != (examples,):
+            if others_alike:
+                return jax.random.bits(key, shape, bits)
             raise ValueError(
                 "A network of a GAN draws for each example by itself, so a draw needs "
                 f"the examples in its first dimension: expected {examples} there, got "
                 f"shape {tuple(shape)}."
             )
-        key, rest = ordinary(data), tuple(shape[1:])
-        draw = lambda i: jax.random.bits(
-            jax.random.fold_in(key, i), rest, _UINTS[width]
-        )
+        draw = lambda i: jax.random.bits(jax.random.fold_in(key, i), shape[1:], bits)
         return jax.vmap(draw)(data[_WORDS:])
 
     return extend.define_prng_impl(
@@ -85,6 +90,6 @@ def _implementation(examples: int) -> Any:
         split=split,
         random_bits=random_bits,
         fold_in=fold_in,
-        name=f"by_example_{examples}",
+        name=name,
         tag="by_example",
     )

@@ -73,6 +73,15 @@ def group_of(module: nn.Module) -> int:
     return getattr(module, "group", None) or 1
 
 
+def redraws_params(module: nn.Module) -> bool:
+    """Returns whether a network draws initial parameters at every call.
+
+    Flax's wrapper of NNX modules (``flax.nnx.bridge.to_linen``) builds the module anew,
+    and then replaces what it drew by the parameters.
+    """
+    return "nnx_class" in _fields(module)
+
+
 def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
     """Returns the network for a batch spread over ``axis_name``.
 
@@ -84,7 +93,11 @@ def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
 
 def spans_devices(module: nn.Module) -> bool:
     """Returns whether a network can look across a batch spread over devices."""
-    return "axis_name" in {field.name for field in dataclasses.fields(module)}
+    return "axis_name" in _fields(module)
+
+
+def _fields(module: nn.Module) -> set[str]:
+    return {field.name for field in dataclasses.fields(module)}
 
 
 def refuse_own_share(next_call: Any, args: tuple, kwargs: dict, context: Any) -> Any:

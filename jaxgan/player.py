@@ -1,6 +1,7 @@
 """A network that learns: its module, its optimizer, its average, and its state."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -12,7 +13,8 @@ from flax.training.train_state import TrainState
 
 from jaxgan import ema, networks
 from jaxgan.checks import InputError
-from jaxgan.typing import Array, Scalar, Schedule, Variables
+from jaxgan.example_keys import by_example
+from jaxgan.typing import Array, Key, Scalar, Schedule, Variables
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,18 @@ class Player:
         """Returns the player for a batch spread over a mapped axis."""
         module = networks.over_axis(self.module, axis_name)
         return dataclasses.replace(self, module=module)
+
+    def rngs(self, key: Callable[[str], Key], index: Array) -> dict[str, Key]:
+        """Returns the keys of a call, whose row i draws as example ``index[i]``.
+
+        Args:
+            key: gives each stream's ordinary key, by the stream's name.
+            index: the examples' global indices, ``[b]``.
+        """
+        found = {name: by_example(key(name), index) for name in self.streams}
+        # Flax draws from "params" for a stream that is not declared.
+        alike = networks.redraws_params(self.module)
+        return {**found, "params": by_example(key("params"), index, others_alike=alike)}
 
 
 class NetworkState(TrainState):

@@ -12,7 +12,6 @@ import numpy as np
 
 from jaxgan import networks
 from jaxgan.checks import InputError
-from jaxgan.example_keys import by_example
 from jaxgan.player import Player
 from jaxgan.typing import Variables
 
@@ -41,12 +40,12 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
     join = lambda *parts: jax.tree.map(lambda *p: np.concatenate(p), *parts)
 
     def of_judged(variables, together):
-        key = by_example(jax.random.key(0), jnp.arange(2 * group, dtype=jnp.int32))
+        index = jnp.arange(2 * group, dtype=jnp.int32)
         mutable = [each for each in variables if each != "params"]
         output, _ = module.apply(
             variables,
             *together,
-            rngs=dict.fromkeys((*player.streams, "params"), key),
+            rngs=player.rngs(lambda name: jax.random.key(0), index),
             mutable=mutable,
             **how,
         )

@@ -13,7 +13,6 @@ from jax import lax
 from jaxgan import images, keys, networks
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
-from jaxgan.example_keys import by_example
 from jaxgan.player import Player
 from jaxgan.typing import Array, Batch, Key, Variables
 
@@ -150,9 +149,7 @@ class Nets:
     def _apply(self, name: str, inputs: tuple, stream: Key, index: Array):
         """Returns (output, new collections); row i draws as example index[i]."""
         player, variables = self._players[name], self._find(name, inputs)
-        # For a stream that is not declared, Flax draws from "params".
-        names = (*player.streams, "params")
-        rngs = {n: by_example(keys.stream(stream, n, 0), index) for n in names}
+        rngs = player.rngs(lambda name: keys.stream(stream, name, 0), index)
         mutable = [n for n in variables if n != "params"] if self._train else False
         how = networks.mode(player.module, train=self._train)
         with self._guard(player.module):

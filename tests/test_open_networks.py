@@ -3,14 +3,13 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import optax
 import pytest
 from flax import nnx
 
 import jaxgan
-from jaxgan import InputError, images, losses, networks, penalties
+from jaxgan import InputError, images, losses, networks, penalties, update
 from tests import games
 
 KEY = games.KEY
@@ -223,14 +222,6 @@ def test_call_of_another_signature_is_refused(changes, match):
         jaxgan.init(points(**changes), KEY, POINTS)
 
 
-@pytest.fixture
-def no_type_checks():
-    """The suite's, which come before the game's own."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
-
 @pytest.mark.usefixtures("no_type_checks")
 @pytest.mark.parametrize(
     ("judge", "match"),
@@ -266,6 +257,50 @@ def test_nnx_module_trains_as_the_message_wraps_it():
     expected = np.asarray(z) @ kernel + bias
     made = jaxgan.sample(gan, state, KEY, 4)
     np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
+
+
+class Linear(nnx.Module):
+    def __init__(self, rngs):
+        self.dense = nnx.Linear(2, 3, rngs=rngs)
+
+    def __call__(self, z, *, train):
+        return self.dense(z)
+
+
+class LinearTwin(nn.Module):
+    @nn.compact
+    def __call__(self, z):
+        return nn.Dense(3, name="dense")(z)
+
+
+def fitted(gan, state):
+    batch = {"image": np.asarray(POINTS["image"])}
+    return jaxgan.fit(gan, state, batch, KEY, steps=3, batch_size=8)
+
+
+def test_fit_trains_an_nnx_module_as_its_linen_twin():
+    """At every call the wrapper draws parameters, whose rows are no examples."""
+    gan, twin = (
+        points(generator=generator)
+        for generator in (nnx.bridge.to_linen(Linear), LinearTwin())
+    )
+    start = jaxgan.init(gan, KEY, POINTS)
+    same = games.generator(start).params
+    expected = update.with_params(jaxgan.init(twin, KEY, POINTS), {"generator": same})
+    found, expected = fitted(gan, start), fitted(twin, expected)
+    games.assert_close(
+        *(games.generator(state).params for state in (found, expected)),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    assert games.differ(games.generator(found).params, same)
+
+
+def test_fit_trains_an_nnx_module_that_draws():
+    gan = points(generator=nnx.bridge.to_linen(Dropped))
+    start = jaxgan.init(gan, KEY, POINTS)
+    moved, first = (games.generator(s).params for s in (fitted(gan, start), start))
+    assert games.differ(moved, first)
 
 
 class Switched(nn.Module):
