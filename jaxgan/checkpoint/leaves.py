@@ -1,7 +1,8 @@
 """The arrays of a state: checks that they are finite, hashes, and places on devices.
 
 The arrays of a state are its leaves. A leaf is named by its path in the tree, such as
-``.players['generator'].params['Dense_0']['kernel']``.
+``.players['generator'].params['Dense_0']['kernel']``. For a random key, such as those
+in the states of some optimizers, stand the words that it consists of.
 """
 
 import hashlib
@@ -15,21 +16,36 @@ from jaxgan.game import GameState
 
 
 def is_finite(state: GameState) -> bool:
-    """Returns whether every number of the state is finite."""
-    return bool(_is_finite(jax.tree.leaves(state)))
+    """Returns whether the networks and averages are finite, and nothing else NaN.
+
+    Optimizers and memories may begin at infinity, as the lowest loss so far does.
+    """
+    return bool(_is_finite(state))
 
 
 @jax.jit
-def _is_finite(leaves):
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+def _is_finite(state):
+    return jnp.stack(jax.tree.leaves(_sound(state))).all()
+
+
+def _sound(state: GameState) -> GameState:
+    """Returns for each leaf whether its numbers are such as `is_finite` asks for."""
+    known = lambda tree: jax.tree.map(lambda leaf: ~jnp.isnan(leaf).any(), tree)
+    finite = lambda tree: jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), tree)
+    state = with_words(state)
+    players = {
+        name: known(player).replace(
+            params=finite(player.params), collections=finite(player.collections)
+        )
+        for name, player in state.players.items()
+    }
+    return known(state).replace(players=players, averages=finite(state.averages))
 
 
 def check_finite(state: GameState) -> None:
-    """Raises FloatingPointError, naming a leaf, unless every number is finite."""
+    """Raises FloatingPointError, naming a leaf, unless the state `is_finite`."""
     if not is_finite(state):
-        bad = [
-            path for path, leaf in by_path(state).items() if not np.isfinite(leaf).all()
-        ]
+        bad = [path for path, sound in by_path(_sound(state)).items() if not sound]
         raise FloatingPointError(
             f"After step {int(state.step)} the state is not finite, first in {bad[0]}; "
             "it was not saved."
@@ -39,7 +55,7 @@ def check_finite(state: GameState) -> None:
 def digest(state: GameState) -> str:
     """Computes the SHA-256 of the leaves, in tree order: equal for equal bits."""
     sha = hashlib.sha256()
-    for leaf in jax.tree.leaves(state):
+    for leaf in jax.tree.leaves(with_words(state)):
         sha.update(_bytes(leaf))
     return sha.hexdigest()
 
@@ -67,15 +83,33 @@ def shape_of(leaf: Any) -> str:
     return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
 
 
+def with_words(tree: Any) -> Any:
+    """Returns a tree of arrays, or shapes, with the words of random keys for them."""
+
+    def words(leaf):
+        if not _is_key(leaf):
+            return leaf
+        data = jax.random.key_data
+        return data(leaf) if isinstance(leaf, jax.Array) else jax.eval_shape(data, leaf)
+
+    return jax.tree.map(words, tree)
+
+
+def _is_key(leaf: Any) -> bool:
+    known = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct)
+    return known and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
 def on_host(state: GameState) -> Any:
     """Returns the state as NumPy arrays; on a CPU they may share the state's memory."""
-    return jax.tree.map(np.asarray, state)
+    return jax.tree.map(np.asarray, with_words(state))
 
 
 def unread(like: GameState) -> Any:
     """Returns NumPy arrays of the shapes of ``like``, which take no memory."""
     return jax.tree.map(
-        lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), like
+        lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape),
+        with_words(like),
     )
 
 
@@ -86,6 +120,10 @@ def put_like(state: Any, like: GameState) -> GameState:
     """
 
     def put(array, leaf):
+        if _is_key(leaf):
+            key = jnp.zeros((), leaf.dtype)
+            words = put(array, with_words(leaf))
+            return jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
         if not isinstance(leaf, jax.Array):
             return jnp.asarray(array)
         part = lambda index: array[index]

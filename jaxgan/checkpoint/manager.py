@@ -31,16 +31,21 @@ class Checkpoints:
 
     Args:
         directory: the directory, created if missing.
-        keep: number of the newest checkpoints to keep.
+        keep: number of the newest checkpoints to keep, at least 1.
         shards: the run's exact shards, see `jaxgan.shards`, or None.
 
     Raises:
+        InputError: if no checkpoint would be kept.
         CheckpointError: if the directory cannot be used, and on leaving the context, if
             the last checkpoint could not be written. If another exception leaves the
             context, this error is added to it as a note.
     """
 
     def __init__(self, directory: Path, *, keep: int = 3, shards: int | None = None):
+        if keep < 1:
+            raise InputError(
+                f"Of a run's checkpoints at least 1 must be kept, got keep={keep}."
+            )
         self.directory, self._shards = directory.absolute(), shards
         self._writing: int | None = None
         options = ocp.CheckpointManagerOptions(

@@ -126,7 +126,8 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
             "the jaxgan that began it, or start again in another --workdir."
         )
     there = {path: leaf["array"] for path, leaf in record["leaves"].items()}
-    here = {path: leaves.shape_of(leaf) for path, leaf in leaves.by_path(like).items()}
+    here = leaves.by_path(leaves.with_words(like))
+    here = {path: leaves.shape_of(leaf) for path, leaf in here.items()}
     different = [
         f"{path}: {there.get(path, 'nothing')} there, {here.get(path, 'nothing')} here"
         for path in [*here, *(path for path in there if path not in here)]

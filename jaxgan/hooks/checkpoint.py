@@ -20,11 +20,12 @@ class Checkpoint(Hook):
         folder: folder of the checkpoints. If it holds some of the same run, the run
             continues from the newest valid one.
         every: steps between checkpoints; the last step has one.
-        keep: number of the newest checkpoints to keep.
+        keep: number of the newest checkpoints to keep, at least 1.
 
     Raises:
         InputError: by `jaxgan.fit`, if the checkpoints there are of a run with another
-            key, or of another game.
+            key, or their arrays have other names or shapes than the game's state. Other
+            losses and settings, which may also change within a run, are not noticed.
         CheckpointError: by `jaxgan.fit`, if a checkpoint could not be written.
     """
 

@@ -12,10 +12,11 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import orbax.checkpoint as ocp
 import pytest
 
-from jaxgan import parallel
+from jaxgan import InputError, parallel
 from jaxgan.checkpoint import (
     CheckpointError,
     Checkpoints,
@@ -54,6 +55,20 @@ def test_the_newest_are_kept_and_no_step_is_written_twice(like, tmp_path):
         assert checkpoints.restore(like).notes == {}
 
 
+def test_the_last_one_saved_is_kept_though_its_step_is_earlier(like, tmp_path):
+    """A best state, after damaged checkpoints have sent its run back."""
+    for step in (20, 10):
+        with Checkpoints(tmp_path / "c", keep=1) as checkpoints:
+            checkpoints.save(at(step, like))
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["10"]
+
+
+@pytest.mark.parametrize("keep", [0, -1])
+def test_at_least_one_must_be_kept(tmp_path, keep):
+    with pytest.raises(InputError, match=f"keep={keep}"):
+        Checkpoints(tmp_path / "c", keep=keep)
+
+
 def before_the_end(monkeypatch, wait):
     """Lets the writer wait just before it renames what it has written."""
     end = ocp.JsonCheckpointHandler.finalize
@@ -83,6 +98,45 @@ def test_a_state_that_is_not_finite_is_not_saved(like, tmp_path):
         with pytest.raises(FloatingPointError, match=r"step 1 .* first in \.rounds"):
             checkpoints.save(bad)
         assert checkpoints.latest is None
+
+
+@pytest.mark.parametrize("shapes_only", [False, True], ids=["state", "shapes"])
+def test_random_keys_come_back_as_keys(tmp_path, shapes_only):
+    """One among an optimizer's numbers, and several in a memory, of another kind."""
+    noisy = optax.add_noise(0.01, 0.55, jax.random.key(3))
+    gan = games.points(d_optimizer=optax.chain(noisy, optax.adam(1e-3)))
+    key = jax.random.key(1)
+    state, _ = games.start_of_points(gan, key)
+    state = state.replace(
+        memory={"keys": jax.random.split(jax.random.key(5, impl="rbg"), 4)}
+    )
+    like = jax.eval_shape(lambda: state) if shapes_only else state
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(state)
+        restored = checkpoints.restore(like).state
+    assert digest(restored) == digest(state)
+    draw = lambda key: np.asarray(jax.random.normal(key, (3,)))
+    for one, other in zip(*map(jax.tree.leaves, (restored, state)), strict=True):
+        assert one.dtype == other.dtype
+    kept, expected = (s.memory["keys"] for s in (restored, state))
+    np.testing.assert_array_equal(draw(kept[3]), draw(expected[3]))
+
+
+def test_only_networks_must_be_finite_where_a_loss_so_far_begins_at_infinity(tmp_path):
+    plateau = optax.contrib.reduce_on_plateau(accumulation_size=50)
+    gan = games.points(d_optimizer=optax.chain(optax.sgd(0.1), plateau))
+    state, _ = games.start_of_points(gan, jax.random.key(0))
+    state = state.replace(memory={"best": jnp.float32(jnp.inf)})
+    assert is_finite(state)
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(state)
+        games.assert_equal(checkpoints.restore(state).state, state)
+    assert not is_finite(state.replace(memory={"best": jnp.float32(jnp.nan)}))
+    infinite = lambda tree: jax.tree.map(lambda leaf: leaf + jnp.inf, tree)
+    judge = games.discriminator(state)
+    bad = judge.replace(params=infinite(judge.params))
+    assert not is_finite(state.replace(players={**state.players, "discriminator": bad}))
+    assert not is_finite(state.replace(averages=infinite(state.averages)))
 
 
 def test_numbers_as_keys_come_back_as_json_has_them(like, tmp_path):
