@@ -44,6 +44,12 @@ class Window:
         return {"metrics": metrics, "seconds": seconds, "images": self._images}
 
     def _all(self) -> dict[str, np.ndarray]:
-        parts = [part for part in self._parts if part]
-        names = parts[0] if parts else {}
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        """Returns the values by name, of the steps that have a metric of that name.
+
+        A run may continue, within a window, with other metrics than it was saved with.
+        """
+        names = dict.fromkeys(name for part in self._parts for name in part)
+        return {
+            name: np.concatenate([part[name] for part in self._parts if name in part])
+            for name in names
+        }

@@ -52,6 +52,19 @@ def test_a_window_saved_at_a_line_is_empty():
     assert line["images"] == 128
 
 
+def test_metrics_that_come_or_go_within_a_window_are_means_where_they_were():
+    """A run saved between two lines may continue with other penalties."""
+    before = Window({}, 0)
+    before.add({"d_loss": np.float32([1, 2]), "d_penalty": np.float32([3, 5])})
+    after = Window(_saved(before), 0)
+    after.add({"d_loss": np.float32([6]), "d_term": np.float32([7])})
+    assert after.notes()["metrics"] == {
+        "d_loss": [1, 2, 6], "d_penalty": [3, 5], "d_term": [7]
+    }  # fmt: skip
+    line = after.line(24)
+    assert (line["d_loss"], line["d_penalty"], line["d_term"]) == (3, 4, 7)
+
+
 def test_a_window_counts_the_seconds_and_images_before_it_was_saved():
     window = Window({"metrics": {}, "seconds": 100.0, "images": 1_000}, 5_000)
     window.add(_metrics(1, 0))
