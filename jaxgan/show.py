@@ -11,10 +11,16 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from jaxgan.checks import InputError
-from jaxgan.evaluation.inputs import conditions, held_out, output_of
+from jaxgan.evaluation.inputs import (
+    classes_asked_for,
+    conditions,
+    held_out,
+    output_of,
+)
 from jaxgan.game import Game
 from jaxgan.images import as_uint8
 from jaxgan.report import brief, pictures
@@ -45,21 +51,24 @@ class Grid:
     def __call__(self, sampler: Sampler, data: Any, key: Key) -> "Image":
         game, rows, condition, title = sampler.game, self.rows, None, ""
         if game.condition is not None:
-            classes = len(getattr(held_out(data), "classes", ()))
+            classes = classes_asked_for(game, data)
             rows = min(classes, brief.MOST) or self.rows
             each = conditions(game, data, rows)
             if classes > rows:
-                each = _of_classes(each, np.array(brief.spread(classes), np.int32))
+                label = np.array(brief.spread(classes), np.int32)
+                several = isinstance(each, Mapping)
+                each = {**each, "label": label} if several else label
                 title = f"{rows} of {classes} classes"
-            condition = _repeated(each, self.columns)
+            repeat = lambda column: np.repeat(column, self.columns, axis=0)
+            condition = jax.tree.map(repeat, each)
         made = sampler(key, rows * self.columns, condition=condition)
-        picture = pictures.grid(_output(sampler, made), self.columns)
+        picture = pictures.grid(np.asarray(_output(sampler, made)), self.columns)
         return pictures.titled(picture, title) if title else picture
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Strips:
-    """Rows of images: the conditions, the samples, and the targets.
+    """Rows of images: the conditions that are images, the samples, and the targets.
 
     Attributes:
         count: number of rows.
@@ -78,7 +87,7 @@ class Strips:
         target = self.target or game.output
         columns: dict[str, Any] = {}
         if isinstance(condition, Mapping):
-            columns |= {name: condition[name] for name in condition}
+            columns |= {n: each for n, each in condition.items() if _are_images(each)}
         else:
             columns["input"] = condition
         columns |= made if isinstance(made, Mapping) else {"output": made}
@@ -112,26 +121,38 @@ def suggested(game: Game, data: Any) -> Show:
     """Returns the way to show a game's samples that their shape suggests.
 
     Images are shown as a grid, or as strips if they are generated from other images;
-    points in the plane as a scatter plot.
+    points in the plane as a scatter plot. The shape is that of the data's entry, or
+    without data that of the samples.
 
     Raises:
         InputError: for anything else.
     """
-    if isinstance(game.condition, tuple):
-        return Strips()
-    if game.condition is not None and conditions(game, data, 1).ndim > 2:
+    given = jax.tree.leaves(conditions(game, data, 1))
+    if any(_are_images(column) for column in given):
         return Strips()
     if data is None:
+        return _by_samples
+    return _of_shape(output_of(game, data)[1])
+
+
+def _by_samples(sampler: Sampler, data: Any, key: Key) -> "Image":
+    """Shows samples without data, unconditional ones, as their own shape suggests."""
+    one = jax.eval_shape(lambda: _output(sampler, sampler(key, 1)))
+    return _of_shape(one)(sampler, data, key)
+
+
+def _of_shape(examples: Any) -> Show:
+    """Returns the way to show such examples, an array ``[n ...]`` or its shape."""
+    if _are_images(examples):
         return Grid()
-    _, example = output_of(game, data)
-    if example.ndim == 4 and example.shape[-1] in (1, 3):
-        return Grid()
-    if example.ndim == 2 and example.shape[1] == 2:
+    shape = np.shape(examples)
+    if len(shape) == 2 and shape[1] == 2:
         return Scatter()
+    shapes = jax.tree.map(lambda leaf: leaf.shape[1:], examples)
     raise InputError(
-        f"Samples of shape {example.shape[1:]} are neither images of 1 or 3 channels "
-        "nor points in the plane. Give Game(show=...) a function (sampler, data, key) "
-        "-> picture, or leave out the hook Samples."
+        f"Samples of shape {shapes} are neither images of 1 or 3 channels nor points "
+        "in the plane. Give Game(show=...) a function (sampler, data, key) -> picture, "
+        "or leave out the hook Samples."
     )
 
 
@@ -142,26 +163,17 @@ def png(picture: "Image") -> bytes:
     return content.getvalue()
 
 
-def _output(sampler: Sampler, samples: Any) -> np.ndarray:
+def _are_images(examples: Any) -> bool:
+    """Returns whether these are images ``[n h w c]`` of 1 or 3 channels."""
+    shape = np.shape(examples)
+    return len(shape) == 4 and shape[-1] in (1, 3)
+
+
+def _output(sampler: Sampler, samples: Any) -> Any:
     """Returns the entry that imitates the data, if the samples have several."""
     if isinstance(samples, Mapping):
-        samples = samples[sampler.game.output]
-    return np.asarray(samples)
-
-
-def _of_classes(condition: Any, classes: np.ndarray) -> Any:
-    """Replaces the conditions' labels, which are 0, 1, 2, ..., by these classes."""
-    if isinstance(condition, Mapping):
-        return {name: _of_classes(each, classes) for name, each in condition.items()}
-    is_label = condition.ndim == 1 and np.issubdtype(condition.dtype, np.integer)
-    return classes[condition] if is_label else condition
-
-
-def _repeated(condition: Any, times: int) -> Any:
-    repeat = lambda column: np.repeat(column, times, axis=0)
-    if isinstance(condition, Mapping):
-        return {name: repeat(column) for name, column in condition.items()}
-    return repeat(condition)
+        return samples.get(sampler.game.output, samples)
+    return samples
 
 
 def _as_pixels(images: Any) -> np.ndarray:

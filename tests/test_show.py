@@ -78,6 +78,42 @@ def test_what_has_no_picture_is_refused():
         show.suggested(ring(), data)
 
 
+def test_without_data_the_samples_suggest_it_themselves():
+    sizes = []
+    for game, data in ((ring(), points()), (games.mlp(), games.batch())):
+        picture = show.suggested(game, None)(_sampler(game, data), None, KEY)
+        sizes.append(picture.size)
+    assert sizes[0] == (500, 500)  # a plot
+    assert sizes[1] == (10 * 33 - 1, 8 * 33 - 1)
+
+
+def test_a_number_beside_a_label_is_shown_as_the_data_have_it():
+    """It is no class, whatever its type."""
+    labels = np.arange(24, dtype=np.int32) % 12
+    images = np.zeros((24, *games.SHAPE), np.uint8)
+    data = {"image": images, "label": labels, "age": labels + 30}
+    ours = jaxgan.data.from_arrays(data, classes=tuple("abcdefghijkl"))
+
+    game = dataclasses.replace(
+        translation(), condition=("label", "age"), output="image"
+    )
+    asked = []
+
+    class Asking(Sampler):
+        def __call__(self, key, count, *, condition=None, first=0):
+            asked.append(condition)
+            return np.zeros((count, *games.SHAPE), np.float32)
+
+    assert isinstance(show.suggested(game, ours), show.Grid)
+    state = games.init(games.mlp())
+    show.Grid(columns=2)(Asking(game, state), ours, KEY)
+    (condition,) = asked
+    chosen = condition["label"].reshape(10, 2)[:, 0]
+    assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 11, 10)
+    expected = np.repeat(labels[:10], 2) + 30
+    np.testing.assert_array_equal(condition["age"], expected)
+
+
 def test_game_may_show_its_samples_itself(tmp_path):
     mine = lambda sampler, data, key: Image.new("L", (3, 2), 7)
     game, data = dataclasses.replace(ring(), show=mine), points()

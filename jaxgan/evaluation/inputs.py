@@ -37,8 +37,8 @@ def draw(
 def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     """Returns ``count`` conditions for `jaxgan.sample`; None for unconditional games.
 
-    Labels are each class in turn; everything else comes from the held-out examples in
-    order, starting over after the last.
+    The entry "label" is each class in turn, if the data name their classes; everything
+    else comes from the held-out examples in order, starting over after the last.
 
     Args:
         game: the game.
@@ -49,10 +49,9 @@ def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     Raises:
         InputError: if the game is conditional and there is no data.
     """
-    if game.condition is None:
+    names = _names(game)
+    if not names:
         return None
-    several = isinstance(game.condition, tuple)
-    names = game.condition if isinstance(game.condition, tuple) else (game.condition,)
     if data is None:
         raise InputError(
             f"The game is conditional on {names}, so its samples need data with "
@@ -62,11 +61,10 @@ def conditions(game: Game, data: Any, count: int, *, first: int = 0) -> Any:
     place = np.arange(first, first + count)
     batch = table.batch(place % len(table))
     found = {name: entry(batch, name) for name in names}
-    number = len(getattr(table, "classes", ()))
-    for name, column in found.items():
-        if _is_label(table, column):
-            found[name] = (place % number).astype(np.int32)
-    return found if several else found[names[0]]
+    classes = classes_asked_for(game, data)
+    if classes:
+        found["label"] = (place % classes).astype(np.int32)
+    return found if isinstance(game.condition, tuple) else found[names[0]]
 
 
 def distinct(game: Game, data: Any) -> int | None:
@@ -74,18 +72,23 @@ def distinct(game: Game, data: Any) -> int | None:
 
     None means no bound: without a condition, or with labels, samples differ by latents.
     """
-    if game.condition is None:
+    names = _names(game)
+    if not names or (names == ("label",) and classes_asked_for(game, data)):
         return None
-    names = game.condition if isinstance(game.condition, tuple) else (game.condition,)
-    table = held_out(data)
-    batch = table.batch(np.arange(1))
-    labels = [_is_label(table, entry(batch, name)) for name in names]
-    return None if all(labels) else len(table)
+    return len(held_out(data))
 
 
-def _is_label(table: Any, column: np.ndarray) -> bool:
-    integers = column.ndim == 1 and jnp.issubdtype(column.dtype, jnp.integer)
-    return integers and len(getattr(table, "classes", ())) > 0
+def classes_asked_for(game: Game, data: Any) -> int:
+    """Returns the number of classes if samples are conditional on the label, else 0."""
+    asked = "label" in _names(game)
+    return len(getattr(held_out(data), "classes", ())) if asked else 0
+
+
+def _names(game: Game) -> tuple[str, ...]:
+    """Returns the names of the entries that samples are conditional on."""
+    if isinstance(game.condition, tuple):
+        return game.condition
+    return () if game.condition is None else (game.condition,)
 
 
 def held_out(data: Any) -> Any:
@@ -103,7 +106,7 @@ def output_of(game: Game, data: Any) -> tuple[str, np.ndarray]:
     """Returns the entry of the data that the game's samples imitate, and one example.
 
     Raises:
-        InputError: if the game names none.
+        InputError: if the game names none, or one of several arrays.
     """
     if game.output is None:
         raise InputError(
@@ -111,7 +114,15 @@ def output_of(game: Game, data: Any) -> tuple[str, np.ndarray]:
             "they cannot be judged by it. Give Game(output=...) its name, or another "
             "evaluator."
         )
-    return game.output, entry(trained_on(data).batch(np.arange(1)), game.output)
+    example = entry(trained_on(data).batch(np.arange(1)), game.output)
+    if not isinstance(example, np.ndarray):
+        raise InputError(
+            f"The samples imitate the entry {game.output!r}, which is several arrays, "
+            f"{jax.tree.map(np.shape, example)}, so they are not judged or shown. Give "
+            "Game(show=...) and evaluators that look at such samples, or leave out the "
+            "hooks that compare samples with the data."
+        )
+    return game.output, example
 
 
 def rows(examples: Any, name: str | None = None) -> jax.Array:
@@ -126,8 +137,8 @@ def rows(examples: Any, name: str | None = None) -> jax.Array:
     return jnp.asarray(array.reshape(len(array), -1), jnp.float32) / scale
 
 
-def entry(batch: Any, name: str) -> np.ndarray:
-    """Returns a batch's entry.
+def entry(batch: Any, name: str) -> Any:
+    """Returns a batch's entry, an array or a pytree of arrays.
 
     Raises:
         InputError: if it has none of that name.
@@ -135,4 +146,4 @@ def entry(batch: Any, name: str) -> np.ndarray:
     if not isinstance(batch, Mapping) or name not in batch:
         holds = sorted(batch) if isinstance(batch, Mapping) else type(batch).__name__
         raise InputError(f"The game needs the entry {name!r}; the data have {holds}.")
-    return np.asarray(batch[name])
+    return jax.tree.map(np.asarray, batch[name])

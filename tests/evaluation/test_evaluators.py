@@ -1,11 +1,14 @@
 """Evaluators on samplers of known quality."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
 import jaxgan
 from jaxgan import evaluation
+from jaxgan.data.arrays import Examples
 from jaxgan.evaluation import inputs
 from jaxgan.metrics import Result
 from jaxgan.sampling import Sampler
@@ -95,6 +98,26 @@ def test_conditions_are_each_class_in_turn_and_else_held_out_examples(data):
     assert inputs.conditions(ring(), None, 6) is None
     with pytest.raises(jaxgan.InputError, match="data"):
         inputs.conditions(game, None, 6)
+
+
+def test_only_the_label_is_each_class_in_turn():
+    age = np.array([70, 41, 33, 25], np.int32)
+    label = np.array([2, 1, 0, 2], np.int32)
+    table = Examples({"label": label, "age": age}, classes=("a", "b", "c"))
+    game = dataclasses.replace(translation(), condition=("label", "age"))
+    found = inputs.conditions(game, table, 6)
+    np.testing.assert_array_equal(found["label"], [0, 1, 2, 0, 1, 2])
+    np.testing.assert_array_equal(found["age"], [70, 41, 33, 25, 70, 41])
+    alone = inputs.conditions(games.mlp(condition="age"), table, 3)
+    np.testing.assert_array_equal(alone, age[:3])
+
+
+def test_conditions_of_several_arrays_come_from_held_out_examples():
+    told = {"label": np.arange(4, dtype=np.int32), "text": np.eye(4, dtype=np.float32)}
+    table = Examples({"told": told}, classes=("a",))
+    found = inputs.conditions(games.mlp(condition="told"), table, 6)
+    order = [0, 1, 2, 3, 0, 1]
+    games.assert_equal(found, jax.tree.map(lambda column: column[order], told))
 
 
 def test_samples_of_pixels_are_judged_as_pixels_and_points_as_they_are():
