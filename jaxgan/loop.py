@@ -174,23 +174,42 @@ def _call_hooks(run: Run, metrics: Mapping[str, np.ndarray]) -> None:
     for hook in run.hooks:
         hook.advance(run, metrics)
     due = [hook for hook in run.hooks if is_due(hook.every, run.step, run.steps)]
-    measured: dict[str, Any] = {}
-    for hook in due:
-        try:
-            measured |= hook.measure(run)
-        except Exception as error:
-            _save_in_spite_of(error, run)
-            raise
-    if measured:
-        row = {"step": run.step, **measured}
-        for hook in run.hooks:
-            hook.line(run, row)
+    try:
+        measured: dict[str, Any] = {}
+        for hook in due:
+            measured |= _numbers(hook, hook.measure(run))
+        if measured:
+            row = {"step": run.step, **measured}
+            for hook in run.hooks:
+                hook.line(run, row)
+    except Exception as error:
+        _save_in_spite_of(error, run)
+        raise
     for hook in due:
         hook.act(run)
 
 
+def _numbers(hook: Hook, measured: Mapping[str, Any]) -> dict[str, int | float]:
+    """Returns what a hook measured as Python's numbers, which JSON takes.
+
+    Raises:
+        InputError: if something is no number.
+    """
+    found = {
+        name: value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
+        for name, value in measured.items()
+    }
+    for name, value in found.items():
+        if not isinstance(value, int | float):
+            raise InputError(
+                f"{type(hook).__name__}.measure must return numbers by name, got "
+                f"{value!r} as {name!r}."
+            )
+    return found
+
+
 def _save_in_spite_of(error: Exception, run: Run) -> None:
-    """Saves the state, which is not at fault if it cannot be evaluated.
+    """Saves the state, which is not at fault if it cannot be evaluated or logged.
 
     The steps since the last checkpoint would be lost, and lost again by every attempt
     to continue. With several processes nothing is saved: the others may be well, and

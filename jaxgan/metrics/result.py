@@ -23,7 +23,7 @@ class Result:
 
     Attributes:
         name: name of the metric.
-        value: its value; always finite.
+        value: its value, a Python, NumPy or JAX number; always finite.
         protocol: everything besides the data that the value depends on; report both.
         standard_error: the value's, if it is a mean over independent examples.
         interval: a confidence interval, if there is one.
@@ -47,6 +47,11 @@ class Result:
     higher_is_better: bool = False
 
     def __post_init__(self):
+        # As JSON takes them, in the log and the report.
+        for name in ("value", "standard_error", "p_value"):
+            number = getattr(self, name)
+            if number is not None:
+                object.__setattr__(self, name, float(number))
         if not math.isfinite(self.value):
             raise InputError(
                 f"{self.name} is {self.value}; look for NaN, infinity or overflow in "

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -55,6 +56,49 @@ def test_another_cadence_is_a_line_of_its_own(tmp_path):
     assert rows[2] == {"step", "two"}
     assert "two" not in rows[3]
     assert {"two", "d_loss"} <= rows[6]
+
+
+class Measures(hooks.Hook):
+    every = 2
+
+    def __init__(self, measured):
+        self.measured = measured
+
+    def measure(self, run):
+        return self.measured
+
+
+def test_numbers_of_numpy_and_jax_are_logged(tmp_path):
+    measured = {
+        "float": np.float32(1.5),
+        "count": np.int64(2),
+        "array": np.array(2.5),
+        "jax": jnp.mean(jnp.array([1.0, 2.0])),
+        "half": jnp.bfloat16(0.5),
+    }
+    fit(2, hooks.Log(tmp_path), Measures(measured))
+    (row,) = hooks.read_metrics(tmp_path)
+    expected = {"float": 1.5, "count": 2, "array": 2.5, "jax": 1.5, "half": 0.5}
+    assert {name: row[name] for name in measured} == expected
+
+
+@pytest.mark.parametrize("value", [np.ones(3), "many", None])
+def test_what_is_no_number_is_refused_and_the_state_saved(tmp_path, value):
+    checkpoint = hooks.Checkpoint(tmp_path / "checkpoints", every=100)
+    with pytest.raises(jaxgan.InputError, match=r"Measures.*'mine'") as caught:
+        fit(4, hooks.Log(tmp_path), Measures({"mine": value}), checkpoint)
+    assert any("step 2 is saved" in note for note in caught.value.__notes__)
+
+
+def test_a_line_that_cannot_be_written_loses_no_steps(tmp_path):
+    class Full(hooks.Hook):
+        def line(self, run, row):
+            raise OSError("no space")
+
+    checkpoint = hooks.Checkpoint(tmp_path / "checkpoints", every=100)
+    with pytest.raises(OSError, match="space") as caught:
+        fit(4, Measures({"mine": 1.0}), Full(), checkpoint)
+    assert any("step 2 is saved" in note for note in caught.value.__notes__)
 
 
 def test_cut_off_line_is_left_out(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxgan.metrics.result import Interval, Result
@@ -40,6 +42,17 @@ def test_text_is_one_line_with_its_protocol():
     assert str(FULL) == (
         "MMD^2 0.25 ± 0.12 [0.125, 0.5] at 95% p = 0.0625 (unbiased, 10 vs 10)"
     )
+
+
+@pytest.mark.usefixtures("no_type_checks")
+@pytest.mark.parametrize("make", [np.float32, jnp.float32, np.array])
+def test_numbers_of_numpy_and_jax_become_pythons(make):
+    half = {"value": make(0.5), "standard_error": make(0.25), "p_value": make(0.125)}
+    found = Result(name="a", protocol="b", **half)
+    plain = Result(
+        name="a", protocol="b", value=0.5, standard_error=0.25, p_value=0.125
+    )
+    assert json.dumps(found.as_json()) == json.dumps(plain.as_json())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
