@@ -123,6 +123,65 @@ def test_all_devices_play_what_a_loop_by_hand_plays_on_one(case):
         games.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+class Joined(nn.Module):
+    """A linear layer of an array and the arrays of a condition."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x, told):
+        x = jnp.concatenate([x, jax.nn.one_hot(told["label"], 3), told["text"]], axis=1)
+        return nn.Dense(self.width)(x)
+
+
+def test_hooks_take_conditions_of_several_arrays(tmp_path):
+    random = np.random.default_rng(0)
+    text = random.standard_normal((64, 2), np.float32)
+    told = {"label": np.arange(64, dtype=np.int32) % 3, "text": text}
+    data = {**points(), "told": told}
+    networks = {"generator": Joined(2), "discriminator": Joined(1)}
+    game = dataclasses.replace(ring(), **networks, condition="told")
+    state = jaxgan.init(game, KEY, data)
+    jaxgan.fit(game, state, data, KEY, **HOW, hooks=usual(tmp_path))
+    row = hooks.read_metrics(tmp_path)[-1]
+    assert {"two_sample", "distance_ratio"} <= set(row)
+    assert (tmp_path / "samples.png").exists()
+
+
+def test_hooks_may_be_used_again_for_other_data(tmp_path):
+    """Each run compares its samples with its own data."""
+    game, seen = ring(), []
+
+    def count(sampler, data, key):
+        seen.append(len(data))
+        return {"n": jaxgan.metrics.Result(name="n", value=len(data), protocol="p")}
+
+    given = (
+        hooks.CollapseMonitor(every=2),
+        hooks.Evaluate([count]),
+        hooks.Samples(tmp_path, every=2),
+    )
+    how = {"steps": 2, "batch_size": 8, "hooks": given}
+    far = {"image": points(32)["image"] + 100}
+    for data in (points(64), far):
+        state = jaxgan.init(game, KEY, data)
+        jaxgan.fit(game, state, data, KEY, **how)
+    assert seen == [64, 32]
+    again = (tmp_path / "samples.png").read_bytes()
+    fresh = hooks.Samples(tmp_path / "fresh", every=2)
+    jaxgan.fit(game, state, far, KEY, **{**how, "hooks": (fresh,)})
+    assert again == (tmp_path / "fresh" / "samples.png").read_bytes()
+
+
+def test_samples_of_an_iterator_are_shown_by_their_shape(tmp_path):
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    batches = itertools.repeat({"image": data["image"][:8]})
+    hook = hooks.Samples(tmp_path)
+    jaxgan.fit(game, state, batches, KEY, steps=2, hooks=(hook,))
+    assert (tmp_path / "samples.png").exists()
+
+
 @pytest.mark.digest
 def test_however_the_data_come_the_bits_are_the_same(case, tmp_path):
     game, data, state = case

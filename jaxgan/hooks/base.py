@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan import processes
+from jaxgan.checks import InputError
 from jaxgan.game import Game, GameState
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
@@ -53,6 +54,21 @@ class Run:
         """Replaces the initial state and notes by saved ones."""
         self.state, self.notes = state, dict(notes)
         self.step = int(state.rounds)
+
+    def data_for(self, hook: Any, given: Any) -> Any:
+        """Returns the data given to a hook, by default those of the run.
+
+        Raises:
+            InputError: if there are none, since the run trains on an iterator.
+        """
+        data = self.data if given is None else given
+        if data is None:
+            name = type(hook).__name__
+            raise InputError(
+                f"{name} has no data to compare the samples with, since the run trains "
+                f"on an iterator; give {name}(data=...)."
+            )
+        return data
 
     def say(self, text: str) -> None:
         """Prints a line on stderr, above a progress bar if there is one."""

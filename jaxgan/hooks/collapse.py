@@ -1,5 +1,6 @@
 """The collapse monitor: signs in every line of the log, a warning if they last."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,15 +49,14 @@ class CollapseMonitor(Hook):
     name = "collapse"
 
     def __init__(self, data: Any = None, *, every: int = 100):
-        self._data, self.every = data, every
-        self._rows: list[Row] = []
-        self._warned: set[str] = set()
+        self._given, self.every = data, every
 
     def begin(self, run: Run) -> None:
-        if self._data is None:
-            self._data = run.data
+        self._data = run.data_for(self, self._given)
         saved = run.notes.get(self.name, {})
-        self._rows = list(saved.get("rows", []))
+        self._recent = Recent(run.game, run.steps)
+        for row in saved.get("rows", []):
+            self._recent.add(row)
         self._warned = set(saved.get("warned", []))
         table = trained_on(self._data)
         output, _ = output_of(run.game, self._data)
@@ -80,35 +80,45 @@ class CollapseMonitor(Hook):
         if _SIGNS[0] not in row:
             return
         names = ("step", "d_real_logit", "d_fake_logit", *_SIGNS)
-        self._rows.append({name: row[name] for name in names if name in row})
-        warnings = lasting(run.game, self._rows, run.steps)
+        warnings = self._recent.add({name: row[name] for name in names if name in row})
         for kind, text in warnings.items():
             if kind not in self._warned:
                 run.say(f"warning: after step {run.step}: {text}")
         self._warned = set(warnings)
-        self._rows = self._rows[-_needed(self._rows, run.steps) :]
 
     def notes(self) -> dict[str, Any]:
-        return {"rows": self._rows, "warned": sorted(self._warned)}
+        return {"rows": list(self._recent.lines), "warned": sorted(self._warned)}
 
 
-def lasting(game: Game, lines: Sequence[Row], steps: int) -> dict[str, str]:
-    """Returns the warnings after the last line, by kind: the signs that persist.
+class Recent:
+    """The last lines of the log with both signs: those that cover the required share.
 
     Args:
         game: the game; its loss says whether a gap between the logits means anything.
-        lines: lines of the log with both signs, in order.
         steps: the run's length.
+
+    Attributes:
+        lines: the lines, in order.
     """
-    needed = _needed(lines, steps)
-    recent = lines[-needed:]
-    if len(recent) < needed or recent[0]["step"] < _GRACE * steps:
-        return {}
-    if recent[-1]["step"] - recent[0]["step"] < _LASTING * steps:
-        return {}
-    found = [_alarms(game, row) for row in recent]
-    common = set.intersection(*map(set, found))
-    return {kind: text for kind, text in found[-1].items() if kind in common}
+
+    def __init__(self, game: Game, steps: int):
+        self._game, self._steps = game, steps
+        self.lines: deque[Row] = deque()
+        self._counts: dict[str, int] = {}  # of last lines with the sign, by kind
+
+    def add(self, line: Row) -> dict[str, str]:
+        """Adds the next line; returns the warnings after it: the signs that persist."""
+        found = _alarms(self._game, line)
+        self._counts = {kind: self._counts.get(kind, 0) + 1 for kind in found}
+        self.lines.append(line)
+        first = line["step"] - _LASTING * self._steps
+        # One line may be older: the whole share must have passed.
+        while len(self.lines) > _LINES and self.lines[1]["step"] <= first:
+            self.lines.popleft()
+        begin, count = self.lines[0]["step"], len(self.lines)
+        if count < _LINES or begin > first or begin < _GRACE * self._steps:
+            return {}
+        return {k: text for k, text in found.items() if self._counts[k] >= count}
 
 
 def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str, Any]]:
@@ -119,24 +129,15 @@ def history(game: Game, lines: Sequence[Row], steps: int) -> dict[str, dict[str,
     """
     lines = [line for line in lines if line.keys() >= set(_SIGNS)]
     found: dict[str, dict[str, Any]] = {}
-    for end in range(1, len(lines) + 1):
-        for kind, text in lasting(game, lines[:end], steps).items():
-            step = lines[end - 1]["step"]
+    recent = Recent(game, steps)
+    for line in lines:
+        step = line["step"]
+        for kind, text in recent.add(line).items():
             entry = found.setdefault(kind, {"from_step": step})
             entry |= {"to_step": step, "warning": text}
     for entry in found.values():
         entry["recovered"] = entry["to_step"] != lines[-1]["step"]
     return found
-
-
-def _needed(lines: Sequence[Row], steps: int) -> int:
-    """Returns the number of last lines that cover the required share of the run."""
-    last = lines[-1]["step"] if lines else 0
-    first = last - _LASTING * steps
-    within = sum(row["step"] >= first for row in lines)
-    # One more line if none is exactly that old: the whole share must have passed.
-    exact = any(row["step"] == first for row in lines)
-    return max(_LINES, within + (not exact))
 
 
 def _alarms(game: Game, row: Row) -> dict[str, str]:

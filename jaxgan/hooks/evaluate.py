@@ -43,22 +43,16 @@ class Evaluate(Hook):
             raise InputError(
                 f"Evaluate(keep_best={keep_best!r}) needs folder=... to keep it in."
             )
-        self._evaluators, self._data = tuple(evaluators), data
+        self._evaluators, self._given = tuple(evaluators), data
         self.every, self._keep_best, self._highest = every, keep_best, highest
         self._folder = None if folder is None else Path(folder)
         self._checkpoints: Checkpoints | None = None
-        self._judged: int | None = None
         self.results: dict[str, Result] = {}
         self.best: dict[str, Any] | None = None
 
     def begin(self, run: Run) -> None:
-        if self._data is None:
-            self._data = run.data
-        if self._data is None:
-            raise InputError(
-                "Evaluate has no data to judge by, since the run trains on an "
-                "iterator; give Evaluate(data=...)."
-            )
+        self._data = run.data_for(self, self._given)
+        self._judged, self.results, self.best = None, {}, None
         if self._folder is not None:
             how = {"keep": 1, "shards": run.shards}
             self._checkpoints = Checkpoints(self._folder, **how).__enter__()

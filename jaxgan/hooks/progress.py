@@ -22,9 +22,9 @@ class Progress(Hook):
     def __init__(self, *, seconds: float = 30.0, out: Any = None):
         self._pause, self._out = seconds, out
         self._bar: Any = None
-        self._losses = ""
 
     def begin(self, run: Run) -> None:
+        self._bar, self._losses = None, ""
         out = self._out or sys.stderr
         # A process may have no stderr, as in a job whose streams are closed.
         self._show = processes.is_first() and out is not None and run.step < run.steps

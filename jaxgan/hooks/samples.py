@@ -21,19 +21,18 @@ class Samples(Hook):
     def __init__(
         self, folder: str | Path, data: Any = None, *, every: int | None = 1_000
     ):
-        self.folder, self._data, self.every = Path(folder), data, every
+        self.folder, self._given, self.every = Path(folder), data, every
 
     def begin(self, run: Run) -> None:
-        if self._data is None:
-            self._data = run.data
         if run.step == 0:
             self.act(run)
 
     def act(self, run: Run) -> None:
         from jaxgan import show  # needs Pillow, which a loop without pictures does not
 
-        make = run.game.show or show.suggested(run.game, self._data)
-        picture = make(run.sampler, self._data, keys.stream(run.key, "grid", 0))
+        data = run.data if self._given is None else self._given
+        make = run.game.show or show.suggested(run.game, data)
+        picture = make(run.sampler, data, keys.stream(run.key, "grid", 0))
         if processes.is_first():
             content = show.png(picture)
             (self.folder / "samples").mkdir(parents=True, exist_ok=True)

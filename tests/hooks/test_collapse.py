@@ -33,12 +33,8 @@ def _lines(sign_at, *, every=EVERY, gap=1.0):
 
 def _warned(lines, game=None) -> list[int]:
     """The steps after whose line there is a warning."""
-    game = games.mlp() if game is None else game
-    return [
-        line["step"]
-        for number, line in enumerate(lines, 1)
-        if collapse.lasting(game, lines[:number], STEPS)
-    ]
+    recent = collapse.Recent(games.mlp() if game is None else game, STEPS)
+    return [line["step"] for line in lines if recent.add(line)]
 
 
 def test_a_sign_is_a_warning_once_it_has_lasted_for_a_quarter_of_the_run():
@@ -88,7 +84,7 @@ def test_two_different_signs_are_no_lasting_one():
 )
 def test_a_gap_counts_where_logits_are_log_odds(loss, kinds):
     lines = _lines(lambda step: GOOD, gap=50.0)
-    assert set(collapse.lasting(games.mlp(loss=loss), lines, STEPS)) == kinds
+    assert set(collapse.history(games.mlp(loss=loss), lines, STEPS)) == kinds
 
 
 @pytest.mark.parametrize(("last", "recovered"), [(4_500, True), (STEPS, False)])
@@ -106,8 +102,10 @@ def test_the_monitor_says_each_problem_once_and_a_new_one_again(capsys):
     """It remembers only the lines that it needs, and finds what the history finds."""
     bad = lambda step: 2_100 <= step <= 3_800 or step >= 4_200
     lines = _lines(lambda step: BAD if bad(step) else GOOD)
-    run = Run(games.mlp(), games.init(games.mlp()), KEY, steps=STEPS)
+    data = jaxgan.data.from_arrays({"image": np.zeros((9, *games.SHAPE), np.uint8)})
+    run = Run(games.mlp(), games.init(games.mlp()), KEY, steps=STEPS, data=data)
     monitor = hooks.CollapseMonitor()
+    monitor.begin(run)
     for line in lines:
         run.step = line["step"]
         monitor.line(run, line)
@@ -117,6 +115,47 @@ def test_the_monitor_says_each_problem_once_and_a_new_one_again(capsys):
         ["after step 5700", "Collapse"],
     ]
     assert len(monitor.notes()["rows"]) == 16
+
+
+def _by_definition(lines) -> list[int]:
+    """The steps after whose line there is a warning, each from all lines before it."""
+    found = []
+    for end in range(3, len(lines) + 1):
+        first = lines[end - 1]["step"] - STEPS / 4
+        older = [line for line in lines[:end] if line["step"] <= first]
+        share = [line for line in lines[:end] if line["step"] > first]
+        if not older:
+            continue
+        needed = max(3, 1 + len(share))
+        judged = lines[end - needed : end]
+        bad = all(line["distance_ratio"] < 0.5 for line in judged)
+        if bad and judged[0]["step"] >= STEPS / 10:
+            found.append(lines[end - 1]["step"])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_window_that_moves_with_the_lines_warns_as_the_definition_does(seed):
+    random = np.random.default_rng(seed)
+    count = int(random.choice([6, 30, 300]))
+    steps = np.sort(random.choice(np.arange(1, STEPS + 1), count, replace=False))
+    good = random.random(count) < 2 / count
+    lines = [
+        {"step": int(step), **(GOOD if fine else BAD)}
+        for step, fine in zip(steps, good, strict=True)
+    ]
+    assert _warned(lines) == _by_definition(lines)
+
+
+def test_the_history_looks_at_each_line_once(monkeypatch):
+    """At every step a line, a run of 20,000 had taken minutes."""
+    seen, look = [], collapse._alarms
+    monkeypatch.setattr(
+        collapse, "_alarms", lambda game, line: seen.append(1) or look(game, line)
+    )
+    lines = _lines(lambda step: BAD)
+    assert collapse.history(games.mlp(), lines, STEPS)
+    assert len(seen) == len(lines)
 
 
 class Constant(nn.Module):
@@ -187,6 +226,19 @@ def test_a_perfect_generator_shows_no_sign(key):
     assert signs["duplicates"] < 0.1
 
 
+def test_several_arrays_are_refused_and_data_asked_for():
+    game = games.points()
+    state = jaxgan.init(game, KEY, points())
+    both = {"a": np.zeros((9, 2), np.float32), "b": np.zeros((9, 3), np.float32)}
+    data = Examples({"image": both})
+    for monitor, given, match in (
+        (hooks.CollapseMonitor(), None, r"CollapseMonitor\(data="),
+        (hooks.CollapseMonitor(data), points(), "several arrays"),
+    ):
+        with pytest.raises(jaxgan.InputError, match=match):
+            monitor.begin(Run(game, state, KEY, steps=9, data=given))
+
+
 def test_repeated_conditions_are_no_duplicates():
     """Of 40 held-out inputs a generator without noise makes 40 images, no more."""
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
@@ -216,3 +268,8 @@ def test_labels_may_be_repeated():
     assert inputs.distinct(conditional, table) is None
     assert inputs.distinct(games.mlp(), table) is None
     assert inputs.distinct(translation(), Examples({"input": images})) == 60
+    aged = Examples({**table.columns, "age": table.columns["label"]}, table.classes)
+    on = lambda *names: dataclasses.replace(translation(), condition=names)
+    assert inputs.distinct(games.mlp(condition="age"), aged) == 60
+    assert inputs.distinct(on("label", "age"), aged) == 60
+    assert inputs.distinct(on("label"), aged) is None
