@@ -4,6 +4,7 @@ The array checks read static shapes and dtypes, so under ``jit`` they run once, 
 trace time, and cost nothing afterwards.
 """
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,22 @@ class InputError(ValueError):
 
     The command line prints the message alone, without a traceback.
     """
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raises InputError unless ``value`` is a whole number, and at least 1.
+
+    Example:
+        >>> check_count("steps", 2.0)
+        Traceback (most recent call last):
+        jaxgan.checks.InputError: steps must be a whole number, at least 1; got 2.0.
+    """
+    try:
+        enough = operator.index(value) >= 1
+    except TypeError:
+        enough = False
+    if not enough:
+        raise InputError(f"{name} must be a whole number, at least 1; got {value!r}.")
 
 
 def check_rank(name: str, array: Any, rank: int) -> None:

@@ -18,7 +18,12 @@ from jaxgan.typing import Array
 
 
 def check_fits(fake: Any, real: Any) -> None:
-    """Raises InputError unless the generator's examples have the batch's shapes."""
+    """Raises InputError unless the generator's examples are like the batch's.
+
+    They must have the same shapes, and the batch's images must be floats, or uint8
+    pixels that `jaxgan.turn.as_floats` has converted: the range of other integers would
+    be a guess, and that of the generator another one.
+    """
     shapes = lambda tree: jax.tree.map(lambda leaf: jnp.shape(leaf)[1:], tree)
     same = jax.tree.structure(fake) == jax.tree.structure(real)
     if not same or jax.tree.leaves(shapes(fake)) != jax.tree.leaves(shapes(real)):
@@ -26,6 +31,12 @@ def check_fits(fake: Any, real: Any) -> None:
             f"The generator makes examples of shape {shapes(fake)}, but the data has "
             f"{shapes(real)}. Build the generator for the data's shape, or resize "
             "the data."
+        )
+    kinds = {leaf.dtype for leaf in jax.tree.leaves(real) if leaf.ndim > 1}
+    if not all(jnp.issubdtype(kind, jnp.floating) for kind in kinds):
+        raise InputError(
+            f"The batch's images are {', '.join(sorted(map(str, kinds)))}. Give pixels "
+            "as uint8 in [0, 255] or floats in [-1, 1], and other numbers as floats."
         )
 
 

@@ -50,7 +50,7 @@ class Memory:
     """A value that the game keeps besides its networks.
 
     Attributes:
-        init: ``() -> value``, a pytree of arrays.
+        init: ``() -> value``, a pytree of arrays or numbers.
         update: ``(value, outputs, turn) -> value``, called after each update of one of
             ``after``, with its outputs as means over all examples of all devices.
         after: the objectives after which it changes.
@@ -95,6 +95,11 @@ class Game:
     show: Any = None
 
     def __post_init__(self):
+        if not isinstance(self.condition, str | tuple | None):
+            raise InputError(
+                "A game's condition must be a name, a tuple of names, or None; got "
+                f"{self.condition!r}."
+            )
         for name, each in self.players.items():
             networks.check_module(name, each.module)
         _check_known("clock", (self.clock,), self.objectives)
@@ -163,7 +168,9 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
             example of a network whose examples see each other.
     """
     size = batch_size(batch)
-    memory = {name: part.init() for name, part in game.memory.items()}
+    # Arrays with a dtype of their own, as a checkpoint gives them back.
+    array = lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf))
+    memory = {n: jax.tree.map(array, part.init()) for n, part in game.memory.items()}
     noted = _Noted({}, {}, {})
 
     def play_all(key, batch):

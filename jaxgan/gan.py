@@ -6,7 +6,7 @@ rest builds a `Game` from them.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -105,9 +105,8 @@ class GAN(Game):
 
     def __post_init__(self):
         set_ = functools.partial(object.__setattr__, self)
-        set_("penalties", tuple(map(tuple, _pairs("penalties", self.penalties))))
-        terms = _pairs("generator_terms", self.generator_terms)
-        set_("generator_terms", tuple(map(tuple, terms)))
+        set_("penalties", _pairs("penalties", self.penalties))
+        set_("generator_terms", _pairs("generator_terms", self.generator_terms))
         _check_hashable(self)
         average = EMA(half_life=self.ema_half_life, ramp_up=self.ema_ramp_up)
         set_(
@@ -320,11 +319,12 @@ def make_g_step(
     return make_update(gan, "g", shards=shards, **how)
 
 
-def _pairs(field: str, pairs: Any) -> Any:
+def _pairs(field: str, pairs: Iterable[Any]) -> tuple[tuple, ...]:
+    pairs = tuple(pairs)
     for pair in pairs:
         try:
             _, value = pair
-        except TypeError:
+        except (TypeError, ValueError):
             value = None
         if not (callable(value) or isinstance(value, penalties.Summed)):
             raise InputError(
@@ -332,7 +332,7 @@ def _pairs(field: str, pairs: Any) -> Any:
             )
         if field == "penalties":
             penalties.check_call(value)
-    return pairs
+    return tuple(map(tuple, pairs))
 
 
 def _check_hashable(gan: GAN) -> None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import feed, parallel, processes, signals
-from jaxgan.checks import InputError
+from jaxgan.checks import InputError, check_count
 from jaxgan.chunks import kept_chunk
 from jaxgan.data.arrays import Examples
 from jaxgan.feed import Table, Take
@@ -99,11 +99,9 @@ def fit(
     """
     if schedule is not None and d_steps is not None:
         raise InputError("Give fit a schedule or d_steps, not both.")
-    schedule = (
-        algorithm_1(1 if d_steps is None else d_steps)
-        if schedule is None
-        else (schedule)
-    )
+    if schedule is None:
+        schedule = algorithm_1(1 if d_steps is None else d_steps)
+    schedule = tuple(schedule)
     data, source = _source(batches, batch_size)
     if shards is not None and batch_size is not None:
         check_shards(shards, batch_size, jax.device_count())
@@ -258,10 +256,11 @@ def _source(batches: Any, batch_size: int | None) -> tuple[Any, Any]:
         batches = table = Examples(batches)
     if batch_size is None:
         raise InputError("fit needs batch_size, the examples of one batch.")
-    if not 1 <= batch_size <= len(table):
+    check_count("batch_size", batch_size)
+    if batch_size > len(table):
         raise InputError(
-            f"batch_size must be at least 1 and at most the {len(table)} training "
-            f"examples, got {batch_size}."
+            f"batch_size must be at most the {len(table)} training examples, got "
+            f"{batch_size}."
         )
     parallel.check_divisible(batch_size, jax.device_count())
     return batches, table
@@ -337,14 +336,10 @@ def check_finite(metrics: Mapping[str, np.ndarray], before: int) -> None:
 
 
 def _check(run: Run) -> None:
-    if run.steps < 1:
-        raise InputError(f"steps must be at least 1, got {run.steps}.")
+    check_count("steps", run.steps)
     for hook in run.hooks:
-        if hook.every is not None and hook.every < 1:
-            raise InputError(
-                f"{type(hook).__name__}(every=...) must be at least 1, got "
-                f"{hook.every}."
-            )
+        if hook.every is not None:
+            check_count(f"{type(hook).__name__}(every=...)", hook.every)
     names = [hook.name for hook in run.hooks if hook.name]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 from typing import Any
 
 import flax.linen as nn
@@ -30,6 +31,15 @@ def check_module(name: str, module: Any) -> None:
             "module, whose call takes train=, with flax.nnx.bridge.to_linen(Class, "
             "...), and a function by calling it in the __call__ of a flax.linen.Module."
         )
+
+
+def builds_anew(module: nn.Module) -> bool:
+    """Returns whether every call draws parameters, as large as they are.
+
+    A wrapped NNX module does, and replaces them by those that it is given.
+    """
+    nnx = sys.modules.get("flax.nnx")  # slow to import, and no module needs it else
+    return nnx is not None and isinstance(module, nnx.bridge.ToLinen)
 
 
 def takes_train(module: Any) -> bool:
@@ -73,15 +83,6 @@ def group_of(module: nn.Module) -> int:
     return getattr(module, "group", None) or 1
 
 
-def redraws_params(module: nn.Module) -> bool:
-    """Returns whether a network draws initial parameters at every call.
-
-    Flax's wrapper of NNX modules (``flax.nnx.bridge.to_linen``) builds the module anew,
-    and then replaces what it drew by the parameters.
-    """
-    return "nnx_class" in _fields(module)
-
-
 def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
     """Returns the network for a batch spread over ``axis_name``.
 
@@ -93,11 +94,7 @@ def over_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
 
 def spans_devices(module: nn.Module) -> bool:
     """Returns whether a network can look across a batch spread over devices."""
-    return "axis_name" in _fields(module)
-
-
-def _fields(module: nn.Module) -> set[str]:
-    return {field.name for field in dataclasses.fields(module)}
+    return "axis_name" in {field.name for field in dataclasses.fields(module)}
 
 
 def refuse_own_share(next_call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
@@ -118,4 +115,10 @@ def refuse_own_share(next_call: Any, args: tuple, kwargs: dict, context: Any) ->
                 "network a field `axis_name: str | None = None`, and pass it on to "
                 "nn.BatchNorm."
             )
+    if builds_anew(module) and "batch_stats" in module.variables:
+        raise InputError(
+            f"The NNX module {module.nnx_class.__name__} keeps batch statistics, which "
+            "each device would take over its own share of the batch. Write it in "
+            "Linen, with nn.BatchNorm(axis_name=...), or play on one device."
+        )
     return next_call(*args, **kwargs)

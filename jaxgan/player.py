@@ -1,7 +1,6 @@
 """A network that learns: its module, its optimizer, its average, and its state."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -11,7 +10,7 @@ import optax
 from flax import struct
 from flax.training.train_state import TrainState
 
-from jaxgan import ema, networks
+from jaxgan import ema, keys, networks
 from jaxgan.checks import InputError
 from jaxgan.example_keys import by_example
 from jaxgan.typing import Array, Key, Scalar, Schedule, Variables
@@ -79,17 +78,15 @@ class Player:
         module = networks.over_axis(self.module, axis_name)
         return dataclasses.replace(self, module=module)
 
-    def rngs(self, key: Callable[[str], Key], index: Array) -> dict[str, Key]:
-        """Returns the keys of a call, whose row i draws as example ``index[i]``.
-
-        Args:
-            key: gives each stream's ordinary key, by the stream's name.
-            index: the examples' global indices, ``[b]``.
-        """
-        found = {name: by_example(key(name), index) for name in self.streams}
-        # Flax draws from "params" for a stream that is not declared.
-        alike = networks.redraws_params(self.module)
-        return {**found, "params": by_example(key("params"), index, others_alike=alike)}
+    def rngs(self, key: Key, index: Array) -> dict[str, Key]:
+        """Returns the keys of the streams: row i draws as the example ``index[i]``."""
+        # For a stream that is not declared, Flax draws from "params".
+        streams = {n: keys.stream(key, n, 0) for n in (*self.streams, "params")}
+        alike = {"params": networks.builds_anew(self.module)}
+        return {
+            name: by_example(key, index, others_alike=alike.get(name, False))
+            for name, key in streams.items()
+        }
 
 
 class NetworkState(TrainState):
@@ -115,7 +112,7 @@ class NetworkState(TrainState):
             seen: further arguments of the optimizer: the loss, ``value`` (for
                 `optax.polyak_sgd`), and ``images`` (for `jaxgan.schedules`).
         """
-        update = optax.with_extra_args_support(self.tx).update
+        update = _with_extra_args(self.tx).update
         updates, opt_state = update(grads, self.opt_state, self.params, **seen)
         return self.replace(
             step=self.step + 1,
@@ -143,11 +140,20 @@ def start(name: str, player: Player, variables: Variables) -> NetworkState:
     return state.replace(step=jnp.zeros((), jnp.int32))
 
 
+def _with_extra_args(optimizer: Any) -> optax.GradientTransformationExtraArgs:
+    """Returns the optimizer with an update that takes all arguments of a step."""
+    if isinstance(optimizer, optax.MultiSteps):
+        # Its update passes them on, but its type does not say so.
+        update: Any = optimizer.update
+        return optax.GradientTransformationExtraArgs(optimizer.init, update)
+    return optax.with_extra_args_support(optimizer)
+
+
 def _check_optimizer(name: str, optimizer, params) -> None:
     """Raises InputError unless the optimizer takes the arguments of a step."""
 
     def step(params):
-        update = optax.with_extra_args_support(optimizer).update
+        update = _with_extra_args(optimizer).update
         zero = jnp.zeros(())
         return update(params, optimizer.init(params), params, value=zero, images=zero)
 

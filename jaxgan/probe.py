@@ -45,7 +45,7 @@ def check_uncoupled(name: str, player: Player, inputs: Any, group: int) -> None:
         output, _ = module.apply(
             variables,
             *together,
-            rngs=player.rngs(lambda name: jax.random.key(0), index),
+            rngs=player.rngs(jax.random.key(0), index),
             mutable=mutable,
             **how,
         )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan.checks import InputError
+from jaxgan.checks import InputError, check_count
 from jaxgan.game import Game, GameState
 from jaxgan.turn import batch_size
 from jaxgan.typing import Batch, Key, Metrics
@@ -41,8 +41,7 @@ def algorithm_1(d_steps: int = 1) -> tuple[str | Move, ...]:
     Args:
         d_steps: the paper's k.
     """
-    if d_steps < 1:
-        raise InputError(f"d_steps must be at least 1, got {d_steps}.")
+    check_count("d_steps", d_steps)
     return ("d",) * d_steps + (Move(objective="g", fresh=False),)
 
 
@@ -71,7 +70,9 @@ def make_train_step(
     Args:
         game: the game.
         schedule: objectives by name, or `Move`s; the first takes fresh examples. By
-            default Algorithm 1, for games whose objectives are "d" and "g".
+            default Algorithm 1, for games whose objectives are "d" and "g". Without the
+            game's clock in it, no images are counted, and averages and values that
+            follow the images seen stay as they are.
         d_steps: Algorithm 1's discriminator updates per generator update, the paper's
             k; by default 1.
         updates: updates to use instead of `jaxgan.make_update`'s, by objective, such as
@@ -98,6 +99,7 @@ def make_train_step(
             "Updates are made for exact shards by make_update(shards=...); leave out "
             f"shards={shards} when you give updates."
         )
+    schedule = tuple(schedule)
     runs = _runs(schedule)
     names = {move.objective for move, _ in runs}
     _check(game, runs, names)
@@ -167,8 +169,8 @@ def _check(game: Game, runs: list[tuple[Move, list[int]]], names: set[str]) -> N
         )
     if not runs or not runs[0][0].fresh:
         raise InputError("A schedule must begin with a move that takes fresh examples.")
-    if any(move.every < 1 for move, _ in runs):
-        raise InputError("A move's period `every` must be at least 1.")
+    for move, _ in runs:
+        check_count(f"Move({move.objective!r}, every=...)", move.every)
 
 
 def check_leading(batch: Batch, fresh: int) -> None:

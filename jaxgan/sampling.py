@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from jaxgan import keys
-from jaxgan.checks import InputError
+from jaxgan.checks import InputError, check_count
 from jaxgan.draws import Draws
 from jaxgan.game import Game, GameState
 from jaxgan.gan import GAN
@@ -95,8 +95,9 @@ def sample(
             condition, if it is not and there is one, or if the condition has another
             length, or labels outside the classes.
     """
-    if count < 1:
-        raise InputError(f"sample makes at least 1 example, got count={count}.")
+    check_count("count", count)
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
     if game.sample is None:
         raise InputError("The game has no sample; give Game(sample=...) a function.")
     condition = _checked(game, condition, count)

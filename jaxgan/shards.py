@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import keys
-from jaxgan.checks import InputError
-from jaxgan.means import cut, gathered
+from jaxgan.checks import InputError, check_count
+from jaxgan.means import cut, gathered, own
 from jaxgan.typing import Array
 
 
@@ -30,7 +30,8 @@ def check_shards(shards: int, batch_size: int, devices: int) -> None:
         batch_size: examples of one batch, over all devices and processes.
         devices: number of devices of all processes.
     """
-    if shards < 1 or batch_size % shards:
+    check_count("shards", shards)
+    if batch_size % shards:
         raise InputError(
             f"A batch of {batch_size} cannot be cut into {shards} equal exact shards. "
             "Choose a number that divides it."
@@ -79,6 +80,7 @@ def in_shards(
     nth = lambda i: jax.tree.map(lambda leaf: leaf[i], parts)
     shapes = jax.eval_shape(lambda: measure(collections, *nth(0)))
     empty = jax.tree.map(lambda s: jnp.zeros((mine + 1, *s.shape), s.dtype), shapes)
+    empty = own(empty, axis_name)
 
     def play(i, found):
         one = measure(collections, *nth(i))
@@ -117,8 +119,12 @@ def _gathered(found: Any, axis_name: str | None) -> Any:
 
 
 def _mean(values: Array) -> Array:
-    """Returns the mean over the shards, added in order; a count is equal in all."""
+    """Returns the mean over the shards, added in order; a count is equal in all.
+
+    It is added in float32 at least.
+    """
     if not jnp.issubdtype(values.dtype, jnp.inexact):
         return values[0]
-    total = functools.reduce(jnp.add, list(values))
-    return total / len(values)
+    wide = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+    total = functools.reduce(jnp.add, list(wide))
+    return (total / len(values)).astype(values.dtype)

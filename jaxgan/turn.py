@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgan import images, keys, networks
+from jaxgan import images, networks
 from jaxgan.checks import InputError
 from jaxgan.draws import Draws
 from jaxgan.player import Player
@@ -149,7 +149,7 @@ class Nets:
     def _apply(self, name: str, inputs: tuple, stream: Key, index: Array):
         """Returns (output, new collections); row i draws as example index[i]."""
         player, variables = self._players[name], self._find(name, inputs)
-        rngs = player.rngs(lambda name: keys.stream(stream, name, 0), index)
+        rngs = player.rngs(stream, index)
         mutable = [n for n in variables if n != "params"] if self._train else False
         how = networks.mode(player.module, train=self._train)
         with self._guard(player.module):

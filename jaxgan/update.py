@@ -14,10 +14,10 @@ from flax import struct
 from jax import lax
 
 from jaxgan import keys, networks
-from jaxgan.checks import InputError
+from jaxgan.checks import InputError, check_count
 from jaxgan.draws import Draws
 from jaxgan.game import Game, GameState, Memory
-from jaxgan.means import gathered, in_float32, in_parts, mean_over_devices
+from jaxgan.means import gathered, in_float32, in_parts, mean_over_devices, own
 from jaxgan.shards import in_shards
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
 from jaxgan.typing import Array, Batch, Key, Metrics, Variables
@@ -115,6 +115,7 @@ def make_measure(
         first: moves other players before the loss is computed, as a function of the
             movers' parameters; gradients pass through it. None by default.
     """
+    check_count("microbatches", microbatches)
     whole = [o for m in _memories(game, name).values() for o in m.whole]
     # A shard is a batch of its own: nothing that it computes reaches another.
     axis = axis_name if shards is None else None
@@ -125,6 +126,8 @@ def make_measure(
     def measure(state: GameState, batch: Batch, key: Key) -> Measured:
         movers = {n: state.players[n] for n in game.objectives[name].players}
         params = {n: player.params for n, player in movers.items()}
+        old = {n: player.collections for n, player in movers.items()}
+        params, old = own((params, old), axis_name)
 
         def of_part(collections, batch, index):
             at = params, _begun(collections, old), state
@@ -138,7 +141,7 @@ def make_measure(
         def of_examples(collections, *examples):
             return in_parts(of_part, params, collections, examples, microbatches)
 
-        size, old = batch_size(batch), {n: p.collections for n, p in movers.items()}
+        size = batch_size(batch)
         examples = batch, keys.example_indices(size, axis_name)
         if shards is None:
             *found, kept = of_examples(old, *examples)
@@ -170,7 +173,8 @@ def _make_mean_loss(
         loss, outputs = objective.loss(nets, as_floats(batch), turn)
         _check_loss(name, loss, len(index))
         new = {n: _without_params(variables[n]) for n in objective.players}
-        return in_float32(loss).mean(), (new, {**outputs, "loss": loss})
+        mean = own(in_float32(loss).mean(), axis_name)
+        return mean, (new, {**outputs, "loss": loss})
 
     return mean_loss
 

@@ -120,6 +120,7 @@ def test_another_networks_weights_are_refused(sets):
         (np.zeros((3, 8, 8, 3), np.int32), "int32"),
         (np.zeros((3, 8, 8, 3), bool), "bool"),
         (np.zeros((8, 8, 3), np.uint8), "shape"),
+        (np.zeros((), np.uint8), "shape"),
         (np.zeros((3, 3, 8, 8), np.uint8), "channels"),
     ],
 )

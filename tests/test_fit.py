@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import signal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -274,7 +275,11 @@ def test_seed_of_the_order_is_that_of_the_key():
     [
         ({"batch_size": None}, "batch_size"),
         ({"batch_size": 0}, "at least 1"),
+        ({"batch_size": -8}, "batch_size"),
         ({"batch_size": 65}, "64 training"),
+        ({"microbatches": 0}, "microbatches"),
+        ({"microbatches": -1}, "microbatches"),
+        ({"shards": 0}, "shards"),
         ({"batch_size": 12}, "8 or 16"),
         ({"steps": 0}, "steps"),
         ({"schedule": ("d", "g"), "d_steps": 2}, "schedule"),
@@ -287,6 +292,24 @@ def test_what_does_not_fit_is_refused(changes, keyword):
     game, data = ring(), points()
     state = jaxgan.init(game, KEY, data)
     with pytest.raises(jaxgan.InputError, match=keyword):
+        jaxgan.fit(game, state, data, KEY, **{**HOW, **changes})
+
+
+class Halves(hooks.Hook):
+    """Its steps are no whole number."""
+
+    every: Any = 2.0
+
+
+@pytest.mark.usefixtures("no_type_checks")
+@pytest.mark.parametrize(
+    "changes",
+    [{"steps": 2.0}, {"batch_size": 8.0}, {"microbatches": 1.0}, {"hooks": [Halves()]}],
+)
+def test_numbers_that_are_not_whole_are_refused(changes):
+    game, data = ring(), points()
+    state = jaxgan.init(game, KEY, data)
+    with pytest.raises(jaxgan.InputError, match="whole number"):
         jaxgan.fit(game, state, data, KEY, **{**HOW, **changes})
 
 

@@ -17,6 +17,7 @@ from jaxgan import (
     Move,
     Objective,
     Player,
+    hooks,
     init,
     make_train_step,
     make_update,
@@ -230,6 +231,24 @@ def test_of_two_memories_only_the_one_that_asks_reads_an_output_whole():
     np.testing.assert_array_equal(state.memory["mean"], 8.5)
 
 
+def test_memory_of_plain_numbers_is_continued(tmp_path):
+    def played(steps):
+        loss = lambda nets, batch, turn: (nets("p", batch["x"]), {"one": 1})
+        memory = Memory(
+            init=lambda: {"python": 0.0, "numpy": np.zeros(()), "count": 0},
+            update=lambda value, outputs, turn: jax.tree.map(lambda x: x + 1, value),
+            after=("o",),
+        )
+        game = Game(**{**vars(one_player(loss)), "memory": {"m": memory}})
+        state, how = init(game, KEY, POINTS), {"steps": steps, "batch_size": 8}
+        how |= {"hooks": [hooks.Checkpoint(tmp_path), hooks.Log(tmp_path)]}
+        return jaxgan.fit(game, state, POINTS, KEY, schedule=("o",), **how)
+
+    played(2)
+    assert played(5).memory["m"] == {"python": 5, "numpy": 5, "count": 5}
+    assert hooks.read_metrics(tmp_path)[-1]["o_one"] == 1
+
+
 def test_moves_with_a_period_are_made_in_their_rounds():
     loss = lambda nets, batch, turn: (nets("p", batch["x"]), {})
     player = Player(module=Slope(), optimizer=optax.sgd(0.0))
@@ -262,6 +281,13 @@ def test_collections_that_are_not_averaged_are_copied():
     late = EMA(half_life=lambda images: images, ramp_up=None)
     found = late.update(old, new, jnp.float32(200), 100)
     np.testing.assert_allclose(found["params"]["w"], 1 - 0.5**0.5, rtol=1e-6)
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_list_of_conditions_is_refused():
+    game = one_player(lambda nets, batch, turn: (nets("p", batch["x"]), {}))
+    with pytest.raises(InputError, match=r"tuple.*\['label'\]"):
+        Game(**{**vars(game), "condition": ["label"]})
 
 
 @pytest.mark.parametrize("start", [0, 2**20 - 1, 2**31 - 1 - 512, 2**40 + 7])

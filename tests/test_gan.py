@@ -10,6 +10,7 @@ import pytest
 
 import jaxgan
 from jaxgan import nets, penalties
+from jaxgan.schedules import by_images
 from tests import games
 
 
@@ -32,6 +33,25 @@ class Unhashable:
 
     def __call__(self, key, latent_dim):
         return jnp.zeros(latent_dim)
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_pairs_may_come_from_an_iterator():
+    term = lambda fake, batch: fake.sum(axis=(1, 2, 3))
+    gan = games.mlp(
+        penalties=zip([0.5], [penalties.r1], strict=True),
+        generator_terms=((weight, term) for weight in (1.0, 2.0)),
+    )
+    assert gan.penalties == ((0.5, penalties.r1),)
+    assert gan.generator_terms == ((1.0, term), (2.0, term))
+
+
+@pytest.mark.usefixtures("no_type_checks")
+@pytest.mark.parametrize("pair", [(0.5, penalties.r1, 1), penalties.r1, (0.5, 0.5)])
+@pytest.mark.parametrize("field", ["penalties", "generator_terms"])
+def test_what_is_no_pair_is_refused(field, pair):
+    with pytest.raises(jaxgan.InputError, match=field):
+        games.mlp(**{field: (pair,)})
 
 
 def test_init_starts_at_zero_in_float32(key):
@@ -136,6 +156,24 @@ def test_optimizer_is_told_the_loss():
     length = optax.tree.norm(jax.tree.map(jnp.subtract, after, before))
     expected = metrics["d_loss"] / metrics["d_grad_norm"]
     np.testing.assert_allclose(length, expected, rtol=1e-3)
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_several_steps_in_one_tell_their_optimizer_the_images_seen():
+    """Of one step each, they are the optimizer itself."""
+    rate = optax.linear_schedule(1.0, 0.0, transition_steps=64)
+    alone = by_images(optax.sgd, learning_rate=rate)
+    step = lambda optimizer: played(games.mlp(g_optimizer=optimizer))
+    games.assert_equal(step(optax.MultiSteps(alone, 1)), step(alone))
+    assert games.differ(step(alone), step(optax.sgd(1.0)))
+
+
+def played(gan):
+    """The generator's parameters after two rounds."""
+    state, step = games.init(gan), games.step(jaxgan.make_train_step, gan)
+    for _ in range(2):
+        state, _ = step(state, games.stacked(1), games.KEY)
+    return games.generator(state).params
 
 
 @pytest.mark.parametrize(

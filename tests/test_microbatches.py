@@ -11,6 +11,7 @@ import pytest
 
 import jaxgan
 from jaxgan import keys, losses, parallel, penalties
+from jaxgan.means import in_parts
 from tests import games
 
 SGD = {"g_optimizer": optax.sgd(1.0), "d_optimizer": optax.sgd(1.0)}
@@ -98,6 +99,15 @@ def test_batch_norm_normalises_each_part_by_itself(key):
         np.abs(a - b).max() > 0.01 * np.abs(a).max()
         for a, b in zip(moved(whole), moved(parts), strict=True)
     )
+
+
+def test_gradients_of_parts_are_added_in_float32():
+    """In bfloat16, whose numbers above 1 lie 1/128 apart, 1 + 1/512 is 1."""
+    grads = jnp.asarray([1.0, *[1 / 512] * 15], jnp.bfloat16)
+    measure = lambda collections, grad: (grad.sum(), collections, {}, {})
+    mean = in_parts(measure, jnp.bfloat16(0), {}, (grads,), 16)[0]
+    assert mean.dtype == jnp.bfloat16
+    assert mean == jnp.asarray((1 + 15 / 512) / 16, jnp.bfloat16)
 
 
 def test_parts_that_are_not_equal_are_refused(key):

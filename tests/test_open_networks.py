@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 import jaxgan
-from jaxgan import InputError, images, losses, networks, penalties, update
+from jaxgan import InputError, images, losses, networks, parallel, penalties
 from tests import games
 
 KEY = games.KEY
@@ -259,48 +259,66 @@ def test_nnx_module_trains_as_the_message_wraps_it():
     np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
 
 
-class Linear(nnx.Module):
+class Layers(nnx.Module):
+    """`nets.mlp`'s shape in NNX: one hidden layer."""
+
     def __init__(self, rngs):
-        self.dense = nnx.Linear(2, 3, rngs=rngs)
+        self.first, self.last = (
+            nnx.Linear(*sizes, rngs=rngs) for sizes in ((2, 8), (8, 3))
+        )
 
     def __call__(self, z, *, train):
-        return self.dense(z)
+        return self.last(nnx.relu(self.first(z)))
 
 
-class LinearTwin(nn.Module):
+class Twin(nn.Module):
+    """`Layers` in Linen."""
+
     @nn.compact
     def __call__(self, z):
-        return nn.Dense(3, name="dense")(z)
+        return nn.Dense(3, name="last")(nn.relu(nn.Dense(8, name="first")(z)))
 
 
-def fitted(gan, state):
-    batch = {"image": np.asarray(POINTS["image"])}
-    return jaxgan.fit(gan, state, batch, KEY, steps=3, batch_size=8)
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_fit_plays_an_nnx_module_as_its_twin(microbatches):
+    networks = nnx.bridge.to_linen(Layers), Twin()
+    ours, twins = (points(generator=network) for network in networks)
+    start = jaxgan.init(ours, KEY, POINTS)
+    like = jaxgan.init(twins, KEY, POINTS)
+    twin = games.generator(like).replace(params=games.generator(start).params)
+    like = like.replace(players={**start.players, "generator": twin})
+    data = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), POINTS)
+    how = {"steps": 2, "batch_size": 16, "microbatches": microbatches}
+    after = jaxgan.fit(ours, start, data, KEY, **how)
+    expected = games.generator(jaxgan.fit(twins, like, data, KEY, **how)).params
+    games.assert_close(games.generator(after).params, expected, rtol=1e-6, atol=1e-7)
+    assert games.differ(expected, twin.params)
 
 
-def test_fit_trains_an_nnx_module_as_its_linen_twin():
-    """At every call the wrapper draws parameters, whose rows are no examples."""
-    gan, twin = (
-        points(generator=generator)
-        for generator in (nnx.bridge.to_linen(Linear), LinearTwin())
-    )
-    start = jaxgan.init(gan, KEY, POINTS)
-    same = games.generator(start).params
-    expected = update.with_params(jaxgan.init(twin, KEY, POINTS), {"generator": same})
-    found, expected = fitted(gan, start), fitted(twin, expected)
-    games.assert_close(
-        *(games.generator(state).params for state in (found, expected)),
-        rtol=1e-5,
-        atol=1e-6,
-    )
-    assert games.differ(games.generator(found).params, same)
-
-
-def test_fit_trains_an_nnx_module_that_draws():
+def test_fit_plays_an_nnx_module_that_draws():
     gan = points(generator=nnx.bridge.to_linen(Dropped))
     start = jaxgan.init(gan, KEY, POINTS)
-    moved, first = (games.generator(s).params for s in (fitted(gan, start), start))
-    assert games.differ(moved, first)
+    after = jaxgan.fit(gan, start, POINTS, KEY, steps=2, batch_size=8)
+    assert games.differ(games.generator(after).params, games.generator(start).params)
+
+
+class Normalised(nnx.Module):
+    """Batch norm, by NNX."""
+
+    def __init__(self, rngs):
+        self.norm = nnx.BatchNorm(2, rngs=rngs)
+        self.last = nnx.Linear(2, 3, rngs=rngs)
+
+    def __call__(self, z, *, train):
+        return self.last(self.norm(z, use_running_average=not train))
+
+
+def test_batch_norm_of_nnx_trains_on_one_device_alone():
+    gan = points(generator=nnx.bridge.to_linen(Normalised))
+    state = assert_trains(gan)
+    step = jaxgan.make_d_step(gan, axis_name=parallel.AXIS)
+    with pytest.raises(InputError, match="Normalised keeps batch statistics"):
+        parallel.spread(step, devices=jax.devices()[:2])(state, POINTS, KEY)
 
 
 class Switched(nn.Module):

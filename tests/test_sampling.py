@@ -53,7 +53,7 @@ def test_samples_take_labels_in_order(key):
         ),
         ({}, 2, [0, 1], "conditional on nothing, but one was given"),
         ({"condition": "label"}, 3, [0, 1], "each of its 3 examples"),
-        ({}, 0, None, "at least 1 example, got count=0"),
+        ({}, 0, None, "count.*at least 1; got 0"),
     ],
     ids=["no labels", "labels unasked", "too few labels", "none"],
 )
@@ -62,6 +62,13 @@ def test_sample_refuses(key, changes, count, condition, message):
     labels = None if condition is None else jnp.array(condition)
     with pytest.raises(jaxgan.InputError, match=message):
         jaxgan.sample(gan, games.init(gan), key, count, condition=labels)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_parts_without_examples_are_refused(key, batch_size):
+    gan = games.mlp()
+    with pytest.raises(jaxgan.InputError, match="batch_size"):
+        jaxgan.sample(gan, games.init(gan), key, 3, batch_size=batch_size)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 import jaxgan
 from jaxgan import images, nets, penalties
+from jaxgan.methods.bigan import bigan
 from tests import games
 
 
@@ -17,6 +19,23 @@ def test_uint8_and_float_batches_are_one_game(key):
     floats = {**batch, "image": images.as_float(batch["image"])}
     a, b = step(state, batch, key)[0], step(state, floats, key)[0]
     games.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, bool])
+@pytest.mark.parametrize("game", ["gan", "bigan"])
+def test_images_of_other_integers_are_refused(key, game, kind):
+    adam = {"g_optimizer": optax.adam(1e-3), "d_optimizer": optax.adam(1e-3)}
+    networks = {
+        "generator": nets.mlp.Generator(games.SHAPE, width=4),
+        "discriminator": PairDiscriminator(),
+    }
+    made = {
+        "gan": games.mlp(),
+        "bigan": bigan(encoder=Encoder(), latent_dim=4, **networks, **adam),
+    }[game]
+    batch = {"image": jnp.asarray(games.batch()["image"], kind)}
+    with pytest.raises(jaxgan.InputError, match=f"{np.dtype(kind)}.*uint8"):
+        jaxgan.init(made, key, batch)
 
 
 def test_instance_noise_has_the_schedules_spread(key):
@@ -99,6 +118,14 @@ def test_generator_terms_join_the_loss_of_a_paired_task(key):
         state, _ = step(state, jax.tree.map(lambda x: x[None], batch), key)
     np.testing.assert_allclose(games.generator(state).params["scale"], -1, atol=0.1)
     np.testing.assert_allclose(games.generator(state).params["shift"], 0.5, atol=0.1)
+
+
+class Encoder(games.nn.Module):
+    """An image's latent."""
+
+    @games.nn.compact
+    def __call__(self, x):
+        return games.nn.Dense(4)(jnp.reshape(x, (len(x), -1)))
 
 
 class Translator(games.nn.Module):

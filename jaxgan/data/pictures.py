@@ -64,7 +64,7 @@ def of_array(images: Any, name: str, classes: Any = None) -> Pictures:
         >>> [np.shape(block) for block in pictures.blocks(2)]
         [(2, 8, 8, 3), (2, 8, 8, 3), (1, 8, 8, 3)]
     """
-    as_rgb(images[:1], name)
+    as_rgb(images[:1] if np.ndim(images) else images, name)
     if classes is not None and np.shape(classes) != (len(images),):
         raise InputError(
             f"{name}: expected the class of each of the {len(images):,} images, got "

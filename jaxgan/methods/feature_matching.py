@@ -20,6 +20,7 @@ from jaxgan.checks import InputError
 from jaxgan.game import Game, Objective
 from jaxgan.gan import GAN, condition_of, latents
 from jaxgan.means import in_float32
+from jaxgan.methods.derived import derived
 from jaxgan.player import at
 from jaxgan.turn import Nets, Turn
 from jaxgan.typing import Batch, Scalar, Schedule
@@ -60,16 +61,7 @@ def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
     """
     loss = functools.partial(matching_loss, gan, weight)
     g = Objective(players=("generator",), loss=loss)
-    return Game(
-        players=gan.players,
-        objectives={**gan.objectives, "g": g},
-        clock=gan.clock,
-        memory=gan.memory,
-        sample=gan.sample,
-        condition=gan.condition,
-        output=gan.output,
-        show=gan.show,
-    )
+    return derived(gan, objectives={"g": g})
 
 
 def matching_loss(

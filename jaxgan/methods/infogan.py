@@ -30,6 +30,7 @@ from jaxgan.examples import logits_of
 from jaxgan.game import Game, Objective
 from jaxgan.gan import GAN, judge, pointwise
 from jaxgan.means import in_float32
+from jaxgan.methods.derived import Derived
 from jaxgan.player import Player, at
 from jaxgan.turn import Nets, Turn
 from jaxgan.typing import Array, Batch, Key, Scalar, Schedule
@@ -172,7 +173,8 @@ def infogan(
     loss = functools.partial(
         informative_loss, gan, codes=codes, weights=weights, features=features
     )
-    return Game(
+    return Derived(
+        base=gan,
         players={**gan.players, "q": Player(module=q, optimizer=g_optimizer)},
         objectives={
             **gan.objectives,

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import parallel
+from jaxgan import nets, parallel
 from jaxgan.checks import InputError
 from jaxgan.gan import latents
 from jaxgan.methods.feature_matching import feature_matching
@@ -52,6 +52,26 @@ def points(size=16, n=1):
 def test_plays(tmp_path):
     game = feature_matching(gan(g_optimizer=optax.sgd(0.1)), weight=2.0)
     plays.check(game, points(), tmp_path)
+
+
+class Conditional(Judge):
+    """`Judge`, which takes a label too, and looks at the point alone."""
+
+    num_classes: int = 4
+
+    @nn.compact
+    def __call__(self, x, label):
+        return Judge()(x)
+
+
+def test_labels_that_the_gan_refuses_are_refused():
+    generator = nets.mlp.Generator((2,), width=4, bounded=False, num_classes=4)
+    conditional = gan(
+        generator=generator, discriminator=Conditional(), condition="label"
+    )
+    batch = {"image": jnp.zeros((4, 2)), "label": jnp.arange(1, 5, dtype=jnp.int32)}
+    with pytest.raises(InputError, match="labels go from 1 to 4"):
+        jaxgan.init(feature_matching(conditional), KEY, batch)
 
 
 def by_hand(params, variables, real, z):

@@ -11,7 +11,7 @@ import pytest
 from scipy import special, stats
 
 import jaxgan
-from jaxgan import losses, penalties
+from jaxgan import losses, nets, penalties
 from jaxgan.checks import InputError
 from jaxgan.methods.infogan import Codes, infogan
 from jaxgan.turn import Turn
@@ -56,6 +56,12 @@ def parts_of(size, name="g"):
 def test_plays(tmp_path):
     penalised = game(penalties=((0.1, penalties.r1),), loss=losses.relativistic)
     plays.check(penalised, points(), tmp_path, microbatches=2)
+
+
+def test_images_out_of_the_generators_range_are_refused():
+    bounded = game(generator=nets.mlp.Generator((4,), width=4))
+    with pytest.raises(InputError, match="generator makes values in"):
+        jaxgan.init(bounded, KEY, {"image": 9 * points()["image"][0]})
 
 
 def information(q, parts):

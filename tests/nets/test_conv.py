@@ -150,6 +150,19 @@ def test_bfloat16_agrees_to_its_precision(case):
         )
 
 
+@pytest.mark.parametrize("channels", [FEW, MANY, GROUPED])
+def test_shard_map_that_tracks_what_varies_agrees(channels):
+    """The kernel's gradient, to second order, is summed over the devices."""
+    mesh, shares = jax.sharding.Mesh(jax.devices()[:4], ("x",)), jax.P("x")
+    specs = {"in_specs": (shares, jax.P()), "out_specs": jax.P()}
+    for fast, reference, arguments in _pairs(*DCGAN, channels):
+        gradient = lambda f: jax.grad(
+            lambda a, w: _energy(f)(a, w) + _penalty(f)(a, w), 1
+        )
+        spread = jax.jit(jax.shard_map(gradient(fast), mesh=mesh, **specs))
+        _close(spread(*arguments), jax.jit(gradient(reference))(*arguments))
+
+
 def test_other_platforms_use_xlas_own_maps():
     """Lowered for a GPU, convolutions; T and W for the CPU, products of matrices."""
     x, w, how = _arrays(*DCGAN)

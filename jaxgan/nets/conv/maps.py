@@ -58,15 +58,22 @@ from jaxgan.nets.conv.reference import (
 
 def _conv_shape(x, w, *, strides, padding, groups):
     spatial = tuple(map(out_size, x.shape[1:3], w.shape[:2], strides, padding))
-    return ShapedArray((x.shape[0], *spatial, w.shape[3]), x.dtype)
+    return _shaped(x, (x.shape[0], *spatial, w.shape[3]))
 
 
 def _transpose_shape(g, w, *, strides, padding, size, groups):
-    return ShapedArray((g.shape[0], *size, groups * w.shape[2]), g.dtype)
+    return _shaped(g, (g.shape[0], *size, groups * w.shape[2]))
 
 
 def _weight_shape(x, g, *, strides, padding, size, groups):
-    return ShapedArray((*size, x.shape[3] // groups, g.shape[3]), x.dtype)
+    return _shaped(x, (*size, x.shape[3] // groups, g.shape[3]))
+
+
+def _shaped(like, shape):
+    """Returns the type of an array that varies along mapped axes as another does."""
+    if like.manual_axis_type.varying:
+        return like.update(shape=shape, weak_type=False)
+    return ShapedArray(shape, like.dtype)
 
 
 def _primitive(name, shape, everywhere, on_cpu=None):
@@ -77,11 +84,22 @@ def _primitive(name, shape, everywhere, on_cpu=None):
         )
     )
     primitive.def_abstract_eval(shape)
-    lower = partial(mlir.lower_fun, multiple_results=False)
-    mlir.register_lowering(primitive, lower(everywhere))
+    mlir.register_lowering(primitive, _lowering(everywhere))
     if on_cpu is not None:
-        mlir.register_lowering(primitive, lower(on_cpu), platform="cpu")
+        mlir.register_lowering(primitive, _lowering(on_cpu), platform="cpu")
     return primitive
+
+
+def _lowering(function):
+    """Returns the rule that compiles a primitive as the function."""
+    lower = mlir.lower_fun(function, multiple_results=False)
+
+    def rule(ctx, *arguments, **how):
+        # A compiled program does not track along which mapped axes its values vary.
+        plain = [ShapedArray(each.shape, each.dtype) for each in ctx.avals_in]
+        return lower(ctx.replace(avals_in=plain), *arguments, **how)
+
+    return rule
 
 
 conv_p = _primitive("strided_conv", _conv_shape, reference_conv, on_cpu=conv_on_cpu)
@@ -214,7 +232,7 @@ def conv(
     """
     _check_groups(x.shape[3], w, groups)
     how = {"strides": tuple(strides), "padding": _pairs(padding)}
-    return conv_p.bind(x, w, groups=groups, **how)
+    return conv_p.bind(*_varying_alike(x, w), groups=groups, **how)
 
 
 def conv_transpose(
@@ -244,7 +262,14 @@ def conv_transpose(
             f"and padding {padding}, but the argument has size {g.shape[1:3]}."
         )
     how = {"strides": tuple(strides), "padding": _pairs(padding), "size": tuple(size)}
-    return transpose_p.bind(g, w, groups=groups, **how)
+    return transpose_p.bind(*_varying_alike(g, w), groups=groups, **how)
+
+
+def _varying_alike(*factors: Any) -> list[Any]:
+    """Marks the factors as varying along the mapped axes along which either does."""
+    along = [jax.typeof(each).manual_axis_type.varying for each in factors]
+    missing = [tuple(frozenset.union(*along) - own) for own in along]
+    return list(map(partial(lax.pcast, to="varying"), factors, missing))
 
 
 def _check_groups(channels: int, w: Any, groups: int) -> None:
