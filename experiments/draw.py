@@ -23,14 +23,13 @@ import tyro
 from PIL import Image
 
 from experiments.captions.sheet import sheet
-from experiments.translate import new_folder
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
 from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.vocabulary import Vocabulary
-from jaxgan.files import expand, write_atomically
+from jaxgan.files import expand, new_folder, write_atomically
 from jaxgan.images import as_uint8
 from jaxgan.show import png
 
@@ -71,9 +70,9 @@ def run(config: Config) -> None:
     captions = _captions(config, loaded)
     condition = np.repeat(captions, config.columns, axis=0)
     key = jax.random.key(config.seed)
+    folder = new_folder(expand(config.run, "RUN"), config.out, "drawn")
     made = np.asarray(loaded.sample(len(condition), key=key, condition=condition))
     images = made.reshape(len(captions), config.columns, *made.shape[1:])
-    folder = new_folder(expand(config.run, "RUN"), config.out, "drawn")
     for row, drawn in enumerate(np.asarray(as_uint8(images)), start=1):
         for column, image in enumerate(drawn, start=1):
             flat = image.squeeze(-1) if image.shape[-1] == 1 else image

@@ -23,7 +23,7 @@ pairs of FAKE alone.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,14 +35,15 @@ import tyro
 from jaxgan import compiled
 from jaxgan.checks import InputError
 from jaxgan.cli import command
+from jaxgan.cli.config import check_numbers, with_paths
 from jaxgan.cli.sets import Where, find
 from jaxgan.data.pictures import Pictures
 from jaxgan.environment import describe_environment, repeatable_on_gpus
 from jaxgan.evaluation import diversity, pairs, quality, seen
 from jaxgan.evaluation.beside import beside_nearest
-from jaxgan.evaluation.by_class import judge_by_class, shared_classes
-from jaxgan.files import expand, write_atomically, write_json
-from jaxgan.metrics import features, paired, perceptual
+from jaxgan.evaluation.by_class import check_classes, judge_by_class
+from jaxgan.files import expand, writable, write_atomically, write_json
+from jaxgan.metrics import bootstrap, features, paired, perceptual
 from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.result import Result
 from jaxgan.show import png
@@ -91,27 +92,68 @@ class Config:
     manual_dir: Path | None = None
 
 
-def run(config: Config) -> dict[str, Result]:
+def run(
+    config: Config, tell: Callable[[Result], object] = lambda result: None
+) -> dict[str, Result]:
     """Judges, and returns the results by name.
+
+    Args:
+        config: the settings.
+        tell: called with each result as it is found, so that an error in the last
+            metric does not take the others with it.
 
     Raises:
         InputError: if a set, the network or the metrics cannot be used.
     """
     chosen = Chosen.of(config)
-    _check_places(config)
-    real, fake = _sets(config, by_pairs=bool(chosen.of_pairs))
-    distance = perceptual.load_lpips(*config.lpips[:2]) if chosen.lpips else None
+    config = _checked(config)
     results: dict[str, Result] = {}
-    if chosen.of_sets or config.picture is not None:
-        results |= of_sets(config, chosen.of_sets, real, fake)
-    if chosen.of_pairs:
-        results |= _of_pairs(config, chosen.of_pairs, real, fake, distance)
-    if chosen.diversity and distance is not None:
-        how = {"key": jax.random.key(config.seed), "resamples": config.resamples}
-        results[DIVERSITY] = diversity.of_pictures(fake, distance, **how)
+    for found in _judged(config, chosen):
+        results |= found
+        for result in found.values():
+            tell(result)
     if config.json is not None:
         write_json(config.json, _record(config, results))
     return results
+
+
+def _checked(config: Config) -> Config:
+    """Checks, before minutes of work, the numbers and the places of files."""
+    check_numbers(config)
+    bootstrap.check(config.resamples)
+    for flag in ("json", "picture"):
+        path = getattr(config, flag)
+        if path is not None:
+            writable(path, f"--{flag}")
+    return with_paths(config, Path.absolute)
+
+
+def _judged(config: Config, chosen: "Chosen") -> Iterator[dict[str, Result]]:
+    """Yields the results as they are found."""
+    by_features = chosen.of_sets or config.picture is not None
+    load = partial(features.load, config.features, download=config.download)
+    extractor = load() if by_features else None
+    distance = perceptual.load_lpips(*config.lpips) if chosen.lpips else None
+    real, fake = _sets(config, by_pairs=bool(chosen.of_pairs))
+    _check_sets(config, chosen, real, fake)
+    if extractor is not None:
+        yield from _of_sets(config, extractor, chosen.of_sets, real, fake)
+    if chosen.of_pairs:
+        yield _of_pairs(config, chosen.of_pairs, real, fake, distance)
+    if chosen.diversity and distance is not None:
+        how = {"key": jax.random.key(config.seed), "resamples": config.resamples}
+        yield {DIVERSITY: diversity.of_pictures(fake, distance, **how)}
+
+
+def _check_sets(
+    config: Config, chosen: "Chosen", real: Pictures, fake: Pictures
+) -> None:
+    """Checks, before minutes of work, that the metrics can judge the sets."""
+    quality.check_counts(chosen.of_sets, real.count, fake.count)
+    if config.by_class:
+        check_classes(chosen.of_sets, real, fake)
+    if chosen.of_pairs:
+        pairs.check_sides(chosen.of_pairs, real, fake)
 
 
 class Chosen(NamedTuple):
@@ -172,12 +214,12 @@ class Chosen(NamedTuple):
 def _sets(config: Config, *, by_pairs: bool) -> tuple[Pictures, Pictures]:
     """Returns the two sets; those of two folders paired by name, if asked for."""
     where = Where(
-        store=_store(config),
+        store=config.data_dir,
         manual_dir=config.manual_dir,
         samples=config.samples,
         seed=config.seed,
     )
-    paths = [Path(name).expanduser() for name in (config.real, config.fake)]
+    paths = [expand(config.real, "REAL"), expand(config.fake, "FAKE")]
     folders = all(p.is_dir() and not (p / "config.json").is_file() for p in paths)
     if by_pairs and folders:
         real, fake = pairs.of_folders(paths[0], paths[1], where.store / "hashes")
@@ -189,36 +231,34 @@ def _sets(config: Config, *, by_pairs: bool) -> tuple[Pictures, Pictures]:
     return real, fake
 
 
-def _store(config: Config) -> Path:
-    return expand(config.data_dir, "--data-dir").absolute()
-
-
-def of_sets(
-    config: Config, names: tuple[str, ...], real: Pictures, fake: Pictures
-) -> dict[str, Result]:
-    """Returns the metrics of two sets, and writes the picture of nearest images."""
-    if config.by_class:
-        shared_classes(real, fake)  # before minutes of work
-    extractor = features.load(config.features, download=config.download)
+def _of_sets(
+    config: Config,
+    extractor: Extractor,
+    names: tuple[str, ...],
+    real: Pictures,
+    fake: Pictures,
+) -> Iterator[dict[str, Result]]:
+    """Yields the metrics of two sets, and writes the picture of nearest images."""
     of_real, of_fake = quality.wanted(names)
-    bootstrap = config.resamples > 0 and "fid" in names
-    if config.picture is not None or config.by_class or bootstrap:
+    intervals = config.resamples > 0 and "fid" in names
+    if config.picture is not None or config.by_class or intervals:
         of_real, of_fake = of_real | {seen.FEATURES}, of_fake | {seen.FEATURES}
+    # First, since a network may turn out to lack the logits of the samples.
+    of_samples = _look(extractor, fake, of_fake)
     see = partial(_look, extractor, real, of_real)
     if of_real == {seen.MOMENTS}:
-        of_data = seen.remembered(_store(config) / "moments", extractor, real, see)
+        of_data = seen.remembered(config.data_dir / "moments", extractor, real, see)
     else:
         of_data = see() if of_real else seen.Seen(name=real.name)
-    of_samples = _look(extractor, fake, of_fake)
     key = jax.random.key(config.seed)
     pair = quality.Pair(extractor, of_data, of_samples, key, config.resamples)
-    results = quality.judge(names, pair)
+    for name in names:
+        yield quality.judge([name], pair)
     if config.by_class:
-        results |= judge_by_class(names, pair._replace(resamples=0))
+        yield judge_by_class(names, pair._replace(resamples=0))
     if config.picture is not None:
         image = beside_nearest(real, fake, of_data, of_samples)
         write_atomically(config.picture, png(image))
-    return results
 
 
 def _of_pairs(
@@ -240,14 +280,6 @@ def _of_pairs(
             resamples=config.resamples,
             tell=tell,
         )
-
-
-def _check_places(config: Config) -> None:
-    """Checks, before minutes of work, that its files can be written."""
-    for flag in ("json", "picture"):
-        path = getattr(config, flag)
-        if path is not None and not path.absolute().parent.is_dir():
-            raise InputError(f"--{flag} {path}: there is no folder {path.parent}.")
 
 
 def _look(extractor: Extractor, images: Pictures, wanted: frozenset[str]):
@@ -281,8 +313,7 @@ def main() -> None:
 def _run_and_tell(config: Config) -> None:
     repeatable_on_gpus()
     compiled.keep(expand(config.data_dir, "--data-dir").absolute() / "compiled")
-    for result in run(config).values():
-        print(result)
+    run(config, tell=lambda result: print(result, flush=True))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ the perceptrons, a minute or two for convolutions.
 import dataclasses
 import difflib
 import importlib
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from jaxgan import parallel
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, command
 from jaxgan.cli.config import resolve
+from jaxgan.files import writable, write_json
 from jaxgan.gan import GAN
 from jaxgan.rounds import Schedule
 
@@ -103,7 +103,7 @@ def run(
         InputError: if something asked for does not exist or does not go together.
     """
     topology = chips.parse_topology(parsed.topology)
-    _check_writable(parsed.json)
+    place = parsed.json and writable(parsed.json, "--json")
     config = configure(parsed.config, topology, batch_given=batch_given)
     plan, error = make_plan(name, config, experiment, topology)
     numbers = {}
@@ -116,8 +116,8 @@ def run(
         if not batch_given and not error:
             print(f"Each chip gets {name}'s own batch; --batch-size is for all chips.")
         numbers |= report.as_json(plan)
-    if parsed.json:
-        parsed.json.write_text(json.dumps(numbers, indent=2) + "\n")
+    if place:
+        write_json(place, numbers)
     return error is None
 
 
@@ -224,15 +224,6 @@ def refusal(
         f"chip of {topology}, {gib(error.needed - error.available)} more than the "
         f"{gib(error.available)} there are. {advice}"
     )
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuses an unusable path before the minutes of compiling."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise InputError(
-            f"--json {path} cannot be written: it is a folder, or its folder does not "
-            "exist. Name a file in a folder that exists."
-        )
 
 
 def _names() -> list[str]:

@@ -21,10 +21,11 @@ from jaxtyping import UInt8
 
 from jaxgan.checks import InputError
 from jaxgan.cli import TrainConfig, command
+from jaxgan.cli.config import check_numbers
 from jaxgan.cli.experiment import load_data
 from jaxgan.data import ImageDataSet
 from jaxgan.environment import describe_environment
-from jaxgan.files import write_atomically, write_json
+from jaxgan.files import new_folder, write_atomically, write_json
 from jaxgan.images import as_float
 from jaxgan.metrics import c2st
 from jaxgan.metrics.result import Result
@@ -70,8 +71,9 @@ class Config:
     # Significant bits of 16-bit grayscale files, such as 12; by default all, or what a
     # file says.
     bits: int | None = None
-    # Where result.json and telling.png go.
-    out: Path = Path("runs/tell_apart")
+    # A new folder for result.json and telling.png; by default runs/tell_apart-1, -2 and
+    # so on.
+    out: Path | None = None
 
 
 def load(config: Config) -> tuple[Images, Images]:
@@ -124,14 +126,18 @@ def compare(
 
 
 def run(config: Config) -> Result:
-    """Compares the sets and writes result.json and telling.png; returns the test."""
-    for name, least in {"examples": _FEWEST, "shown": 1, "seed": 0}.items():
-        value = getattr(config, name)
-        if not least <= value < 2**32:
-            raise InputError(
-                f"--{name} must be at least {least} and below 2**32, got {value}."
-            )
+    """Compares the sets, writes and prints the results, and returns the test.
+
+    Raises:
+        InputError: as `load`, for a number that is too small, or a folder that exists.
+    """
+    check_numbers(config)
+    if config.examples < _FEWEST:
+        raise InputError(
+            f"--examples must be at least {_FEWEST}, got {config.examples}."
+        )
     training, deployed = load(config)
+    folder = new_folder(Path("runs"), config.out, "tell_apart")
     test, telling = compare(config, training, deployed)
     shown = deployed[[entry["row"] for entry in telling]]
     picture = grid(np.asarray(as_float(shown)), columns=8)
@@ -142,26 +148,17 @@ def run(config: Config) -> Result:
         "most_telling": telling,
         **describe_environment(),
     }
-    try:
-        config.out.mkdir(parents=True, exist_ok=True)
-        write_json(config.out / "result.json", record)
-        write_atomically(config.out / "telling.png", png(picture))
-    except OSError as error:
-        raise InputError(
-            f"--out {config.out} cannot be written: {error.strerror}. Choose another."
-        ) from error
+    write_json(folder / "result.json", record)
+    write_atomically(folder / "telling.png", png(picture))
+    print(test)
+    print(f"written: {folder / 'result.json'}, the most telling in telling.png")
     return test
 
 
 def main() -> None:
     """Runs the command; see `jaxgan.cli.command.main`."""
     prog = "python -m experiments.tell_apart"
-    command.main(Config, _run_and_tell, prog=prog, description=__doc__)
-
-
-def _run_and_tell(config: Config) -> None:
-    print(run(config))
-    print(f"written: {config.out / 'result.json'}, the most telling in telling.png")
+    command.main(Config, run, prog=prog, description=__doc__)
 
 
 if __name__ == "__main__":

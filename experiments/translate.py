@@ -15,7 +15,6 @@ file N times, with different noise. The same ``--seed`` gives the same images.
 """
 
 import dataclasses
-import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +29,7 @@ from jaxgan.cli import command, load_run
 from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data import images
-from jaxgan.files import expand, write_atomically
+from jaxgan.files import expand, new_folder, write_atomically
 from jaxgan.images import as_uint8
 from jaxgan.methods import pix2pix
 from jaxgan.report import pictures
@@ -89,8 +88,8 @@ def run(config: Config) -> None:
             for file in config.files
         ]
     )
+    folder = new_folder(expand(config.run, "RUN"), config.out, "translations")
     outputs = translate(loaded, inputs, source, made, config.draws, config.seed)
-    folder = new_folder(expand(config.run, "RUN"), config.out)
     for file, drawn in zip(config.files, outputs, strict=True):
         for number, image in enumerate(drawn, start=1):
             name = file.stem if config.draws == 1 else f"{file.stem}-{number}"
@@ -141,29 +140,6 @@ def translate(
     found = loaded.sample(len(repeated), key=jax.random.key(seed), condition=condition)
     found = np.asarray(as_uint8(found if made is None else found[made]))
     return found.reshape(len(inputs), draws, *found.shape[1:])
-
-
-def new_folder(run: Path, out: Path | None, name: str = "translations") -> Path:
-    """Makes a folder for results: ``out``, or the first free RUN/NAME-1, -2, ...
-
-    Raises:
-        InputError: if ``out`` exists, or cannot be made.
-    """
-    if out is not None:
-        out = expand(out, "--out")
-    names = (run / f"{name}-{number}" for number in itertools.count(1))
-    for folder in names if out is None else [out]:
-        try:
-            folder.mkdir(parents=out is not None)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise InputError(
-                f"The folder {folder} cannot be made: {error.strerror}. Give another "
-                "with --out."
-            ) from error
-    raise InputError(f"{out} exists already; give --out a new folder.")
 
 
 def _shape(loaded: LoadedRun, source: str) -> tuple[int, int, int]:

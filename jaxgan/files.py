@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and read with a message if damaged."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -72,3 +73,52 @@ def expand(path: str | Path, flag: str) -> Path:
             f"{flag} {path} cannot be used, since there is no such home folder: HOME "
             f"is not set or the user is unknown. Give {flag} a path without '~'."
         ) from error
+
+
+def writable(path: str | Path, flag: str) -> Path:
+    """Returns the path of a file to be written, with ``~`` expanded.
+
+    To be called before minutes of work whose result the file will hold.
+
+    Args:
+        path: the path as given.
+        flag: the option that gives the path.
+
+    Raises:
+        InputError: it is a folder, or its folder does not exist.
+    """
+    path = expand(path, flag)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InputError(
+            f"{flag} {path} cannot be written: it is a folder, or its folder does not "
+            "exist. Name a file in a folder that exists."
+        )
+    return path
+
+
+def new_folder(parent: Path, out: Path | None, name: str) -> Path:
+    """Makes a folder for results: ``out``, or the first free PARENT/NAME-1, -2, ...
+
+    Args:
+        parent: the folder of the results of several calls.
+        out: the value of ``--out``.
+        name: the name in ``parent``.
+
+    Raises:
+        InputError: if ``out`` exists, or cannot be made.
+    """
+    if out is not None:
+        out = expand(out, "--out")
+    names = (parent / f"{name}-{number}" for number in itertools.count(1))
+    for folder in names if out is None else [out]:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made: {error.strerror}. Give another "
+                "with --out."
+            ) from error
+    raise InputError(f"{out} exists already; give --out a new folder.")

@@ -82,7 +82,8 @@ def sample(
     Args:
         game: the game.
         state: its state.
-        key: the same key gives the same examples, whatever ``batch_size``.
+        key: the same key gives the same examples, whatever ``batch_size`` and
+            ``first``, up to rounding: programs of other sizes may add in another order.
         count: number of examples.
         condition: for a conditional game, the conditions, with leaves ``[count ...]``,
             as in a batch: uint8 images become floats.

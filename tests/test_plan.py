@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import mlp, plan
+from experiments import mlp, plan, r3gan
 from experiments.planning import ahead, fit, model, report, stand_ins
 from experiments.planning.chips import CHIPS, Topology, parse_topology, torus
 from jaxgan import InputError
@@ -145,6 +145,20 @@ def test_without_a_batch_size_each_chip_gets_the_experiments_own():
     topology = parse_topology("v5e:4x4")
     config = plan.configure(mlp.Config(dataset="mnist"), topology, batch_given=False)
     assert config.batch_size == 16 * 100
+
+
+@pytest.mark.parametrize("preset", sorted(r3gan.PRESETS))
+def test_the_papers_presets_need_no_files(preset):
+    raw, topology = r3gan.PRESETS[preset], parse_topology("v5e:4x4")
+    config = plan.configure(raw, topology, batch_given=False)
+    assert stand_ins.known_shape(config.dataset) is not None
+    assert stand_ins.data_set(config).image_shape == stand_ins.data_set(raw).image_shape
+
+
+def test_a_folder_that_exists_is_no_stand_in(tmp_path):
+    (tmp_path / "ffhq64").mkdir()
+    assert stand_ins.known_shape(f"folder:{tmp_path}/ffhq64") is None
+    assert stand_ins.known_shape(f"folder:{tmp_path}/elsewhere") is None
 
 
 @pytest.mark.parametrize(

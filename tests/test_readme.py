@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from experiments.benchmarks import report
 from experiments.benchmarks.accelerator import table as accelerators
 from experiments.studies import results
+from jaxgan.checks import InputError
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -65,6 +67,18 @@ def test_the_results_page_is_that_of_the_results():
     folder = Path(__file__).parents[1]
     page = results.page(results.RESULTS, folder)
     assert (folder / "RESULTS.md").read_text() == page
+
+
+def test_a_results_page_elsewhere_links_to_the_pictures(tmp_path, monkeypatch):
+    (tmp_path / "pages").mkdir()
+    monkeypatch.chdir(tmp_path)
+    results.write(results.Config(out=Path("pages") / "results.md"))
+    links = re.findall(r"!\[.*?\]\((.*?)\)", Path("pages/results.md").read_text())
+    assert links
+    assert all((tmp_path / "pages" / link).is_file() for link in links)
+    with pytest.raises(InputError, match="--results"):
+        results.write(results.Config(results=tmp_path, out=Path("none.md")))
+    assert not Path("none.md").exists()
 
 
 def test_the_table_of_speeds_is_that_of_the_result():

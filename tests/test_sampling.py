@@ -21,12 +21,14 @@ def test_samples_come_from_the_averaged_generator(key):
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_samples_do_not_depend_on_the_batch_size_or_the_count(key):
+def test_samples_do_not_depend_on_the_batch_size_the_count_or_the_first(key):
     gan = games.mlp()
     state = games.init(gan)
     whole = jaxgan.sample(gan, state, key, 11, batch_size=11)
     parts = jaxgan.sample(gan, state, key, 11, batch_size=4)
     np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)
+    later = jaxgan.sample(gan, state, key, 4, first=7)
+    np.testing.assert_allclose(later, whole[7:], rtol=1e-5, atol=1e-6)
     fewer = jaxgan.sample(gan, state, key, 3)
     np.testing.assert_allclose(fewer, whole[:3], rtol=1e-5, atol=1e-6)
     assert len(np.unique(images.as_uint8(whole), axis=0)) == 11

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,14 +43,15 @@ def _run(monkeypatch, *args):
 
 def test_command_shows_the_images_that_are_new(folders, tmp_path, monkeypatch, capsys):
     root, (dark, _, mixed, *_) = folders
-    flags = ("--data-dir", root / "data", "--out", tmp_path, "--shown", 16)
+    out = tmp_path / "out"
+    flags = ("--data-dir", root / "data", "--out", out, "--shown", 16)
     _run(monkeypatch, "--training", dark, "--deployed", mixed, *flags)
-    record = json.loads((tmp_path / "result.json").read_text())
+    record = json.loads((out / "result.json").read_text())
     assert record["test"]["p_value"] < 0.05
     assert len(record["most_telling"]) == 16
     # Only 80 of the 120 training and deployed images are alike. A source's training
     # part comes first, so a row is no file's number: the picture says what is shown.
-    with Image.open(tmp_path / "telling.png") as picture:
+    with Image.open(out / "telling.png") as picture:
         assert picture.size == (8 * 33 - 1, 2 * 33 - 1)
         assert np.asarray(picture).min() >= 150
     printed = capsys.readouterr().out
@@ -59,10 +61,22 @@ def test_command_shows_the_images_that_are_new(folders, tmp_path, monkeypatch, c
 
 def test_sets_of_one_distribution_are_not_told_apart(folders, tmp_path):
     root, (dark, more, *_) = folders
-    config = Config(training=dark, deployed=more, data_dir=root / "data", out=tmp_path)
+    out = tmp_path / "out"
+    config = Config(training=dark, deployed=more, data_dir=root / "data", out=out)
     p_value = tell_apart.run(config).p_value
     assert p_value is not None
     assert p_value > 0.001  # calibrated, so one of 1,000 draws would fail
+
+
+def test_a_second_comparison_leaves_the_first_alone(folders, tmp_path, monkeypatch):
+    root, (dark, more, *_) = folders
+    monkeypatch.chdir(tmp_path)
+    how = {"data_dir": root / "data", "examples": 20}
+    for seed in (0, 1):
+        tell_apart.run(Config(training=dark, deployed=more, seed=seed, **how))
+    records = [Path("runs") / f"tell_apart-{n}" / "result.json" for n in (1, 2)]
+    seeds = [json.loads(record.read_text())["config"]["seed"] for record in records]
+    assert seeds == [0, 1]
 
 
 def test_a_set_of_another_size_is_resized_to_height_and_width(folders):
@@ -99,10 +113,11 @@ def test_rows_are_those_of_the_deployed_set(folders):
     [
         (3, {}, "differ in shape, 4x4x1 and 6x6x1"),
         (4, {}, "--deployed 5; at least 8"),
-        (1, {"examples": 3}, "--examples must be at least 8 .* got 3"),
+        (1, {"examples": 3}, "--examples must be at least 8, got 3"),
         (1, {"seed": -1}, "--seed must be at least 0 "),
+        (1, {"shown": 0}, "--shown must be at least 1"),
     ],
-    ids=["shape", "few", "examples", "seed"],
+    ids=["shape", "few", "examples", "seed", "shown"],
 )
 def test_what_cannot_be_compared_is_refused(folders, other, changes, says, tmp_path):
     root, sources = folders
@@ -116,6 +131,16 @@ def test_what_cannot_be_compared_is_refused(folders, other, changes, says, tmp_p
     with pytest.raises(InputError, match=says):
         tell_apart.run(config)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_exists_is_refused_before_the_comparison(
+    folders, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tell_apart, "compare", lambda *_: pytest.fail("compared"))
+    root, (dark, more, *_) = folders
+    config = Config(training=dark, deployed=more, data_dir=root / "data", out=tmp_path)
+    with pytest.raises(InputError, match="exists"):
+        tell_apart.run(config)
 
 
 def test_error_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
@@ -132,5 +157,5 @@ def test_a_file_in_the_way_of_the_results_is_an_input_error(folders, tmp_path):
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "out"
     config = Config(training=dark, deployed=more, data_dir=root / "data", out=out)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be made"):
         tell_apart.run(config)

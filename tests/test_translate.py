@@ -120,11 +120,14 @@ def test_a_run_between_two_sets_translates_there_and_back(unpaired, files, tmp_p
     np.testing.assert_allclose(made[0], pixels, atol=1)
 
 
-def test_what_cannot_be_translated_is_refused(paired, files, folder, tmp_path):
+def test_what_cannot_be_translated_is_refused(paired, files, tmp_path, monkeypatch):
     config, _ = paired
     how = {"run": str(config.workdir), "files": files}
-    with pytest.raises(InputError, match="exists"):
-        translate.run(translate.Config(**how, out=tmp_path))
+    with monkeypatch.context() as patch:
+        late = lambda *_: pytest.fail("translated before the folder was made")
+        patch.setattr(translate, "translate", late)
+        with pytest.raises(InputError, match="exists"):
+            translate.run(translate.Config(**how, out=tmp_path))
     with pytest.raises(InputError, match="--back"):
         translate.run(translate.Config(**how, back=True))
     with pytest.raises(InputError, match="--draws"):

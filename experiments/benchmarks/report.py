@@ -7,11 +7,12 @@
 """
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
+from jaxgan.checks import InputError
 from jaxgan.cli import command
+from jaxgan.files import expand, read_object
 
 RESULT = Path(__file__).parent / "results" / "throughput.json"
 HEADER = ["work", "steps/s", "against PyTorch's best", "against plain Flax"]
@@ -82,7 +83,12 @@ class Config:
 
 def show(config: Config) -> None:
     """Prints the table."""
-    print(table(json.loads(config.result.read_text())))
+    path = expand(config.result, "--result")
+    advice = "Give one that experiments.benchmarks.throughput has written."
+    record = read_object(path, otherwise=advice)
+    if record is None:
+        raise InputError(f"There is no file {path}. {advice}")
+    print(table(record))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _KNOWN = {
     "fashion_mnist": _Shape(60_000, 28, 28, 1),
     "cifar10": _Shape(50_000, 32, 32, 3),
 }
-# The folders of the papers' sets, as the experiments' presets name them.
+# The folders of the papers' sets, named as in the experiments' presets.
 _FOLDERS = {
     "stacked_mnist": _Shape(60_000, 32, 32, 3, 0),
     "ffhq64": _Shape(70_000, 64, 64, 3, 0),
@@ -38,9 +38,9 @@ _FOLDERS = {
 
 def known_shape(dataset: str) -> _Shape | None:
     """Returns the shape of a set that need not be read; None for others."""
-    folder = dataset.removeprefix("folder:")
-    if folder != dataset and not Path(folder).exists():
-        return _FOLDERS.get(folder)
+    kind, _, path = dataset.partition(":")
+    if kind == "folder" and not Path(path).exists():
+        return _FOLDERS.get(Path(path).name)
     return _KNOWN.get(dataset)
 
 
@@ -48,8 +48,8 @@ def data_set(config: TrainConfig) -> ImageDataSet:
     """Returns the config's data set, as far as a train step's shapes depend on it.
 
     The named sets have known shapes and are replaced by zeros that take no memory, as
-    are the papers' sets of the experiments' presets if there is no such folder; others
-    are loaded.
+    are folders named like those of the experiments' presets, wherever they would be, if
+    there is no such folder; others are loaded.
 
     Raises:
         InputError: if the set cannot be loaded, or resized as asked.

@@ -8,10 +8,13 @@ gets there by ``--out experiments/studies/results/NAME``.
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from jaxgan.checks import InputError
 from jaxgan.cli import command
+from jaxgan.cli.config import with_paths
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[2] / "RESULTS.md"
@@ -29,11 +32,16 @@ def page(results: Path, root: Path) -> str:
     Args:
         results: holds a folder with a result.json for each study.
         root: the folder of RESULTS.md, for its links.
+
+    Raises:
+        InputError: there is no result.
     """
     sections = [
-        section(json.loads(path.read_text()), path.parent.relative_to(root))
+        section(json.loads(path.read_text()), Path(os.path.relpath(path.parent, root)))
         for path in sorted(results.glob("*/result.json"))
     ]
+    if not sections:
+        raise InputError(f"There is no */result.json in --results {results}.")
     return "\n".join([_INTRODUCTION, *sections])
 
 
@@ -74,6 +82,7 @@ class Config:
 
 def write(config: Config) -> None:
     """Writes the page."""
+    config = with_paths(config)
     config.out.write_text(page(config.results, config.out.parent))
     print(f"written: {config.out}")
 

@@ -21,8 +21,9 @@ from matplotlib.figure import Figure
 
 from experiments.tables import text_table
 from jaxgan.cli import command
+from jaxgan.cli.config import check_numbers, check_seed, with_paths
 from jaxgan.environment import describe_environment
-from jaxgan.files import expand, write_atomically, write_json
+from jaxgan.files import write_atomically, write_json
 
 _PLACES = ("out", "data_dir", "manual_dir")
 
@@ -187,9 +188,16 @@ def _show(record: Mapping[str, Any]) -> None:
 def conduct(
     config: StudyConfig, run: Callable[[Any, Parts], Outcome]
 ) -> dict[str, Any]:
-    """Runs a study and writes its files; returns what result.json holds."""
+    """Runs a study and writes its files; returns what result.json holds.
+
+    Raises:
+        InputError: for a number that is out of range.
+    """
     name = config.study + ("-quick" if config.quick else "")
-    out = expand(config.out or Path("runs") / "studies" / name, "--out").absolute()
+    check_numbers(config)
+    check_seed(config.seed, bits=31)  # the others, that follow it, have 32 bits too
+    config = with_paths(config)
+    out = (config.out or Path("runs") / "studies" / name).absolute()
     out.mkdir(parents=True, exist_ok=True)
     parts = Parts(out, config)
     with _timed() as elapsed:

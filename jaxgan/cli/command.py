@@ -105,7 +105,8 @@ def guarded(action: Callable[[], Any]) -> Any:
         _exit(f"\n{stop}", EXIT_SIGNAL + stop.signal)
     except KeyboardInterrupt:
         _exit(
-            "\ninterrupted; the same command continues from what was saved.",
+            "\ninterrupted. Give the same command again; a run continues from what was "
+            "saved.",
             EXIT_SIGNAL + signal.SIGINT,
         )
 
@@ -120,8 +121,8 @@ def _of_file(error: OSError) -> str:
     advice = "make room" if error.errno in _FULL else "put that right"
     return (
         f"stopped: {error.filename or 'a file'} could not be {failed}: "
-        f"{error.strerror}. Checkpoints are kept; {advice}, and the same command "
-        "continues from the last one."
+        f"{error.strerror}; {advice}, and give the same command again. A run continues "
+        "from its last checkpoint."
     )
 
 

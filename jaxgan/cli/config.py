@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, ClassVar, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
 
 import jax
 import tyro
@@ -15,6 +15,8 @@ from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.files import expand
 from jaxgan.shards import check_shards
+
+C = TypeVar("C")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,23 +137,36 @@ def resolve(config: TrainConfig) -> TrainConfig:
         InputError: for an invalid value.
     """
     check_types(config)
-    for field in dataclasses.fields(config):
-        _check_number(field, getattr(config, field.name))
+    check_numbers(config)
     _check_shares(config, jax.device_count())
-    absolute = lambda path, flag: expand(path, flag).absolute()
+    begin = config.from_run
     config = dataclasses.replace(
         config,
         workdir=config.workdir or default_workdir(config),
         dataset=_located(config.dataset),
+        from_run=begin and str(expand(begin, "--from").absolute()),
     )
-    paths = {name: getattr(config, name) for name in path_fields(type(config))}
-    begin = config.from_run
+    return with_paths(config, Path.absolute)
+
+
+def with_paths(config: C, change: Callable[[Path], Path] = lambda path: path) -> C:
+    """Returns a config with ``~`` replaced by the home folder in all its paths.
+
+    Args:
+        config: the settings of any command.
+        change: applied to each path, such as ``Path.absolute``.
+
+    Raises:
+        InputError: there is no home folder, see `jaxgan.files.expand`.
+    """
+    given: Any = config  # `C` does not say that it is a dataclass
+    values = {f.name: getattr(given, f.name) for f in dataclasses.fields(given)}
     return dataclasses.replace(
-        config,
-        from_run=begin and str(absolute(begin, "--from")),
+        given,
         **{
-            name: path and absolute(path, f"--{name.replace('_', '-')}")
-            for name, path in paths.items()
+            name: change(expand(value, _flag(name)))
+            for name, value in values.items()
+            if isinstance(value, Path)
         },
     )
 
@@ -241,8 +256,17 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def check_numbers(config: Any) -> None:
+    """Raises InputError for counts below 1, others below 0, or a seed over 32 bits.
+
+    Args:
+        config: the settings of any command.
+    """
+    for field in dataclasses.fields(config):
+        _check_number(field, getattr(config, field.name))
+
+
 def _check_number(field: dataclasses.Field, value) -> None:
-    """Raises InputError for counts below 1, others below 0, or a seed over 32 bits."""
     flag = _flag(field.name)
     if field.name == "seed":
         check_seed(value)
@@ -254,10 +278,10 @@ def _check_number(field: dataclasses.Field, value) -> None:
         raise InputError(f"{flag} must be at least {least}, got {value}.")
 
 
-def check_seed(seed: int) -> None:
-    """Raises InputError for a seed that is not a number of 32 bits."""
-    if not 0 <= seed < 2**32:
-        raise InputError(f"--seed must be at least 0 and below 2**32, got {seed}.")
+def check_seed(seed: int, *, bits: int = 32) -> None:
+    """Raises InputError for a seed that is not a number of so many bits."""
+    if not 0 <= seed < 2**bits:
+        raise InputError(f"--seed must be at least 0 and below 2**{bits}, got {seed}.")
 
 
 def _jsonable(value):

@@ -11,6 +11,7 @@ from jaxgan.cli.load import load_run
 from jaxgan.data import pictures
 from jaxgan.data.pictures import Pictures
 from jaxgan.evaluation import by_features
+from jaxgan.files import expand
 from jaxgan.sampling import Sampler
 
 _FEWEST = 2
@@ -44,7 +45,7 @@ def find(name: str, where: Where) -> Pictures:
     Raises:
         InputError: there is no such set, or it cannot be read.
     """
-    path = Path(name).expanduser()
+    path = expand(name, "path")
     if path.is_file():
         return pictures.of_npz(path)
     if (path / "config.json").is_file():

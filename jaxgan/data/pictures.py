@@ -64,7 +64,7 @@ def of_array(images: Any, name: str, classes: Any = None) -> Pictures:
         >>> [np.shape(block) for block in pictures.blocks(2)]
         [(2, 8, 8, 3), (2, 8, 8, 3), (1, 8, 8, 3)]
     """
-    as_rgb(images[:1] if np.ndim(images) else images, name)
+    check_rgb(images, name)
     if classes is not None and np.shape(classes) != (len(images),):
         raise InputError(
             f"{name}: expected the class of each of the {len(images):,} images, got "
@@ -100,6 +100,12 @@ def as_rgb(images: Any, name: str) -> UInt8[np.ndarray, "n h w 3"]:
     Raises:
         InputError: they have another dtype or shape.
     """
+    check_rgb(images, name)
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+
+
+def check_rgb(images: Any, name: str) -> None:
+    """Raises InputError unless they are one or more uint8 images in RGB or grey."""
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not images.size:
         raise InputError(
             f"{name}: expected images [n h w 3] or, in grey, [n h w 1], got the shape "
@@ -111,7 +117,6 @@ def as_rgb(images: Any, name: str) -> UInt8[np.ndarray, "n h w 3"]:
             f"{name}: expected pixels in uint8, 0 to 255, got {images.dtype}. Floats "
             "in [-1, 1] become pixels by jaxgan.images.as_uint8."
         )
-    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
 
 
 def of_npz(path: Path) -> Pictures:

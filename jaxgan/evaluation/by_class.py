@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan.checks import InputError
 from jaxgan.data.pictures import Pictures
-from jaxgan.evaluation.quality import Pair, judge
+from jaxgan.evaluation.quality import Pair, check_counts, judge
 from jaxgan.evaluation.seen import Seen
 from jaxgan.metrics.moments import of_blocks
 from jaxgan.metrics.result import Result
@@ -82,6 +82,18 @@ def shared_classes(real: Seen | Pictures, fake: Seen | Pictures) -> list[str]:
             f"has {', '.join(map(repr, apart[:5]))}. Give equal classes equal names."
         )
     return sorted(found[0])
+
+
+def check_classes(names: Iterable[str], real: Pictures, fake: Pictures) -> None:
+    """Checks, before any work, that two sets can be judged by class.
+
+    Raises:
+        InputError: as `judge_by_class`, or if a metric needs more images of a class.
+    """
+    names, number = tuple(names), lambda each, name: int((each.classes == name).sum())
+    for name in shared_classes(real, fake):
+        of = f" of the class {name!r}"
+        check_counts(names, number(real, name), number(fake, name), of)
 
 
 def of_class(seen: Seen, name: str) -> Seen:

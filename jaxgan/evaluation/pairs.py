@@ -121,6 +121,7 @@ def judge(
     """
     names = check(names)
     _check_needs(names, protocol, lpips)
+    check_sides(names, real, fake)
     hows = {n: lpips if METRICS[n].learned else protocol or paired.RGB for n in names}
     values: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for of_real, of_fake in _blocks(real, fake):
@@ -137,6 +138,27 @@ def judge(
         name: dataclasses.replace(found, protocol=f"{found.protocol}; {sets}")
         for name, found in results.items()
     }
+
+
+def check_sides(names: Iterable[str], real: Pictures, fake: Pictures) -> None:
+    """Checks, before any work, what is known about the pairs of two sets.
+
+    Args:
+        names: names from `METRICS`.
+        real: the originals.
+        fake: the pictures to compare with them.
+
+    Raises:
+        InputError: if the sets differ in number, or PSNR is asked of equal sets.
+    """
+    if real.count != fake.count or not real.count:
+        raise InputError(
+            "Pairs need the same number of pictures on both sides, got "
+            f"{real.count} of {real.name} and {fake.count} of {fake.name}."
+        )
+    known = real.identity is not None
+    if "psnr" in names and known and real.identity == fake.identity:
+        raise psnr.all_equal(real.count)
 
 
 def of_folders(real: Path, fake: Path, store: Path) -> tuple[Pictures, Pictures]:
@@ -191,11 +213,6 @@ def _check_needs(
 
 def _blocks(real: Pictures, fake: Pictures) -> Iterator[tuple[Block, Block]]:
     """Yields blocks of both sets, after checking that each pair has one size."""
-    if real.count != fake.count or not real.count:
-        raise InputError(
-            "Pairs need the same number of pictures on both sides, got "
-            f"{real.count} of {real.name} and {fake.count} of {fake.name}."
-        )
     number = 0
     for blocks in zip(real.blocks(BLOCK), fake.blocks(BLOCK), strict=True):
         for a, b in zip(*blocks, strict=True):

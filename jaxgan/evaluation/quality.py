@@ -13,7 +13,7 @@ from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
-_SPLITS, _SUBSET = 10, 1_000
+_SPLITS, _SUBSET, _NEIGHBOURS = 10, 1_000, 3
 
 
 class Pair(NamedTuple):
@@ -40,11 +40,19 @@ class Pair(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A metric: the parts that it needs of data and of samples, and its function."""
+    """A metric.
+
+    Attributes:
+        real: the parts that it needs of data.
+        fake: the parts that it needs of samples.
+        measure: its function.
+        least: the least numbers of data and samples.
+    """
 
     real: frozenset[str]
     fake: frozenset[str]
     measure: Callable[[Pair], Mapping[str, Result]]
+    least: tuple[int, int] = (2, 2)
 
 
 def fid(pair: Pair) -> dict[str, Result]:
@@ -113,7 +121,7 @@ def precision_recall(pair: Pair) -> dict[str, Result]:
         _known(pair.fake.features),
         features=pair.described,
         key=pair.key,
-        neighbours=3,
+        neighbours=_NEIGHBOURS,
         resamples=pair.resamples,
     )
     return found._asdict()
@@ -134,10 +142,16 @@ def authenticity(pair: Pair) -> dict[str, Result]:
 _MOMENTS, _FEATURES = frozenset({MOMENTS}), frozenset({FEATURES})
 METRICS: Mapping[str, Metric] = {
     "fid": Metric(_MOMENTS, _MOMENTS, fid),
-    "fid_infinity": Metric(_FEATURES, _FEATURES, fid_infinity),
+    "fid_infinity": Metric(
+        _FEATURES, _FEATURES, fid_infinity, (2, frechet.FEWEST_TO_EXTRAPOLATE)
+    ),
     "kid": Metric(_FEATURES, _FEATURES, kid),
-    "inception_score": Metric(frozenset(), frozenset({LOGITS}), inception_score),
-    "precision_recall": Metric(_FEATURES, _FEATURES, precision_recall),
+    "inception_score": Metric(
+        frozenset(), frozenset({LOGITS}), inception_score, (0, 2)
+    ),
+    "precision_recall": Metric(
+        _FEATURES, _FEATURES, precision_recall, (_NEIGHBOURS + 1, _NEIGHBOURS + 1)
+    ),
     "authenticity": Metric(_FEATURES, _FEATURES, authenticity),
 }
 """The metrics by name."""
@@ -156,6 +170,28 @@ def check(names: Iterable[str]) -> tuple[str, ...]:
             f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown) or 'none'}."
         )
     return names
+
+
+def check_counts(names: Iterable[str], real: int, fake: int, of: str = "") -> None:
+    """Checks, before any work, that there are enough images for every metric.
+
+    Args:
+        names: names from `METRICS`.
+        real: number of images of the data.
+        fake: number of samples.
+        of: a description of the part of the sets that is meant, for the message.
+
+    Raises:
+        InputError: if a metric needs more.
+    """
+    for name in names:
+        least = METRICS[name].least
+        if real < least[0] or fake < least[1]:
+            raise InputError(
+                f"{name} needs at least {least[0]} images of the data and {least[1]} "
+                f"samples, got {real} and {fake}{of}; give more, or leave the metric "
+                "out."
+            )
 
 
 def wanted(names: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

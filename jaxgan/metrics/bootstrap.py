@@ -85,7 +85,7 @@ def from_replicates(
     """Returns the interval of given replicates, None without any; see `interval`."""
     if not 0 < level < 1:
         raise InputError(f"An interval needs a level in (0, 1), got level={level}.")
-    _check(len(drawn))
+    check(len(drawn))
     if len(drawn) == 0:
         return None
     tails = [(1 - level) / 2, (1 + level) / 2]
@@ -110,7 +110,7 @@ def resample(
     key: Key, sizes: Sequence[int], resamples: int
 ) -> Iterator[list[np.ndarray]]:
     """Yields blocks of counts, ``[r n]`` for each set; a row sums to its set's size."""
-    _check(resamples)
+    check(resamples)
     random = generator(key)
     for start in range(0, resamples, _BLOCK):
         rows = min(_BLOCK, resamples - start)
@@ -124,7 +124,8 @@ def counts(key: Key, sizes: Sequence[int], resamples: int) -> list[np.ndarray]:
     return [np.concatenate(of_set) for of_set in zip(*blocks, strict=True)]
 
 
-def _check(resamples: int) -> None:
+def check(resamples: int) -> None:
+    """Raises InputError for a number of resamples that is 1 or negative."""
     if resamples < 0 or resamples == 1:
         raise InputError(
             "An interval needs two or more resamples, about 1000 for its ends, got "

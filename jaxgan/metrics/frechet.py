@@ -16,6 +16,9 @@ from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.result import Result
 from jaxgan.typing import Key
 
+FEWEST_TO_EXTRAPOLATE = 20
+"""The fewest samples that `extrapolated` takes."""
+
 _Gaussian = tuple[np.ndarray, np.ndarray]
 
 
@@ -142,10 +145,10 @@ def extrapolated(
         arXiv:1911.07023.
     """
     real, fake = as_rows(real=real, fake=fake)
-    if len(fake) < 20 or points < 2:
+    if len(fake) < FEWEST_TO_EXTRAPOLATE or points < 2:
         raise InputError(
-            "Extrapolation needs points >= 2 and at least 20 samples, got "
-            f"points={points} and {len(fake)} samples."
+            f"Extrapolation needs points >= 2 and at least {FEWEST_TO_EXTRAPOLATE} "
+            f"samples, got points={points} and {len(fake)} samples."
         )
     key = key_or_default(key)
     of_real = _gaussian(real)

@@ -14,6 +14,18 @@ Values = np.ndarray | Sequence[float]
 """One number per example, ``[n]``."""
 
 
+def standard_error(values: Values) -> float | None:
+    """Returns the standard error of the mean of values ``[n]``; None for a single one.
+
+    Example:
+        >>> standard_error([1.0, 3.0])
+        1.0
+    """
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
 def result(
     name: str,
     values: Values,
@@ -47,9 +59,7 @@ def result(
     return Result(
         name=name,
         value=float(values.mean()),
-        standard_error=(
-            float(values.std(ddof=1) / np.sqrt(len(values))) if several else None
-        ),
+        standard_error=standard_error(values),
         interval=bootstrap.interval_of_mean(
             values, key=key, resamples=resamples if several else 0
         ),

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Real
 
 from jaxgan.checks import InputError
 from jaxgan.metrics.inputs import AnyArray, flatten
+from jaxgan.metrics.means import standard_error
 from jaxgan.metrics.nearest import squared_distances
 from jaxgan.metrics.result import Result
 
@@ -110,8 +111,8 @@ def log_likelihood(
 
     Returns:
         Nats per image. The standard error is over test examples, as in the paper, for
-        the given samples. If ``sigma_at_edge_of_grid`` in the details is true, use a
-        wider grid.
+        the given samples; a single one has none. If ``sigma_at_edge_of_grid`` in the
+        details is true, use a wider grid.
 
     Raises:
         InputError: for pixels outside [0, 1]; on another scale the number differs by
@@ -130,7 +131,7 @@ def log_likelihood(
         name="Parzen log-likelihood",
         higher_is_better=True,
         value=float(scores.mean()),
-        standard_error=float(scores.std(ddof=1) / math.sqrt(len(scores))),
+        standard_error=standard_error(scores),
         protocol=(
             f"nats, {len(samples)} samples, pixels in [0, 1], sigma {chosen.sigma:.4g} "
             f"of {len(sigmas)} on {len(validation)} validation images, {len(test)} "

@@ -91,10 +91,7 @@ def mean(
     values = np.asarray(values, np.float64)
     equal = int(np.isposinf(values).sum())
     if equal == len(values):
-        raise InputError(
-            f"All {equal} pairs are equal, so their PSNR is infinite; are both sides "
-            "the same images? SSIM is 1 for them."
-        )
+        raise all_equal(equal)
     left_out = f", {equal} equal ones left out" if equal else ""
     return means.result(
         "PSNR",
@@ -104,4 +101,12 @@ def mean(
         resamples=resamples,
         details={"equal": equal},
         higher_is_better=True,
+    )
+
+
+def all_equal(count: int) -> InputError:
+    """Returns the error for pairs that are all equal."""
+    return InputError(
+        f"All {count} pairs are equal, so their PSNR is infinite; are both sides the "
+        "same images? SSIM is 1 for them."
     )

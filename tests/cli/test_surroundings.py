@@ -15,11 +15,11 @@ import jax
 import pytest
 
 import jaxgan.data
-from experiments import mlp
+from experiments import evaluate, mlp
 from jaxgan import compiled
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run, workdir
-from jaxgan.cli.config import resolve
+from jaxgan.cli.config import resolve, with_paths
 from jaxgan.files import expand
 
 
@@ -46,6 +46,15 @@ def test_without_a_home_the_flag_is_named(homeless, tmp_path):
             resolve(dataclasses.replace(config, **{name: value}))
     with pytest.raises(InputError, match="~/x"):
         load_run("~/x")
+
+
+def test_a_home_is_put_into_all_paths_of_a_command(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = evaluate.Config(real="~/a", fake="b", json=Path("~/r"), picture=Path("p"))
+    found = with_paths(config)
+    assert (found.json, found.data_dir) == (tmp_path / "r", tmp_path / ".cache/jaxgan")
+    assert (found.real, found.picture) == ("~/a", Path("p"))
+    assert with_paths(config, Path.absolute).picture == Path("p").absolute()
 
 
 def test_with_a_home_it_is_put_in(monkeypatch, tmp_path):

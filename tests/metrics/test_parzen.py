@@ -59,6 +59,13 @@ def test_log_likelihood_follows_the_protocol():
     assert "300 samples, pixels in [0, 1]" in result.protocol
 
 
+def test_one_test_image_has_no_standard_error():
+    rows = np.random.default_rng(3).random((9, 4))
+    result = parzen.log_likelihood(rows[:5], rows[5:8], rows[8:])
+    assert result.standard_error is None
+    assert "standard_error" not in result.as_json()
+
+
 def test_a_bandwidth_at_the_end_of_the_grid_is_told():
     random = np.random.default_rng(2)
     rows = random.random((100, 3))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.studies import parzen, pixels, samplers, study
+from jaxgan.checks import InputError
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,14 @@ def test_the_quick_form_leaves_its_record_and_its_picture(quick):
     assert [row[0] for row in ours["rows"]][-2:] == list(parzen.GAMES)
     assert [row[1] for row in published["rows"]][:4] == ["121", "138", "214", "225"]
     assert len(record["details"][parzen.GAMES[0]]) == parzen.QUICK["seeds"]
+
+
+@pytest.mark.parametrize("changes", [{"seed": -1}, {"seed": 2**31}, {"samples": 0}])
+def test_a_number_out_of_range_is_refused(changes, tmp_path):
+    config = parzen.Config(quick=True, out=tmp_path / "out", **changes)
+    with pytest.raises(InputError, match=r"--seed|--samples"):
+        study.conduct(config, parzen.run)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_study_resumes_from_its_parts(quick, monkeypatch):

@@ -38,7 +38,7 @@ from experiments.benchmarks.accelerator.checks import SHARES, Outcome
 from experiments.benchmarks.accelerator.plan import lacks
 from jaxgan.checks import InputError
 from jaxgan.cli import command
-from jaxgan.files import write_json
+from jaxgan.files import expand, write_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"--budget must be more than 0 seconds, got {options.budget:g}."
         )
     begin = time.monotonic()
-    options.out.mkdir(parents=True, exist_ok=True)
+    out = expand(options.out, "--out")
+    out.mkdir(parents=True, exist_ok=True)
     names = [name for name in SHARES if not options.only or name in options.only]
     with tempfile.TemporaryDirectory() as cache:
         plan: dict[str, Any] = {
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         # Kept with each part, since a record may come from several calls.
         revision = facts.pop("git_revision", None)
         plan["platform"] = facts["platform"]
-        file = options.out / f"accelerator-{machine.slug(facts['card'])}.json"
+        file = out / f"accelerator-{machine.slug(facts['card'])}.json"
         record: dict[str, Any] = {
             "benchmark": "accelerator",
             "quick": options.quick,

@@ -107,7 +107,7 @@ def _of_inception(params: Any, x: Any) -> dict[str, Any]:
 
 
 def _inception_file() -> Path:
-    file = WEIGHTS.expanduser() / INCEPTION_URL.rpartition("/")[2]
+    file = expand(WEIGHTS, "--features") / INCEPTION_URL.rpartition("/")[2]
     if not file.is_file():
         raise InputError(
             "The weights of Inception-v3 are missing. Pass --download to fetch "
