@@ -157,7 +157,7 @@ def test_a_mean_over_the_whole_batch_is_refused(key):
     ("shards", "devices", "words"),
     [
         (5, 1, r"16 .*into 5"),
-        (0, 1, "shards.*at least 1"),
+        (0, 1, r"shards.*at least 1"),
         (32, 1, r"16 .*into 32"),
         (4, 8, r"4 exact shards .*8 devices.*multiple of 8"),
         (2, 4, r"2 exact shards .*4 devices"),

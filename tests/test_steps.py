@@ -151,7 +151,7 @@ def test_train_step_refuses_a_batch_without_its_k(key):
     step = jaxgan.make_train_step(gan, d_steps=2)
     with pytest.raises(ValueError, match=r"\[2 b \.\.\.\].*\(3, 16, 16, 16, 1\)"):
         step(state, games.stacked(3), key)
-    with pytest.raises(ValueError, match="d_steps.*at least 1"):
+    with pytest.raises(ValueError, match=r"d_steps.*at least 1"):
         jaxgan.make_train_step(gan, d_steps=0)
 
 
