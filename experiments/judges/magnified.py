@@ -9,7 +9,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from jaxgan.evaluation import Evaluator
-from jaxgan.evaluation.magnified import Magnification, Magnified, magnified
+from jaxgan.evaluation.magnified import (
+    Magnification,
+    Magnified,
+    magnified,
+    photos_of,
+)
 from jaxgan.metrics import luma, means, psnr
 from jaxgan.metrics.paired import Protocol
 from jaxgan.metrics.result import Result
@@ -59,7 +64,7 @@ class Patches:
             return {}
         extractor = features.load("efficientnet")
         places = places_of_patches(
-            [photo.image.shape for photo in data.photos], data.scale, self.most
+            [photo.image.shape for photo in photos_of(data)], data.scale, self.most
         )
         if not places:
             return {}

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,6 +17,9 @@ from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
 from jaxgan.tiles import Progress, apply_tiled
 from jaxgan.typing import Key
+
+if TYPE_CHECKING:
+    from jaxgan.data.photo_files import Photo
 
 TILE = 256
 """Height and width in pixels of the part of a small image that is magnified at a time;
@@ -75,17 +78,26 @@ def magnified(
     """
     from jaxgan.data.photo_tiles import enlarged, shrunk  # Pillow
 
+    for name, image in photos_of(data)[:most]:
+        small, original = shrunk(image, data.scale)
+        output = np.asarray(as_uint8(magnify(sampler, small, scale=data.scale)))
+        bicubic = enlarged(small, data.scale)
+        yield Magnification(name, small, output, bicubic, original)
+
+
+def photos_of(data: Any) -> Sequence["Photo"]:
+    """Returns the held-out photos of a `jaxgan.data.photos.PhotoSet`.
+
+    Raises:
+        InputError: if the data hold no whole photos.
+    """
     photos = getattr(data, "photos", None)
     if not photos:
         raise InputError(
             f"{getattr(data, 'name', 'The data')} holds no whole photos to judge by. "
             "Load it with jaxgan.data.load_photos."
         )
-    for name, image in photos[:most]:
-        small, original = shrunk(image, data.scale)
-        output = np.asarray(as_uint8(magnify(sampler, small, scale=data.scale)))
-        bicubic = enlarged(small, data.scale)
-        yield Magnification(name, small, output, bicubic, original)
+    return photos
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,8 +137,9 @@ class Magnified:
             "psnr": _beside(ratio, names, decibels),
         }
         if all("ssim" in figures for _, figures in found):
-            alike = ssim.mean(both("ssim")[0], protocol=protocol, key=key)
-            results["ssim"] = _beside(alike, names, both("ssim"))
+            alike = both("ssim")
+            index = ssim.mean(alike[0], protocol=protocol, key=key)
+            results["ssim"] = _beside(index, names, alike)
         return results
 
 

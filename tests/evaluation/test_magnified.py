@@ -131,9 +131,10 @@ def test_a_photo_is_played_in_tiles():
     np.testing.assert_array_equal(np.round((made + 1) * 127.5), whole.output)
 
 
-def test_data_without_whole_photos_are_refused():
+@pytest.mark.parametrize("judge", [Magnified(), judges.Patches()])
+def test_data_without_whole_photos_are_refused(judge):
     with pytest.raises(InputError, match="load_photos"):
-        Magnified()(Squares(), photos(), KEY)
+        judge(Squares(), photos(), KEY)
 
 
 def test_patches_are_judged_by_what_a_network_sees():
