@@ -17,10 +17,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # commands that tests start as processes of their own are optimised as usual.
 jax.config.update("jax_disable_most_optimizations", True)
 
-# Runs that differ in nothing but their workdir compile the same programs.
-_compiled = tempfile.TemporaryDirectory()
-jax.config.update("jax_compilation_cache_dir", _compiled.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+# A limit that is never reached, for the file lock that comes with it.
+jax.config.update("jax_compilation_cache_max_size", 2**36)
 
 _MOST_MAPS = 20_000
 
@@ -36,8 +35,25 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     skips.configure(config)
+    _keep_programs(config)
     if config.getoption("--optimized"):
         jax.config.update("jax_disable_most_optimizations", False)
+
+
+def _keep_programs(config):
+    """Keeps what was compiled: many tests play the same game, in either worker."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory()
+        config.add_cleanup(folder.cleanup)
+        config.compiled = folder.name
+    else:
+        config.compiled = config.workerinput["compiled"]
+    jax.config.update("jax_compilation_cache_dir", config.compiled)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["compiled"] = node.config.compiled
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -29,7 +29,7 @@ import jaxgan
 from jaxgan import GAN, nets, penalties, processes
 from jaxgan.checkpoint import digest
 from jaxgan.hooks import Checkpoint, Hook
-from jaxgan.methods.ada import ada
+from jaxgan.methods.ada import ada, flip, shift
 from tests import launch
 
 SHARDS, BATCH, EXAMPLES = 8, 32, 320
@@ -64,12 +64,15 @@ def _optimizers() -> dict[str, Any]:
     return {"g_optimizer": adam, "d_optimizer": adam, "latent_dim": 16}
 
 
+_ada = functools.partial(ada, speed_images=5_000, every=2)
+
 GAMES: dict[str, Callable[[], GAN]] = {
     "mlp": _mlp,
     "dcgan": lambda: _dcgan(batch_norm=True),
     "conditional": lambda: _dcgan(num_classes=10, condition="label"),
     "r1": lambda: _dcgan(penalties=((5.0, penalties.r1),)),
-    "memory": lambda: _dcgan(augment=ada(speed_images=5_000, every=2)),
+    "memory": lambda: _dcgan(augment=_ada(transforms=(flip, shift))),
+    "augmented": lambda: _dcgan(augment=_ada()),
 }
 
 

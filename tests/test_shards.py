@@ -43,7 +43,7 @@ def _played(name: str, devices: int, shards: int | None = SHARDS, batch: int = 3
 
 # `python -m tests.exact_shards` plays all of them, and for longer.
 QUICK = [("mlp", 2), ("dcgan", 8), ("memory", 8)]
-OTHERS = [("conditional", 8), ("r1", 8), ("dcgan", 2), ("memory", 4)]
+OTHERS = [("conditional", 8), ("r1", 8), ("dcgan", 2), ("augmented", 4)]
 
 
 @pytest.mark.digest

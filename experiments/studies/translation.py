@@ -109,8 +109,10 @@ def judge(config: Config, run: Any, way: tuple[str, str, str | None]) -> dict[st
         sampler = one_way(sampler, source=source, output=truth, made=made)
     given = sampler, run.data, jax.random.key(0)
     pixels = Translations(source=source)(*given)
-    letters = Letters(source=source, output=truth, reader_epochs=config.reader_epochs)
-    read = letters(*given)
+    epochs = {"reader_epochs": config.reader_epochs}
+    if config.quick:
+        epochs["style_epochs"] = 1
+    read = Letters(source=source, output=truth, **epochs)(*given)
     first = translate(*given, source=source, most=_ROWS)
     sheet = np.stack([first.inputs, first.outputs, first.targets], axis=1)
     return {
