@@ -3,61 +3,18 @@
 import dataclasses
 import itertools
 import json
-import signal
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 import jaxgan
-from jaxgan import chunks, feed, hooks, loop, nets, parallel
+from jaxgan import chunks, feed, hooks, loop, parallel
 from jaxgan.checkpoint import digest
-from jaxgan.methods.pix2pix import pix2pix
 from tests import games
-
-KEY = jax.random.key(5)
-HOW = {"steps": 12, "batch_size": 8}
-
-
-def points(count: int = 64) -> dict[str, np.ndarray]:
-    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, count)
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return {"image": circle.astype(np.float32)}
-
-
-def ring() -> jaxgan.GAN:
-    adam = optax.adam(1e-3)
-    return jaxgan.GAN(
-        generator=nets.mlp.Generator((2,), width=8, bounded=False),
-        discriminator=nets.mlp.Discriminator(width=8),
-        g_optimizer=adam,
-        d_optimizer=adam,
-        latent_dim=2,
-    )
-
-
-class Patches(nn.Module):
-    @nn.compact
-    def __call__(self, image, input):
-        both = jnp.concatenate([image, input], axis=-1)
-        return nn.Conv(1, (4, 4), strides=2)(both)
-
-
-def translation() -> jaxgan.Game:
-    return pix2pix(
-        generator=nn.Sequential((nn.Conv(1, (3, 3)), nn.tanh)),
-        discriminator=Patches(),
-    )
-
-
-def pairs(count: int = 24) -> dict[str, np.ndarray]:
-    images = np.random.default_rng(1).integers(0, 256, (count, 8, 12, 1), np.uint8)
-    return {"input": images, "target": 255 - images}
-
+from tests.fitting import HOW, KEY, pairs, points, ring, translation
 
 GAMES = {"points": (ring, points), "image to image": (translation, pairs)}
 
@@ -268,103 +225,6 @@ def test_seed_of_the_order_is_that_of_the_key():
         assert feed.order_seed(jax.random.key(seed)) == seed
         assert feed.order_seed(jax.random.PRNGKey(seed)) == seed
     assert feed.order_seed(jax.random.fold_in(KEY, 1)) != feed.order_seed(KEY)
-
-
-@pytest.mark.parametrize(
-    ("changes", "keyword"),
-    [
-        ({"batch_size": None}, "batch_size"),
-        ({"batch_size": 0}, "at least 1"),
-        ({"batch_size": -8}, "batch_size"),
-        ({"batch_size": 65}, "64 training"),
-        ({"microbatches": 0}, "microbatches"),
-        ({"microbatches": -1}, "microbatches"),
-        ({"shards": 0}, "shards"),
-        ({"batch_size": 12}, "8 or 16"),
-        ({"steps": 0}, "steps"),
-        ({"schedule": ("d", "g"), "d_steps": 2}, "schedule"),
-        ({"hooks": (hooks.Log("x", every=0),)}, "every"),
-        ({"hooks": (hooks.Log("x"), hooks.Log("y"))}, "'log'"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
-)
-def test_what_does_not_fit_is_refused(changes, keyword):
-    game, data = ring(), points()
-    state = jaxgan.init(game, KEY, data)
-    with pytest.raises(jaxgan.InputError, match=keyword):
-        jaxgan.fit(game, state, data, KEY, **{**HOW, **changes})
-
-
-class Halves(hooks.Hook):
-    """Its steps are no whole number."""
-
-    every: Any = 2.0
-
-
-@pytest.mark.usefixtures("no_type_checks")
-@pytest.mark.parametrize(
-    "changes",
-    [{"steps": 2.0}, {"batch_size": 8.0}, {"microbatches": 1.0}, {"hooks": [Halves()]}],
-)
-def test_numbers_that_are_not_whole_are_refused(changes):
-    game, data = ring(), points()
-    state = jaxgan.init(game, KEY, data)
-    with pytest.raises(jaxgan.InputError, match="whole number"):
-        jaxgan.fit(game, state, data, KEY, **{**HOW, **changes})
-
-
-@pytest.mark.parametrize(
-    ("batches", "keyword"),
-    [
-        ([points(8)] * 3, "ended after 3"),
-        ([points(8), points(16)], "shapes"),
-        ([{"image": points(8)["image"].astype(np.float64)}], "float64"),
-    ],
-    ids=["too few", "another shape", "float64"],
-)
-def test_iterator_that_cannot_be_played_is_refused(batches, keyword):
-    game = ring()
-    state = jaxgan.init(game, KEY, points())
-    with pytest.raises(jaxgan.InputError, match=keyword):
-        jaxgan.fit(game, state, iter(batches), KEY, steps=12)
-
-
-def test_state_beyond_the_last_step_and_another_key_are_refused(tmp_path):
-    game, data = ring(), points()
-    first = jaxgan.init(game, KEY, data)
-    kept = lambda: (hooks.Checkpoint(tmp_path, every=4),)
-    state = jaxgan.fit(game, first, data, KEY, **HOW, hooks=kept())
-    with pytest.raises(jaxgan.InputError, match="step 12"):
-        jaxgan.fit(game, state, data, KEY, steps=5, batch_size=8)
-    with pytest.raises(jaxgan.InputError, match="another key"):
-        jaxgan.fit(game, first, data, jax.random.key(6), **HOW, hooks=kept())
-
-
-def test_metric_that_is_not_finite_stops_and_names_the_last_checkpoint(tmp_path):
-    rate = lambda count: jnp.where(count < 9, 1e-3, 1e38)
-    game, data = ring(), points()
-    game = dataclasses.replace(game, d_optimizer=optax.sgd(rate))
-    state = jaxgan.init(game, KEY, data)
-    kept = (hooks.Checkpoint(tmp_path, every=4),)
-    with pytest.raises(loop.NonFiniteError, match=r"step 1[01]") as error:
-        jaxgan.fit(game, state, data, KEY, **HOW, hooks=kept)
-    assert "step 8" in "".join(error.value.__notes__)
-
-
-def test_signal_stops_after_the_steps_in_flight_and_gives_the_state():
-    game, data = ring(), points()
-    state = jaxgan.init(game, KEY, data)
-
-    class Strike(hooks.Hook):
-        def advance(self, run, metrics):
-            signal.raise_signal(signal.SIGTERM)
-
-    with pytest.raises(jaxgan.loop.Stopped) as stop:
-        jaxgan.fit(game, state, data, KEY, **HOW, hooks=(Strike(),))
-    assert stop.value.step == int(stop.value.state.step) == 1
-    assert "checkpoint" in str(stop.value)
-    rest = jaxgan.fit(game, stop.value.state, data, KEY, **HOW)
-    assert digest(rest) == digest(jaxgan.fit(game, state, data, KEY, **HOW))
 
 
 def test_hooks_are_called_in_the_order_that_is_documented():

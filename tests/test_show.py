@@ -13,7 +13,7 @@ from jaxgan import nets, show
 from jaxgan.report import pictures
 from jaxgan.sampling import Sampler
 from tests import games
-from tests.test_fit import KEY, pairs, points, ring, translation
+from tests.fitting import KEY, pairs, points, ring, translation
 
 
 def _sampler(game, data) -> Sampler:

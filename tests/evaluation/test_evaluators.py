@@ -13,7 +13,7 @@ from jaxgan.evaluation import inputs
 from jaxgan.metrics import Result
 from jaxgan.sampling import Sampler
 from tests import games
-from tests.test_fit import pairs, points, ring, translation
+from tests.fitting import pairs, points, ring, translation
 
 KEY = jax.random.key(0)
 

@@ -15,7 +15,7 @@ from jaxgan.hooks import collapse
 from jaxgan.hooks.base import Run
 from jaxgan.methods.pix2pix import pix2pix
 from tests import games
-from tests.test_fit import KEY, Patches, points, ring, translation
+from tests.fitting import KEY, Patches, points, ring, translation
 
 STEPS, EVERY = 6_000, 100
 GOOD = {"distance_ratio": 1.0, "duplicates": 0.01}

@@ -7,7 +7,7 @@ import jaxgan
 from jaxgan import hooks
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.metrics import Result, means, psnr, ssim
-from tests.test_fit import KEY, points, ring
+from tests.fitting import KEY, points, ring
 
 STEPS, SCORE = 50, "score"
 # By step: the lowest comes twice, and only the first of the two is kept.

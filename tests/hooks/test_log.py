@@ -11,7 +11,7 @@ import pytest
 import jaxgan
 from jaxgan import hooks
 from jaxgan.hooks.base import Run
-from tests.test_fit import KEY, points, ring
+from tests.fitting import KEY, points, ring
 
 SIZE = {"batch_size": 8}
 
