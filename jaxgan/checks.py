@@ -63,10 +63,10 @@ def check_floating(**arrays: Any) -> None:
 
 
 def chosen(flag: str, known: Mapping[str, Any], name: str) -> Any:
-    """Returns the value of a name among those that a flag may take.
+    """Returns the value that a name given to a flag stands for.
 
     Raises:
-        InputError: there is no such name.
+        InputError: the flag takes no such name.
 
     Example:
         >>> chosen("--loss", {"hinge": 1, "minimax": 2}, "hinge")

@@ -39,11 +39,11 @@ def make_chunk(
         ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
         Resident, step i uses the ``rows[i]`` (``[m k b]``) of the table's columns
         ``[n ...]``; streamed, rows is None and the columns are ``[m k b ...]``. ``log``
-        holds each metric of every step, ``[m]``, of which the first ``count`` are
-        valid. The count is traced, so that one program serves all.
+        holds each metric of every step, ``[m]``; its first ``count`` values are valid.
+        The count is traced, so that one program serves all.
     """
     axis_name = parallel.AXIS if jax.device_count() > 1 else None
-    # Jitted, so that asking for the metrics' shapes and playing share one trace.
+    # Jitted, so that finding the metrics' shapes and running the loop share one trace.
     train_step = jax.jit(
         make_train_step(
             game,
@@ -79,7 +79,7 @@ def make_chunk(
 
 
 def kept_chunk(game: Game, *, schedule: Schedule, **how: Any) -> Callable:
-    """Returns `make_chunk`'s function; for the same game, one that is compiled already.
+    """Returns `make_chunk`'s function, for the same game the one compiled before.
 
     The last few are kept. Games are compared by identity: their networks and losses may
     be anything that Python can call.

@@ -36,7 +36,7 @@ class Count(struct.PyTreeNode):
         return Count(self.high + (low >> _BITS), low & (_BASE - 1))
 
     def as_float(self) -> Float[Array, ""]:
-        """Returns the nearest float32: exact up to 2^24, within 6e-8 of it beyond."""
+        """Returns the nearest float32: exact up to 2^24, relative error 6e-8 beyond."""
         return self.high.astype(jnp.float32) * _BASE + self.low.astype(jnp.float32)
 
     def __int__(self) -> int:

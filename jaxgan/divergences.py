@@ -7,8 +7,9 @@ f*(t) = sup over u >= 0 of (u t - f(u)) gives a bound for every critic T,
 
 A network's output v is any real number, while T must stay in the domain of f*, so
 T = g(v) with an output activation g. p is the data, q the generator. All functions are
-elementwise and keep the dtype; f* is +inf outside its domain. The code says exp(v) - 1
-and not expm1(v), whose derivative JAX takes as expm1(v) + 1: zero for v < -17.
+elementwise and keep the dtype; f* is +inf outside its domain. The code uses exp(v) - 1
+rather than expm1(v), since JAX computes the derivative of the latter as expm1(v) + 1,
+which is zero for v < -17.
 
 Example:
     >>> import jax.numpy as jnp
@@ -39,15 +40,15 @@ _LOG_4 = math.log(4.0)
 
 @dataclass(frozen=True)
 class Divergence:
-    """An f-divergence, and the functions of it that an f-GAN uses.
+    """An f-divergence, with the functions that an f-GAN needs.
 
     Attributes:
         name: a readable name.
         f: f(u) for a density ratio u = p/q > 0; convex, f(1) = 0.
-        conjugate: f*(t), the supremum over u >= 0, flat where u = 0 is best.
+        conjugate: f*(t), the supremum over u >= 0; constant where u = 0 attains it.
         activation: g(v), from any real number into the domain of f*.
-        conjugate_activation: f*(g(v)) in a closed form, without the loss of digits of
-            the composition.
+        conjugate_activation: f*(g(v)) in closed form, which loses fewer digits than
+            composing the two.
         optimal_critic: f'(u), the T that makes the variational bound tight.
     """
 
@@ -136,8 +137,8 @@ pearson = Divergence(
 )
 """Pearson chi-squared, E_q[(p/q - 1)^2].
 
-Nowozin's tables give f* = t^2/4 + t for all t, the supremum over negative u as well;
-over u >= 0 it is flat below t = -2, which makes the bound tighter.
+Nowozin's tables give f* = t^2/4 + t for all t, the supremum over negative u as well.
+Over u >= 0, f* is constant below t = -2, which makes the bound tighter.
 """
 
 neyman = Divergence(
@@ -150,7 +151,10 @@ neyman = Divergence(
     conjugate_activation=lambda v: 2 - 2 * jnp.exp(-v / 2),
     optimal_critic=lambda u: 1 - 1 / (u * u),
 )
-"""Neyman chi-squared, E_p[(q/p - 1)^2]: Pearson's of (q, p). f* has domain t <= 1."""
+"""Neyman chi-squared, E_p[(q/p - 1)^2]: `pearson` with p and q exchanged.
+
+The domain of f* is t <= 1.
+"""
 
 squared_hellinger = Divergence(
     name="squared_hellinger",
@@ -160,7 +164,7 @@ squared_hellinger = Divergence(
     conjugate_activation=lambda v: jnp.exp(v) - 1,
     optimal_critic=lambda u: 1 - 1 / jnp.sqrt(u),
 )
-"""Squared Hellinger, integral of (√p - √q)^2, in [0, 2]. f* has domain t < 1."""
+"""Squared Hellinger, integral of (√p - √q)^2, in [0, 2]. The domain of f* is t < 1."""
 
 total_variation = Divergence(
     name="total_variation",
@@ -170,7 +174,9 @@ total_variation = Divergence(
     conjugate_activation=lambda v: jnp.tanh(v) / 2,
     optimal_critic=lambda u: jnp.sign(u - 1) / 2,
 )
-"""Total variation, half the integral of |p - q|, in [0, 1]. f* has domain t <= 1/2.
+"""Total variation, half the integral of |p - q|, in [0, 1].
+
+The domain of f* is t <= 1/2.
 
 In float32 the gradient of tanh is 0 beyond |v| = 9, where it should be below 1e-7.
 """
@@ -192,7 +198,7 @@ def _minus_log_ratio(t: Array) -> Array:
 def _minus_log_ratio_jvp(
     primals: tuple[Array], tangents: tuple[Array]
 ) -> tuple[Array, Array]:
-    # The implicit function theorem, not Newton's steps: exact, and to any order.
+    # By the implicit function theorem, not through Newton's steps: exact, to any order.
     y = _minus_log_ratio(*primals)
     return y, -jax.nn.sigmoid(-y) * tangents[0]
 
@@ -218,7 +224,7 @@ function of 1 - t.
 
 
 def _log_softplus(x: Array) -> Array:
-    """Computes log(softplus(x)), also where softplus(x) is too small for its dtype."""
+    """Computes log(softplus(x)), even where softplus(x) underflows."""
     low = x < -15
     tail = jnp.where(low, x, -15.0)
     body = jnp.where(low, -15.0, x)
@@ -237,7 +243,7 @@ def _alpha(a: float) -> Divergence:
         return jnp.where(w == 0, -1 / a, value) if a < 0 else value
 
     def conjugate_activation(v: Array) -> Array:
-        # w = (1 - a) softplus(-v), by its logarithm: w may be too small for float32.
+        # w = (1 - a) softplus(-v), by its logarithm: w itself may underflow.
         log_w = math.log(1 - a) + _log_softplus(-v)
         return (jnp.exp(power * log_w) - 1) / a
 
@@ -255,9 +261,10 @@ def alpha(a: float | int, /) -> Divergence:
     """The alpha-divergence, f(u) = (u^a - 1 - a (u - 1)) / (a (a - 1)).
 
     f*(t) = (w^(a/(a-1)) - 1) / a with w = 1 + (a - 1) t. For a > 1 it is -1/a where
-    w < 0 and u = 0 is best; for a < 1 its domain is t < 1/(1 - a). As a tends to 1 or 0
-    it becomes `kl` or `reverse_kl`; alpha(2) is half of `pearson`, alpha(-1) half of
-    `neyman` and alpha(0.5) twice `squared_hellinger`.
+    w < 0, since u = 0 attains the supremum there; for a < 1 its domain is
+    t < 1/(1 - a). As a tends to 1 or 0 the divergence tends to `kl` or `reverse_kl`;
+    alpha(2) is half of `pearson`, alpha(-1) half of `neyman` and alpha(0.5) twice
+    `squared_hellinger`.
 
     Args:
         a: the order, neither 0 nor 1.

@@ -1,4 +1,4 @@
-"""Random draws of one update, separate per example: latents, noise, dropout masks.
+"""The random draws of one update, separate for each example: latents, noise, dropout.
 
 The draws of an example depend only on its global index within the update's batch, so
 they are the same on any number of devices and for any number of microbatches.

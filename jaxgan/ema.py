@@ -47,7 +47,7 @@ def init(value: PyTree) -> PyTree:
 def _rate(images_per_step: Any, half_life: Any) -> Float[Array, ""]:
     """Computes the weight of the new value, 1 - 0.5^(n/h), and 1 where h is 0.
 
-    expm1 gives all its digits: a decay of 0.9999, rounded to float32, would leave only
+    expm1 keeps full precision: a decay of 0.9999, rounded to float32, would leave only
     three digits of the half-life.
     """
     half_life = jnp.asarray(half_life, jnp.float32)
@@ -121,7 +121,7 @@ def update(
             return jnp.array(new, copy=True)
         old, new = jnp.asarray(old, jnp.float32), jnp.asarray(new, jnp.float32)
         # In this form the value is the fixed point, however the rate is rounded; but
-        # only the second branch gives the value to the bit.
+        # only the second branch returns the value bit for bit.
         return jnp.where(rate < 1, old + rate * (new - old), new)
 
     return jax.tree.map(move, average, value)

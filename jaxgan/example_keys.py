@@ -2,10 +2,10 @@
 
 A network asks for randomness by ``self.make_rng(name)`` and draws an array for all the
 examples that it sees, ``[b ...]``. With an ordinary key, an example's draws would
-depend on how many others are on its device. With a key of `by_example`, row i of a draw
-comes from ``fold_in(key, index[i])`` alone, where ``index`` are the examples' global
-indices. Such a key may be split and folded like any other, so that dropout and noise
-work under ``nn.scan``, ``nn.vmap``, ``nn.remat`` and in any layer.
+depend on how many others are on its device. With a key made by `by_example`, row i of a
+draw comes from ``fold_in(key, index[i])`` alone, where ``index`` holds the examples'
+global indices. Such a key may be split and folded like any other, so that dropout and
+noise work under ``nn.scan``, ``nn.vmap``, ``nn.remat`` and in any layer.
 """
 
 import functools
@@ -23,17 +23,17 @@ _UINTS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32, 64: jnp.uint64}
 
 
 def by_example(key: Key, index: Int[Array, " b"], *, others_alike: bool = False) -> Key:
-    """Makes a key whose draws ``[b ...]`` come row by row from the examples' indices.
+    """Makes a key that draws each row of ``[b ...]`` from that example's index.
 
     Args:
         key: an ordinary key, the same on all devices.
         index: the examples' global indices, ``[b]``.
-        others_alike: whether a draw without the b examples in its first dimension is
-            that of the ordinary key, instead of an error.
+        others_alike: whether a draw whose first dimension is not b uses the ordinary
+            key, instead of raising an error.
 
     Raises:
-        ValueError: by ``jax.random``, for a draw without the b examples in its first
-            dimension, which may depend on how many there are on a device.
+        ValueError: by ``jax.random``, for a draw whose first dimension is not b, since
+            it may depend on how many examples are on a device.
 
     Example:
         >>> import numpy as np
@@ -52,7 +52,7 @@ def by_example(key: Key, index: Int[Array, " b"], *, others_alike: bool = False)
 
 @functools.lru_cache
 def _implementation(examples: int, others_alike: bool) -> Any:
-    """Makes the kind of key for ``examples`` examples: words, then their indices."""
+    """Makes the PRNG for ``examples`` examples: a key is words, then the indices."""
     name = f"by_example_{examples}{'_others_alike' if others_alike else ''}"
 
     def ordinary(data):
@@ -77,8 +77,8 @@ def _implementation(examples: int, others_alike: bool) -> Any:
             if others_alike:
                 return jax.random.bits(key, shape, bits)
             raise ValueError(
-                "A network of a GAN draws for each example by itself, so a draw needs "
-                f"the examples in its first dimension: expected {examples} there, got "
+                "A GAN's networks draw separately for each example, so the first "
+                f"dimension of a draw is the batch: expected {examples} there, got "
                 f"shape {tuple(shape)}."
             )
         draw = lambda i: jax.random.bits(jax.random.fold_in(key, i), shape[1:], bits)

@@ -1,4 +1,4 @@
-"""Checks that networks and examples fit: shapes, labels, the range of pixels."""
+"""Checks that networks and data fit together: shapes, labels, the range of pixels."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,11 +18,11 @@ from jaxgan.typing import Array
 
 
 def check_fits(fake: Any, real: Any) -> None:
-    """Raises InputError unless the generator's examples are like the batch's.
+    """Raises InputError unless the generator's examples fit the batch's.
 
     They must have the same shapes, and the batch's images must be floats, or uint8
-    pixels that `jaxgan.turn.as_floats` has converted: the range of other integers would
-    be a guess, and that of the generator another one.
+    pixels that `jaxgan.turn.as_floats` has converted: the intended range of any other
+    integers would be a guess.
     """
     shapes = lambda tree: jax.tree.map(lambda leaf: jnp.shape(leaf)[1:], tree)
     same = jax.tree.structure(fake) == jax.tree.structure(real)
@@ -41,7 +41,7 @@ def check_fits(fake: Any, real: Any) -> None:
 
 
 def logits_of(output: Any, x: Any) -> Array:
-    """Returns a discriminator's logits ``[b ...]``: its output, or its "logits".
+    """Returns a discriminator's logits ``[b ...]``: its output, or "logits" in it.
 
     Raises:
         InputError: if there are none, or fewer than one per example.
@@ -64,7 +64,7 @@ def grouped(tree: Any, group: int) -> Any:
 
 
 def check_labels(module: nn.Module, condition: Any = None) -> None:
-    """Raises InputError for integer labels that a network's ``num_classes`` lacks."""
+    """Raises InputError for integer labels outside a network's ``num_classes``."""
     classes = getattr(module, "num_classes", 0)
     known = isinstance(condition, jax.Array | np.ndarray)
     if not classes or not known or isinstance(condition, Tracer):
@@ -116,7 +116,7 @@ def check_range(
         raise InputError(
             f"The batch's images go from {low:g} to {high:g}, but the generator makes "
             "values in [-1, 1] only. Give pixels as uint8, or scale them to [-1, 1]; "
-            "for data without bounds take a generator without tanh."
+            "for unbounded data use a generator without tanh."
         )
     if bounded and half and least < -0.1:
         warnings.warn(

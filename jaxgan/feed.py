@@ -1,7 +1,7 @@
 """Feeds a chunk of steps: from the device's memory, from a stream, from an iterator.
 
 A table that fits is kept on the device whole, and a chunk is given the rows of each
-step; from a larger one, a chunk is given the examples themselves. Both use the same
+step; if it does not fit, a chunk is given the examples themselves. Both use the same
 examples in the same order, which is a function of the run's key and the step. Either
 way, everything that a chunk needs is on the devices before it is called.
 """
@@ -146,7 +146,7 @@ def from_iterator(batches: Iterator[Any], fresh: int, most: int) -> tuple[Take, 
 
 
 def _in_memory(one_step: int, most: int) -> int:
-    """Returns the number of steps of so many bytes that a chunk may hold."""
+    """Returns how many steps of ``one_step`` bytes a chunk may hold."""
     return max(1, min(most, _STREAMED_CHUNK_BYTES // max(1, one_step)))
 
 
@@ -172,7 +172,7 @@ def _rounds(batches: Iterator[Any], fresh: int) -> Iterator[Any]:
             yield jax.tree.map(lambda *each: np.stack(each), *step)
     raise InputError(
         f"The iterator ended after {taken} batches, before the last step. Give one "
-        "that goes on, or fewer steps."
+        "that does not end, or fewer steps."
     )
 
 
@@ -186,7 +186,7 @@ def _stacked(steps: Iterator[Any], longest: int) -> Take:
 
 
 def _put(steps: np.ndarray):
-    """Puts ``[m k b ...]`` on the devices, which share the examples."""
+    """Puts ``[m k b ...]`` on the devices, with the examples split among them."""
     if jax.device_count() > 1:
         return parallel.put_split(steps, batch_axis=2)
     return parallel.put_shared(steps)

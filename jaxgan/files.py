@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read with a message if damaged."""
+"""Files written atomically, and read with a helpful message if damaged."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ _DEEPEST = 100  # levels of nesting; code that walks a deeper value may fail
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON whole or not at all: a reader never sees half a file."""
+    """Writes JSON atomically: a reader never sees half a file."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
@@ -78,7 +78,7 @@ def expand(path: str | Path, flag: str) -> Path:
 def writable(path: str | Path, flag: str) -> Path:
     """Returns the path of a file to be written, with ``~`` expanded.
 
-    To be called before minutes of work whose result the file will hold.
+    Call it before minutes of work on what will be written there.
 
     Args:
         path: the path as given.

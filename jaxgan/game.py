@@ -23,7 +23,8 @@ from jaxgan.player import NetworkState, Player, start
 from jaxgan.turn import Nets, Turn, as_floats, batch_size
 from jaxgan.typing import Array, Batch, Key, Variables
 
-# Optimising the initialisation takes seconds, running it only milliseconds.
+# Compiling the initialisation with optimisations takes seconds; running it without
+# them, milliseconds.
 _RUNS_ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
 
 Loss = Callable[[Nets, Batch, Turn], tuple[Array, Mapping[str, Array]]]
@@ -35,9 +36,9 @@ class Objective:
     """Players that move together, and their loss.
 
     Attributes:
-        players: the names of those that move.
+        players: the names of the players that move.
         loss: ``(nets, batch, turn) -> (loss [b], outputs)``. ``nets(name, *inputs)``
-            plays a network, ``turn`` holds the update's random streams and the game's
+            applies a network, ``turn`` holds the update's random streams and the game's
             memory, and the outputs ``[b ...]`` are logged as means, by name.
     """
 
@@ -66,7 +67,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Game:
-    """Players, objectives and memory. Static: a step closes over it.
+    """Players, objectives and memory. It is static: a step closes over it.
 
     Attributes:
         players: the players, by name.
@@ -110,15 +111,15 @@ class Game:
             _check_known(f"memory[{name!r}].after", memory.after, self.objectives)
 
     def check(self, state: "GameState", batch: Batch) -> None:
-        """Raises InputError for a batch whose values, not shapes, do not fit.
+        """Raises InputError for a batch whose values (not shapes) do not fit.
 
-        `init` calls it if the values are known. This default accepts all.
+        `init` calls it if the values are known. This default accepts any.
         """
 
     def check_condition(self, condition: Any) -> None:
-        """Raises InputError for a condition to sample whose values do not fit.
+        """Raises InputError if a condition passed to `jaxgan.sample` does not fit.
 
-        This default accepts all.
+        This default accepts any.
         """
 
 
@@ -154,8 +155,8 @@ class GameState(struct.PyTreeNode):
 def init(game: Game, key: Key, batch: Batch) -> GameState:
     """Returns the state before the first update.
 
-    Every objective's loss is traced on the batch, without computing it: its calls of
-    the networks determine their shapes.
+    Every objective's loss is traced on the batch, not computed: its calls of the
+    networks determine their shapes.
 
     Args:
         game: the game.
@@ -163,12 +164,12 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
         batch: one batch, for its shapes, and to be checked.
 
     Raises:
-        InputError: if no objective plays one of the players; if a network's call, an
-            optimizer or the batch does not fit; if a loss needs the gradient for one
-            example of a network whose examples see each other.
+        InputError: if no objective calls one of the players; if a network's call, an
+            optimizer or the batch does not fit; if a loss needs per-example gradients
+            of a network that makes an example's output depend on others (batch norm).
     """
     size = batch_size(batch)
-    # Arrays with a dtype of their own, as a checkpoint gives them back.
+    # Not weakly typed, as arrays restored from a checkpoint are not.
     array = lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf))
     memory = {n: jax.tree.map(array, part.init()) for n, part in game.memory.items()}
     noted = _Noted({}, {}, {})
@@ -213,12 +214,12 @@ def init(game: Game, key: Key, batch: Batch) -> GameState:
 
 
 class _Noted(NamedTuple):
-    """The losses' calls of the networks, as shapes.
+    """The shapes in the losses' calls of the networks.
 
     Attributes:
-        inputs: the shapes of each network's first inputs, by name.
+        inputs: the shapes of the inputs of each network's first call, by name.
         variables: the shapes of its variables, by name.
-        parted: the shapes of the inputs of calls by groups, by (name, group).
+        parted: the shapes of the inputs of calls on groups, by (name, group).
     """
 
     inputs: dict[str, Any]
@@ -268,7 +269,7 @@ def _shapes(inputs: tuple) -> Any:
 
 
 def _is_traced(inputs: Any) -> bool:
-    """Returns whether these are tracers, or computing with them makes tracers."""
+    """Returns whether these are tracers, or any new array here would be one."""
     leaves = [*jax.tree.leaves(inputs), jnp.zeros(())]
     return any(isinstance(leaf, Tracer) for leaf in leaves)
 

@@ -70,10 +70,10 @@ class GAN(Game):
     Weights and half-lives may be schedules of the images seen. They may be traced, for
     `jaxgan.population`; such a game cannot be a static argument.
 
-    A network that looks across the examples of a batch (batch normalisation) has a
-    field ``axis_name: str | None = None``, which the steps set, so that it looks
-    across all devices. One that looks at groups of consecutive examples has a field
-    ``group: int``.
+    A network that looks across the examples of a batch (batch normalisation) must have
+    a field ``axis_name: str | None = None``, which the steps set so that it looks
+    across all devices. One that looks at groups of consecutive examples must have a
+    field ``group: int``.
     """
 
     generator: nn.Module
@@ -139,7 +139,7 @@ class GAN(Game):
         super().__post_init__()
 
     def check(self, state: GameState, batch: Batch) -> None:
-        """Raises InputError for labels or images out of the networks' range."""
+        """Raises InputError for labels or images outside the networks' range."""
         condition = condition_of(self, batch)
         self.check_condition(*condition)
         examples.check_labels(self.discriminator, *condition)

@@ -28,7 +28,7 @@ def stream(key: Key, name: str, step) -> Key:
         step: the update counter, which may be traced.
 
     Raises:
-        InputError: for a key of another implementation than threefry2x32.
+        InputError: for a key whose implementation is not threefry2x32.
 
     Example:
         >>> key = jax.random.key(0)
@@ -47,7 +47,7 @@ def check_implementation(key: Key) -> None:
     """
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         name = str(jax.random.key_impl(key))
-    else:  # only the length of an older key tells
+    else:  # an old-style key shows its implementation only by its length
         name = _IMPLEMENTATION if key.shape[-1:] == (2,) else "rbg"
     if name != _IMPLEMENTATION:
         raise InputError(

@@ -23,8 +23,8 @@ from jaxgan.typing import Key
 
 # The approximate duration of a chunk of steps; a signal need not wait any longer.
 _CHUNK_SECONDS = 2.0
-# A chunk's most steps. It does not depend on the number of steps that are asked for, so
-# that a second call of `fit` plays the program that the first compiled.
+# The most steps of a chunk. It does not depend on the number of steps asked for, so
+# that a second call of `fit` reuses the program that the first compiled.
 _MOST_STEPS = 1_000
 
 
@@ -49,10 +49,10 @@ def fit(
 ) -> GameState:
     """Trains a game until ``steps`` rounds are finished.
 
-    The steps are played in chunks, each one compiled call, on all devices; what one
-    call of `fit` has compiled, the next one for the same game reuses. A run that
-    was interrupted continues to the same bits from a checkpoint (`hooks.Checkpoint`):
-    which examples a step plays, and every draw, follow from the key and the step.
+    The steps run in chunks, each a single compiled call, on all devices; a later call
+    of `fit` for the same game reuses what an earlier one compiled. A run that was
+    interrupted continues from a checkpoint (`hooks.Checkpoint`) to the same bits: a
+    step's examples, and every draw, follow from the key and the step.
 
     Args:
         game: the game.
@@ -188,10 +188,10 @@ def _call_hooks(run: Run, metrics: Mapping[str, np.ndarray]) -> None:
 
 
 def _numbers(hook: Hook, measured: Mapping[str, Any]) -> dict[str, int | float]:
-    """Returns what a hook measured as Python's numbers, which JSON takes.
+    """Returns what a hook measured as Python numbers, for JSON.
 
     Raises:
-        InputError: if something is no number.
+        InputError: if something is not a number.
     """
     found = {
         name: value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
@@ -209,9 +209,9 @@ def _numbers(hook: Hook, measured: Mapping[str, Any]) -> dict[str, int | float]:
 def _save_in_spite_of(error: Exception, run: Run) -> None:
     """Saves the state, which is not at fault if it cannot be evaluated or logged.
 
-    The steps since the last checkpoint would be lost, and lost again by every attempt
-    to continue. With several processes nothing is saved: the others may be well, and
-    saving takes all of them.
+    Otherwise the steps since the last checkpoint would be lost, and lost again at every
+    attempt to continue. With several processes nothing is saved: saving takes all of
+    them, and the others may not have failed.
     """
     if jax.process_count() > 1:
         return

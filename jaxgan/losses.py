@@ -89,7 +89,7 @@ non_saturating = AdversarialLoss(
 """The generator's heuristic of Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
 
 D: as in `minimax`;  G: -log sigma(f), whose gradient is -1 where the fakes are
-recognised. The same fixed point, another path, and no longer zero-sum.
+recognised. It has the same fixed point but other dynamics, and is no longer zero-sum.
 """
 
 wasserstein = AdversarialLoss(
@@ -183,7 +183,8 @@ def f_gan(divergence: Divergence, *, saturating: bool = True) -> AdversarialLoss
     D: -T(r) + f*(T(f));  G: -f*(T(f)), or -T(f) when not saturating.
 
     The discriminator's loss is minus a lower bound on D_f(p || q), tight where T is
-    f'(p/q). Not saturating is the heuristic of section 3.2, as in `non_saturating`.
+    f'(p/q). With ``saturating=False`` the generator follows the heuristic of section
+    3.2, as in `non_saturating`.
 
     Args:
         divergence: one of `divergences`, or one of your own.

@@ -83,7 +83,7 @@ def in_parts(
         parts: number of equal parts, in order; 1: the examples are not cut.
 
     Returns:
-        The means of the gradients, added in float32 at least, the last collections, the
+        The mean gradients (summed in float32 at least), the last collections, the
         means of the means, and the outputs of all examples.
     """
     if parts == 1:

@@ -34,11 +34,11 @@ def check_module(name: str, module: Any) -> None:
 
 
 def builds_anew(module: nn.Module) -> bool:
-    """Returns whether every call draws parameters, as large as they are.
+    """Returns whether every call initialises all parameters anew.
 
-    A wrapped NNX module does, and replaces them by those that it is given.
+    A wrapped NNX module does, and then replaces them by those that it is given.
     """
-    nnx = sys.modules.get("flax.nnx")  # slow to import, and no module needs it else
+    nnx = sys.modules.get("flax.nnx")  # slow to import; an NNX module has imported it
     return nnx is not None and isinstance(module, nnx.bridge.ToLinen)
 
 

@@ -8,8 +8,8 @@ Draws depend on an example's global index only (`jaxgan.keys`), so one device an
 play the same game, up to the order in which floating-point sums are taken.
 
 An update makes one all-reduce for all its means, and those of its networks' batch norm:
-with g layers of it in the generator and d in the discriminator, these are g + 2d + 1
-for a D-update and 2g + 2d + 1 for a G-update, after XLA has merged them.
+with g such layers in the generator and d in the discriminator, that is g + 2d + 1 in a
+D-update and 2g + 2d + 1 in a G-update, after XLA has merged them.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 
 A penalty is `(critic, real [b ...], fake [b ...], key) -> [b]`, where `critic` maps ONE
 example `[...]` to one scalar. The gradients come from `vmap(grad(critic))`, so they are
-truly per example; a critic whose examples see each other (batch norm) has none.
+truly per example; a critic whose examples see each other (batch norm) has no such
+gradients.
 
 Images may be pytrees; a gradient's norm is then over all of its leaves.
 
@@ -13,8 +14,8 @@ examples in the batch. All compute in float32 and raise ValueError if the shapes
 and fake differ or the critic's value is not a scalar, TypeError if the examples are
 not floating.
 
-This is the only file of the maths that imports optax: weight clipping is a gradient
-transformation, and belongs with the penalties, to which it is an alternative.
+This is the only file of the maths that imports optax: weight clipping, which is a
+gradient transformation, is here because it is the alternative to a penalty.
 """
 
 import inspect
@@ -153,12 +154,12 @@ def wgan_gp(*, target: float | int = 1.0, one_sided: bool = False) -> Penalty:
     """The gradient penalty of WGAN-GP, Gulrajani et al. 2017 (arXiv:1704.00028).
 
     (||grad D(x)|| - target)^2 at x = e real + (1 - e) fake, with e ~ U(0, 1) drawn for
-    each example; one-sided, only a norm above the target costs:
+    each example. If one-sided, only norms above the target are penalised:
     max(0, ||grad D(x)|| - target)^2. The paper's weight is 10.
 
     Args:
         target: the target norm, >= 0; 1 for a 1-Lipschitz critic.
-        one_sided: whether smaller norms cost nothing.
+        one_sided: whether norms below the target are left unpenalised.
 
     Returns:
         The penalty, hashable; equal arguments give equal penalties.

@@ -33,7 +33,7 @@ class Population(NamedTuple):
 
     Attributes:
         leaves: the leaves of the members' states, stacked, ``[n ...]`` each; `member`
-            makes a state of them.
+            turns them back into a state.
         metrics: the steps' metrics, means over each period, ``[n t]``.
         measures: the results of ``measure`` at the end of each period, ``[n t ...]``;
             None without it.
@@ -69,8 +69,8 @@ def train(
             from a density, or rows of a table.
         steps: number of rounds.
         d_steps: as for `jaxgan.make_train_step`; None leaves it to ``make_step``.
-        make_step: from a game to its round; by default Algorithm 1. Another schedule is
-            ``functools.partial(jaxgan.make_train_step, schedule=...)``.
+        make_step: ``game -> train step``; by default Algorithm 1. For another schedule
+            give ``functools.partial(jaxgan.make_train_step, schedule=...)``.
         every: the period of ``metrics`` and ``measure``, in steps; by default
             ``steps``.
         measure: ``(game, state, key) -> arrays``, called at the end of each period.

@@ -22,7 +22,7 @@ class Move:
 
     Attributes:
         objective: the objective's name.
-        fresh: whether it takes new examples, or those of the previous move.
+        fresh: whether it takes new examples, instead of those of the previous move.
         every: its period in rounds, starting with the first. In the rounds between,
             nothing is computed, and its metrics are 0.
     """
@@ -71,8 +71,8 @@ def make_train_step(
         game: the game.
         schedule: objectives by name, or `Move`s; the first takes fresh examples. By
             default Algorithm 1, for games whose objectives are "d" and "g". Without the
-            game's clock in it, no images are counted, and averages and values that
-            follow the images seen stay as they are.
+            game's clock in it, no images are counted, so averages and all else that
+            follows the images seen stay as they are.
         d_steps: Algorithm 1's discriminator updates per generator update, the paper's
             k; by default 1.
         updates: updates to use instead of `jaxgan.make_update`'s, by objective, such as
@@ -96,7 +96,7 @@ def make_train_step(
         raise InputError("Give make_train_step a schedule or d_steps, not both.")
     if updates and shards is not None:
         raise InputError(
-            "Updates are made for exact shards by make_update(shards=...); leave out "
+            "Updates get their exact shards from make_update(shards=...); leave out "
             f"shards={shards} when you give updates."
         )
     schedule = tuple(schedule)

@@ -1,4 +1,4 @@
-"""Samples from a game's averaged networks: images, pairs, whatever it generates."""
+"""Samples from a game's averaged networks: images, pairs, or whatever it generates."""
 
 import dataclasses
 import math

@@ -47,7 +47,7 @@ def play(
         >>> float(x), float(means["place"])  # places 0 and 3, and at the end 7
         (7.0, 1.5)
     """
-    # Jitted, so that asking for the metrics' shapes and playing share one trace.
+    # Jitted, so that finding the metrics' shapes and running the loop share one trace.
     step = jax.jit(step)
     shapes = jax.eval_shape(lambda: step(state, draw(first), key)[1])
     total = jax.tree.map(jnp.zeros_like, shapes)

@@ -61,7 +61,7 @@ def in_shards(
         examples: this device's examples, trees ``[b ...]``.
         shards: number of shards, over all devices.
         axis_name: the mapped axis over which the batch is spread, or None.
-        never: a traced bool that is false, although the compiler cannot know it.
+        never: a traced bool that is always false, which the compiler cannot know.
 
     Returns:
         The means of the gradients, of the collections and of the means, and the outputs
@@ -71,11 +71,11 @@ def in_shards(
     devices = keys.axis_size(axis_name)
     check_shards(shards, devices * len(jax.tree.leaves(examples)[0]), devices)
     mine = shards // devices
-    # With a spare row, since of a single row the compiler would neither take nor
-    # replace a slice: the body would be compiled, and round, differently.
+    # With a spare row: on a single one the compiler would leave out the slicing, and
+    # the body would be compiled, and round, differently.
     spare = lambda leaf: jnp.pad(leaf, [(0, 1)] + [(0, 0)] * (leaf.ndim - 1))
     parts = jax.tree.map(spare, cut(examples, mine))
-    # Jitted, so that asking for the results' shapes and playing share one trace.
+    # Jitted, so that finding the results' shapes and running the loop share one trace.
     measure = jax.jit(measure)
     nth = lambda i: jax.tree.map(lambda leaf: leaf[i], parts)
     shapes = jax.eval_shape(lambda: measure(collections, *nth(0)))
@@ -86,8 +86,8 @@ def in_shards(
         one = measure(collections, *nth(i))
         return jax.tree.map(lambda every, value: every.at[i].set(value), found, one)
 
-    # If the number of turns were known, a loop of one turn would be merged into the
-    # surrounding code.
+    # If the number of iterations were known, a loop of one iteration would be merged
+    # into the surrounding code.
     turns = jnp.where(never, 0, mine)
     found = lax.fori_loop(0, turns, play, empty)
     found = _gathered(jax.tree.map(lambda leaf: leaf[:mine], found), axis_name)
@@ -99,7 +99,7 @@ def in_shards(
 
 
 def _gathered(found: Any, axis_name: str | None) -> Any:
-    """Gathers ``[m ...]`` of every device to ``[n ...]``, a dtype's leaves at once.
+    """Gathers ``[m ...]`` of every device to ``[n ...]``, one collective per dtype.
 
     Between processes a collective costs more than the data that it carries.
     """
@@ -119,9 +119,9 @@ def _gathered(found: Any, axis_name: str | None) -> Any:
 
 
 def _mean(values: Array) -> Array:
-    """Returns the mean over the shards, added in order; a count is equal in all.
+    """Returns the mean over the shards, summed in order, in float32 at least.
 
-    It is added in float32 at least.
+    A count is the same in all shards, and is returned as it is.
     """
     if not jnp.issubdtype(values.dtype, jnp.inexact):
         return values[0]

@@ -3,7 +3,7 @@
 A way to show samples is any function ``(sampler, data, key) -> picture``, with a
 `jaxgan.sampling.Sampler`, the data (a `jaxgan.data.DataSet`, a table of examples, or
 None) and a key; the picture is a Pillow image. ``Game(show=...)`` sets it; by default
-it is the one `suggested`.
+`suggested` chooses one.
 """
 
 import dataclasses
@@ -136,7 +136,7 @@ def suggested(game: Game, data: Any) -> Show:
 
 
 def _by_samples(sampler: Sampler, data: Any, key: Key) -> "Image":
-    """Shows samples without data, unconditional ones, as their own shape suggests."""
+    """Shows unconditional samples without data, as their own shape suggests."""
     one = jax.eval_shape(lambda: _output(sampler, sampler(key, 1)))
     return _of_shape(one)(sampler, data, key)
 

@@ -35,8 +35,8 @@ def noted() -> Iterator[Callable[[], int]]:
     """Returns a context that notes the first signal; a second one acts as usual.
 
     Yields:
-        A function that returns the number of the signal, 0 for none. Outside of the
-        main thread, where Python gets no signals, always 0.
+        A function that returns the number of the signal, 0 for none. Outside the main
+        thread, where Python gets no signals, it always returns 0.
     """
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():

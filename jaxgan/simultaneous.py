@@ -5,7 +5,7 @@ spiral away (`experiments.studies.dynamics`). These methods treat the gradients 
 players as one vector field:
 
 - extragradient: the gradients at the point that a first step leads to;
-- consensus: plus the gradient of the field's squared length;
+- consensus: plus the gradient of the field's squared norm;
 - optimistic: simultaneous steps with ``optax.optimistic_gradient_descent`` or
   ``optax.optimistic_adam_v2`` as every player's optimizer (Daskalakis et al. 2018,
   arXiv:1711.00141).
@@ -99,7 +99,7 @@ def make_consensus_step(
     axis_name: str | None = None,
     microbatches: int = 1,
 ) -> Step:
-    """Makes a simultaneous step that also descends half the field's squared length.
+    """Makes a simultaneous step that also descends half the field's squared norm.
 
     Every player's gradient becomes v + weight * J^T v, with v the gradients of all and
     J their Jacobian: Mescheder et al. 2017, "The Numerics of GANs" (arXiv:1705.10461).
@@ -112,7 +112,7 @@ def make_consensus_step(
         microbatches: as for `make_simultaneous_step`.
 
     Returns:
-        The same as `make_simultaneous_step`; the gradients' norms are those of the sum.
+        As `make_simultaneous_step`; the gradient norms are those of the sum.
     """
     look = _make_look(game, objectives, axis_name, microbatches)
     movers = [n for name in objectives for n in game.objectives[name].players]

@@ -71,9 +71,9 @@ class Nets:
     """The networks of one update as functions.
 
     ``nets(name, *inputs)`` applies a network. The collections that a call changes are
-    seen by the network's later calls in the same update, and kept if it moves. Those
-    that depend on its weights alone (`jaxgan.networks.OF_WEIGHTS`) are kept, but not
-    seen.
+    used by the network's later calls in the same update, and kept if the network moves.
+    Those that depend on its weights alone (`jaxgan.networks.OF_WEIGHTS`) are kept, but
+    not used by those calls.
 
     Args:
         players: the players, by name.
@@ -114,9 +114,9 @@ class Nets:
     def alone(self, name: str) -> Callable[..., Any]:
         """Returns the current network for one example: ``(key, *inputs) -> output``.
 
-        It is for the gradient of an example's output with respect to its own input,
-        which no other example affects: `jaxgan.game.init` refuses a network whose
-        examples see each other. Changed collections are dropped.
+        Use it for the gradient of an example's output with respect to its own input.
+        No other example affects that gradient: `jaxgan.game.init` refuses a network
+        whose examples see each other. Changed collections are dropped.
         """
         play = self.grouped(name, 1)
 

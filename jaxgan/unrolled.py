@@ -1,8 +1,8 @@
 """Updates that take the opponent's next updates into account.
 
 Metz et al. 2017, "Unrolled Generative Adversarial Networks" (arXiv:1611.02163): the
-generator's loss is taken after k updates of the discriminator, as a function of the
-generator's parameters through all of them. The discriminator itself is not changed.
+generator's loss is taken after k updates of the discriminator, and its gradient passes
+through all of them. The discriminator itself is not changed.
 """
 
 import jax

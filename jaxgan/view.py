@@ -1,4 +1,4 @@
-"""Views of a discriminator: images after an augmentation or noise."""
+"""What a discriminator sees of the images: a view after augmentation or noise."""
 
 import dataclasses
 from collections.abc import Callable
