@@ -15,11 +15,11 @@ class CheckpointError(RuntimeError):
 
 
 class CheckpointWarning(UserWarning):
-    """A damaged checkpoint was skipped, or other versions than here saved one."""
+    """A damaged checkpoint was skipped, or one was saved with other versions."""
 
 
 class Damaged(Exception):
-    """A checkpoint cannot be read, or has changed since its save; states the reason."""
+    """A checkpoint cannot be read, or has changed since it was saved; says why."""
 
 
 def reason_of(error: BaseException) -> str:

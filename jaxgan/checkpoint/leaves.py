@@ -1,8 +1,8 @@
-"""The arrays of a state: checks that they are finite, hashes, and places on devices.
+"""The arrays of a state: finiteness checks, hashes, and placement on devices.
 
 The arrays of a state are its leaves. A leaf is named by its path in the tree, such as
-``.players['generator'].params['Dense_0']['kernel']``. For a random key, such as those
-in the states of some optimizers, stand the words that it consists of.
+``.players['generator'].params['Dense_0']['kernel']``. A random key, such as some
+optimizers keep in their states, is represented by its words.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from jaxgan.game import GameState
 
 
 def is_finite(state: GameState) -> bool:
-    """Returns whether the networks and averages are finite, and nothing else NaN.
+    """Returns whether the networks and averages are finite, and nothing else is NaN.
 
     Optimizers and memories may begin at infinity, as the lowest loss so far does.
     """
@@ -29,7 +29,7 @@ def _is_finite(state):
 
 
 def _sound(state: GameState) -> GameState:
-    """Returns for each leaf whether its numbers are such as `is_finite` asks for."""
+    """Returns for each leaf whether it meets the condition of `is_finite`."""
     known = lambda tree: jax.tree.map(lambda leaf: ~jnp.isnan(leaf).any(), tree)
     finite = lambda tree: jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), tree)
     state = with_words(state)
@@ -84,7 +84,7 @@ def shape_of(leaf: Any) -> str:
 
 
 def with_words(tree: Any) -> Any:
-    """Returns a tree of arrays, or shapes, with the words of random keys for them."""
+    """Returns a tree of arrays, or shapes, with random keys replaced by their words."""
 
     def words(leaf):
         if not _is_key(leaf):
@@ -106,7 +106,7 @@ def on_host(state: GameState) -> Any:
 
 
 def unread(like: GameState) -> Any:
-    """Returns NumPy arrays of the shapes of ``like``, which take no memory."""
+    """Returns NumPy placeholders with the shapes of ``like``, which take no memory."""
     return jax.tree.map(
         lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape),
         with_words(like),

@@ -43,9 +43,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, *, keep: int = 3, shards: int | None = None):
         if keep < 1:
-            raise InputError(
-                f"Of a run's checkpoints at least 1 must be kept, got keep={keep}."
-            )
+            raise InputError(f"A run must keep at least 1 checkpoint, got keep={keep}.")
         self.directory, self._shards = directory.absolute(), shards
         self._writing: int | None = None
         options = ocp.CheckpointManagerOptions(
@@ -136,7 +134,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def restore(self, like: GameState) -> Restored:
-        """Returns the newest checkpoint that is unchanged, to the bit, since its save.
+        """Returns the newest checkpoint that has not changed by a bit since its save.
 
         Newer ones that are damaged are moved to ``damaged`` beside the directory, so
         that the run can save those steps again, and a `CheckpointWarning` names them.
@@ -149,7 +147,8 @@ class Checkpoints:
 
         Raises:
             InputError: if there is no checkpoint; if none is good, in which case all
-                stay where they are; if it is of another network, or of a newer jaxgan.
+                stay where they are; if it belongs to another network, or was saved by
+                a newer jaxgan.
         """
         self.wait()
         damaged: dict[int, str] = {}
@@ -209,7 +208,7 @@ class Checkpoints:
     def _reported(self) -> Iterator[None]:
         """Returns a context that raises the writer's errors as a CheckpointError.
 
-        If a process is lost that the others' writers wait for, it is a PeerLostError.
+        If the writers wait for a process that is lost, it is a PeerLostError.
         """
         try:
             with processes.losing_peers():

@@ -9,8 +9,8 @@ def hush() -> None:
     """Drops Orbax's log lines, and the late errors of abandoned reads and writes.
 
     When one array cannot be read or written, Orbax gives up, and closes the event loop
-    to which TensorStore reports on all the others. Each report then is an exception
-    that Python can only print. They come late, so they are always dropped.
+    to which TensorStore reports on all the others. Each of those reports is then an
+    exception that Python can only print. They come late, so they are always dropped.
     """
     logging.getLogger("absl").addFilter(_is_not_of_orbax)
     logging.getLogger("asyncio").addFilter(_was_not_left_behind)

@@ -35,9 +35,9 @@ def read(
 
     Raises:
         Damaged: if it cannot be read, or has changed since it was written.
-        InputError: if it is of another network, or of a newer jaxgan.
+        InputError: if it belongs to another network, or was saved by a newer jaxgan.
     """
-    path = path.absolute()  # Orbax takes no other
+    path = path.absolute()  # Orbax accepts no relative path
     found = _agreed("record", lambda: _read_record(path / "record"))
     record.check_usable(found, like, f"The checkpoint {path}")
     differences = record.differences(found, shards)
@@ -93,7 +93,8 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
         step: the checkpoint's step; by default that of the newest good one.
 
     Raises:
-        InputError: if there is none; if it is of another network or of a newer jaxgan.
+        InputError: if there is none; if it belongs to another network, or was saved by
+            a newer jaxgan.
     """
     for _ in range(_TRIES):
         steps = _steps(directory) if step is None else [step]

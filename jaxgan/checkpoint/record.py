@@ -3,7 +3,7 @@
 A record is JSON: the format's number, versions, devices, the leaves with their SHA-256,
 and the caller's notes. It is saved as ``{"record": ..., "sha256": ...}``, where the
 hash is of the record's canonical JSON. All later formats keep this envelope, ``format``
-and ``versions``, so that a newer format differs from a damaged record.
+and ``versions``, so that a newer format can be told from a damaged record.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def make(
     Args:
         state: the state, on the host.
         notes: JSON values by name.
-        shards: as for `devices`.
+        shards: number of exact shards, or None.
 
     Raises:
         TypeError: if the notes are not JSON values.
@@ -71,9 +71,9 @@ def versions() -> dict[str, str]:
 
 
 def devices(shards: int | None) -> str:
-    """Describes the devices that the last bits depend on, of all processes.
+    """Describes the devices of all processes, as far as the last bits depend on them.
 
-    These are their number, or with exact shards the number of shards, and their kind.
+    These are the devices' number, or with exact shards the shards', and their kind.
     """
     number = jax.device_count() if shards is None else f"{shards} exact shards"
     return f"{number} x {jax.devices()[0].device_kind}"
@@ -136,7 +136,7 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
     if different:
         more = len(different) - _NAMED_AT_MOST
         raise InputError(
-            f"{where} is of another network or optimizer. Differences: "
+            f"{where} belongs to another network or optimizer. Differences: "
             f"{'; '.join(different[:_NAMED_AT_MOST])}"
             f"{f'; and {more} more' if more > 0 else ''}. Use the code that its run's "
             "config.json names, or another --workdir."

@@ -26,7 +26,7 @@ class AugmentConfig:
 def augmented(
     config: AugmentConfig, channels: int, *, signs: bool = True
 ) -> Augment | None:
-    """Makes the augmentation that ``--augment`` names, for images of some channels.
+    """Makes the augmentation that ``--augment`` names.
 
     Grey images have one channel: changes of hue or saturation leave them as they are.
 

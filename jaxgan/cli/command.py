@@ -41,7 +41,7 @@ def main(
     130 and 143 when stopped by SIGINT and SIGTERM. The message says what to do.
 
     Args:
-        config_class: a frozen dataclass, whose comments are the help.
+        config_class: a frozen dataclass; its comments are the help.
         run: the function to call with the config.
         prog: the command's name in its help, such as "python -m experiments.mlp".
         description: the help's first part.

@@ -27,7 +27,7 @@ class TrainConfig:
     """The experiment's name; its default workdir is named after it."""
 
     load: ClassVar[Callable[..., DataSet]] = staticmethod(jaxgan.data.load)
-    """Finds the set that ``dataset`` names, as `jaxgan.data.load` does."""
+    """Loads the set that ``dataset`` names, as `jaxgan.data.load` does."""
 
     # The run's seed, for the networks, all noise, and the data's order.
     seed: int = 0
@@ -71,15 +71,15 @@ class TrainConfig:
     sample_every: int = 1_000
     # Save a checkpoint every N steps.
     checkpoint_every: int = 1_000
-    # Judge the samples every N steps and keep the best checkpoint; by default they are
-    # judged at the end only.
+    # Evaluate the samples every N steps and keep the best checkpoint; by default they
+    # are evaluated at the end only.
     evaluate_every: int | None = None
-    # Judge the samples, and choose the best checkpoint, by FID or the like on a
+    # Evaluate the samples, and choose the best checkpoint, by FID or the like on a
     # network's features: efficientnet, or inception:PATH with its weights. By default
-    # colour images are judged by efficientnet's features of some of them, if it is
-    # installed; "pixels" judges them by their pixels, like grey images.
+    # colour images are evaluated by efficientnet's features of some of them, if it is
+    # installed; "pixels" evaluates them by their pixels, like grey images.
     evaluate_with: str | None = None
-    # Samples that the network of --evaluate-with judges each time.
+    # Number of samples of each evaluation by the network of --evaluate-with.
     evaluate_samples: int = 10_000
     # Sets larger than this many MiB are streamed instead of kept on the device.
     device_cache_mib: int = 2_048
@@ -218,7 +218,7 @@ def default_workdir(config: TrainConfig) -> Path:
 
 
 def check_data(config: TrainConfig, data: DataSet) -> None:
-    """Raises InputError for a set that is too small to train on, or to judge by."""
+    """Raises InputError for a set that is too small to train on or to evaluate with."""
     examples = len(data.train)
     if examples < _FEWEST:
         raise InputError(
@@ -257,7 +257,7 @@ def _flag(name: str) -> str:
 
 
 def check_numbers(config: Any) -> None:
-    """Raises InputError for counts below 1, others below 0, or a seed over 32 bits.
+    """Raises InputError for counts below 1, other numbers below 0, or too large a seed.
 
     Args:
         config: the settings of any command.
@@ -279,7 +279,7 @@ def _check_number(field: dataclasses.Field, value) -> None:
 
 
 def check_seed(seed: int, *, bits: int = 32) -> None:
-    """Raises InputError for a seed that is not a number of so many bits."""
+    """Raises InputError for a seed that is not an unsigned number of ``bits`` bits."""
     if not 0 <= seed < 2**bits:
         raise InputError(f"--seed must be at least 0 and below 2**{bits}, got {seed}.")
 

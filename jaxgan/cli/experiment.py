@@ -95,7 +95,7 @@ def run(
     schedule: Schedule | None = None,
     begin: Begin | None = None,
 ) -> dict[str, Any] | None:
-    """Trains and judges, or continues the same run if its workdir holds one.
+    """Trains and evaluates, or continues the same run if its workdir holds one.
 
     With several processes, all of them call it with the same workdir.
 

@@ -36,13 +36,13 @@ def judges_of(
     usual = tuple(evaluators) == EVALUATORS
     if named is not None and game.output is None:
         raise InputError(
-            f"{config.experiment} makes images of several kinds and has judges of its "
-            f"own; leave out --evaluate-with {named}."
+            f"{config.experiment} makes images of several kinds and has its own "
+            f"evaluators; leave out --evaluate-with {named}."
         )
     if named == PIXELS and not usual:
         raise InputError(
-            f"{config.experiment} has judges of its own; leave out --evaluate-with "
-            f"{PIXELS}, or name a network of features."
+            f"{config.experiment} has its own evaluators; leave out --evaluate-with "
+            f"{PIXELS}, or name a feature network."
         )
     if named is not None and named != PIXELS:
         how = {"samples": config.evaluate_samples, "store": config.data_dir / "moments"}

@@ -1,4 +1,4 @@
-"""Lost checkpoints: a run that had some does not silently begin anew."""
+"""Detection of lost checkpoints: a run that had some must not silently start over."""
 
 import contextlib
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Mark(Hook):
 
 
 def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
-    """Refuses to begin a run anew that had checkpoints; a finished one needs none.
+    """Refuses to start over a run that had checkpoints; a finished one needs none.
 
     Args:
         workdir: the run's workdir, with a config.json.
@@ -73,8 +73,8 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
     if result is not None and result["steps"] >= steps:
         return
     log = workdir / "metrics.jsonl"
-    # Who removes the log as well asks for a new run; with the mark, an empty log was
-    # truncated. Another sign of checkpoints: their folder is made before the log.
+    # A user who removes the log as well wants a new run; an empty log beside the mark
+    # was truncated. Another sign of checkpoints: their folder is made before the log.
     begun = log.exists() and log.stat().st_size > 0
     if result is not None:
         sign = f"result.json is from step {result['steps']}"
@@ -95,9 +95,10 @@ def check(workdir: Path, record: dict[str, Any], *, steps: int) -> None:
 
 
 def _passed_one(workdir: Path, every: Any) -> bool:
-    """Returns whether the run went on after two checkpoints were due: one was on disk.
+    """Returns whether the run went on after two checkpoints were due.
 
-    Before a checkpoint is written, the hook waits for the previous one.
+    Then one was on disk: before a checkpoint is written, the hook waits for the
+    previous one.
     """
     steps = [row["step"] for row in read_metrics(workdir)]
     return bool(steps) and isinstance(every, int) and steps[-1] - steps[0] > 2 * every

@@ -38,8 +38,8 @@ def claim(
 
     Raises:
         InputError: if the workdir cannot be written, holds a run of another config or
-            one that has lost its checkpoints, holds files of no run, or another process
-            is writing there.
+            one that has lost its checkpoints, holds files but no run, or another
+            process is writing there.
     """
     path = workdir / "config.json"
     try:
@@ -142,7 +142,7 @@ def _comparable(record: dict[str, Any]) -> dict[str, Any]:
     config = {k: v for k, v in record["config"].items() if k not in MAY_CHANGE}
     kind, colon, _ = config["dataset"].partition(":")
     if kind in PLACED and colon:
-        config["dataset"] = kind  # in any place: the fingerprint is of its content
+        config["dataset"] = kind  # its path may change: the fingerprint is of content
     return {**{name: record[name] for name in names}, **flags, **config}
 
 
@@ -176,13 +176,13 @@ def describe(
 
 
 def _words(data: DataSet) -> dict[str, Any]:
-    """Returns a captioned set's vocabulary, which it takes to make its game."""
+    """Returns a captioned set's vocabulary, which its game is made from."""
     vocabulary = getattr(data, "vocabulary", None)
     return {} if vocabulary is None else {"vocabulary": vocabulary.as_json()}
 
 
 def _module_of(config_class: type) -> str:
-    """Returns the name to import a class's module by, also if it is the program."""
+    """Returns the name to import a class's module by, even if it is ``__main__``."""
     name = config_class.__module__
     if name != "__main__":
         return name
