@@ -46,7 +46,7 @@ class Metric(NamedTuple):
         real: the parts that it needs of data.
         fake: the parts that it needs of samples.
         measure: its function.
-        least: the least numbers of data and samples.
+        least: the minimum numbers of data and samples.
     """
 
     real: frozenset[str]

@@ -100,7 +100,7 @@ def apart(x: Pixels, y: Pixels) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OneWay:
-    """Evaluator: another one, for one direction of a game that translates in several.
+    """Evaluator: applies another to one direction of a game that translates in several.
 
     Attributes:
         evaluator: the evaluator of this direction.

@@ -25,13 +25,13 @@ class TwoSample:
 
     Returns the leave-one-out 1-NN accuracy (Lopez-Paz & Oquab 2017, arXiv:1610.06545),
     the mean over four draws, about 1/2 for a perfect generator. The details add the
-    accuracy for training examples against held-out ones: both drawn at random, as a
-    perfect generator would draw them; and the first of both in the set's own order,
-    which is higher if the order has a meaning: the digits are sorted by writer.
+    accuracy for training examples against held-out ones: once for random draws of both,
+    as from a perfect generator; and once for the first of each in the set's own order,
+    which is higher if the order has a meaning (the digits are sorted by writer).
 
-    Distances of pixels are exact. An example with several nearest neighbours at the
-    same distance, as copies and blank images have, counts by the share of them in its
-    own set.
+    Distances between pixels are exact. An example with several nearest neighbours at
+    the same distance (copies, blank images) counts by the share of them that belong to
+    its own set.
 
     Attributes:
         samples: maximum number of generated samples.

@@ -104,7 +104,7 @@ class Recent:
     def __init__(self, game: Game, steps: int):
         self._game, self._steps = game, steps
         self.lines: deque[Row] = deque()
-        self._counts: dict[str, int] = {}  # of last lines with the sign, by kind
+        self._counts: dict[str, int] = {}  # of consecutive lines with the sign, by kind
 
     def add(self, line: Row) -> dict[str, str]:
         """Adds the next line; returns the warnings after it: the signs that persist."""

@@ -9,7 +9,7 @@ from jaxgan.hooks.base import Hook, Run
 
 
 class Samples(Hook):
-    """Saves pictures of the same draws over time, in the game's way (`jaxgan.show`).
+    """Saves pictures of the same draws over time, made as `jaxgan.show` describes.
 
     Args:
         folder: folder of ``samples/STEP.png`` and, for the last one, ``samples.png``.

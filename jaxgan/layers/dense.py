@@ -16,7 +16,7 @@ class Dense(nn.Module):
 
     Attributes:
         features: number of outputs.
-        use_bias: whether there is a b, zero at first.
+        use_bias: whether there is a b, initially zero.
         kernel_init: initialiser of W ``[i features]``.
         dtype: dtype of the computation.
         weight: transformation of W, such as `jaxgan.layers.spectral_norm`.

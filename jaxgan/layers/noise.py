@@ -26,7 +26,7 @@ class Noise(nn.Module):
         True False
 
     References:
-        Layers of a discriminator with noise: Salimans et al. 2016, arXiv:1606.03498,
+        Noise between a discriminator's layers: Salimans et al. 2016, arXiv:1606.03498,
         in their code.
     """
 
@@ -44,11 +44,11 @@ class Noise(nn.Module):
 class PixelNoise(nn.Module):
     """``x + s n``, with one n from N(0, 1) per pixel and a learned strength s.
 
-    A pixel's channels share its n: ``[b h w c]``, same shape. s is zero at first.
+    A pixel's channels share its n: ``[b h w c]``, same shape. s is initially zero.
 
     Attributes:
-        per_channel: whether each channel has a strength of its own, as in StyleGAN;
-            in StyleGAN2 all share one.
+        per_channel: whether each channel has its own strength, as in StyleGAN; in
+            StyleGAN2 all share one.
         always: whether there is noise in evaluation too.
 
     Example:

@@ -1,4 +1,4 @@
-"""Normalisation: of one example, or of a batch with a given gain and bias.
+"""Normalisation layers: per example, or batch norm with a conditional gain and bias.
 
 Group norm and layer norm are `flax.linen.GroupNorm` and `flax.linen.LayerNorm`. With
 ``reduction_axes=(1, 2, 3), feature_axes=-1`` the latter normalises a whole image.
@@ -78,18 +78,18 @@ class ConditionalBatchNorm(nn.Module):
     """Batch norm whose gain and bias are linear in a condition; same shape.
 
     y = (1 + A c) x^ + B c, with x^ the normalised x. For a class label c is one-hot, so
-    that each class has a gain and a bias of its own (`jaxgan.nets.labels.one_hot`);
-    BigGAN's c is an embedding of the class and a part of the latent.
+    each class has its own gain and bias (`jaxgan.nets.labels.one_hot`); BigGAN's c is
+    an embedding of the class and a part of the latent.
 
     Attributes:
-        kernel_init: initialiser of A and B ``[k c]``: by default zeros, plain batch
-            norm at first.
+        kernel_init: initialiser of A and B ``[k c]``: by default zeros, which start as
+            plain batch norm.
         weight: transformation of A and B, such as `jaxgan.layers.spectral_norm`, which
             needs another initialisation.
         momentum: momentum of the running averages.
         epsilon: added to the variance.
         dtype: dtype of the computation; parameters and statistics are float32.
-        axis_name: the devices over which it takes its statistics.
+        axis_name: the mapped axis over which it takes its statistics, or None.
 
     Example:
         >>> import jax
@@ -145,7 +145,7 @@ class SelfModulatedBatchNorm(nn.Module):
         momentum: momentum of the running averages.
         epsilon: added to the variance.
         dtype: dtype of the computation; parameters and statistics are float32.
-        axis_name: the devices over which it takes its statistics.
+        axis_name: the mapped axis over which it takes its statistics, or None.
 
     Example:
         >>> import jax

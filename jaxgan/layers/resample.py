@@ -60,7 +60,7 @@ def up(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
     taps = _normalised(taps)
     if not math.isclose(sum(taps[::2]), 0.5, rel_tol=1e-3):
         raise InputError(
-            "Upsampling needs taps whose even ones and odd ones have equal sums, got "
+            "Upsampling needs even taps and odd taps that have equal sums, got "
             f"{sum(taps[::2]):.4g} and {sum(taps[1::2]):.4g} of the whole. Convolve "
             "the taps with (1, 1)."
         )
@@ -102,7 +102,7 @@ def blur(
     Args:
         x: the images, of any size.
         taps: the filter along each axis.
-        padding: zeros before and after, along each axis; ``k - 1`` in all keep the
+        padding: zeros before and after, along each axis; a total of ``k - 1`` keeps the
             size. By default equal on both sides, which needs an odd number of taps.
 
     Raises:
@@ -132,7 +132,7 @@ def blur(
 
 
 def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Averages each 2x2 pixels; the height and the width must be even.
+    """Averages each 2x2 block of pixels; the height and the width must be even.
 
     Example:
         >>> print(average_pool(jnp.arange(4.0).reshape(1, 2, 2, 1)).squeeze())
@@ -142,7 +142,7 @@ def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 
 def upsample_nearest(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Repeats each pixel as 2x2.
+    """Repeats each pixel as a 2x2 block.
 
     Example:
         >>> print(upsample_nearest(jnp.ones((1, 2, 3, 1))).shape)
@@ -201,7 +201,7 @@ def _doubled(x: Any, axis: int, taps: Taps) -> Any:
     """Upsamples along an axis: interleaves the pixels y[2m] and y[2m + 1].
 
     Each uses half of the taps: filtering an image with zeros in between would multiply
-    the other half by 0, and takes two to four times as long.
+    the other half by 0, and take two to four times as long.
     """
     middle, length, halves = len(taps) // 2, x.shape[axis], []
     for odd in (0, 1):

@@ -20,7 +20,7 @@ every microbatch see the same weights, and u advances by one step. An average of
 network (`jaxgan.EMA`) takes the latest u as it is.
 
 PyTorch differs: there u advances in every call in training mode. So it advances two or
-more times in a discriminator's update, and also in the generator's; here, changes by a
+more times in a discriminator's update, and also in the generator's; here, changes to a
 network that is not being updated are dropped.
 
 References:
@@ -47,8 +47,8 @@ def spectral_norm(
     """Divides the kernel by an estimate of its largest singular value.
 
     A value for the field ``weight`` of a layer. The estimate is never too large, and
-    converges to the singular value while the weights do not change. Its u is drawn from
-    the parameters' key and refined by 15 iterations at first. It advances if its
+    converges to the singular value while the weights do not change. At initialisation u
+    is drawn from the parameters' key and refined by 15 iterations. It advances if its
     collection is mutable, as in a training step; otherwise the same iteration is
     computed, but not stored.
 
@@ -56,7 +56,7 @@ def spectral_norm(
         layer: the Linen module that has the kernel, in which u is kept.
         kernel: of any shape. A kernel of zeros has no direction and becomes NaN, so
             such a layer needs another initialisation.
-        out_axis: the kernel's axis of the layer's outputs.
+        out_axis: the kernel's output axis.
 
     Example:
         >>> from jaxgan.layers import Dense

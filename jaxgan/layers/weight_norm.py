@@ -3,8 +3,8 @@
     w = g v / |v|
 
 for each output of a layer: |v| is over all its weights, g is a parameter "scale", and v
-is the kernel's parameter. g starts as |v|, so that the layer starts as it would without
-weight norm.
+is the layer's kernel parameter. g starts as |v|, so that the layer starts as it would
+without weight norm.
 
 References:
     Salimans & Kingma 2016, arXiv:1602.07868, eq. 2. Their initialisation of g and of
@@ -25,8 +25,8 @@ def weight_norm(
     A value for the field ``weight`` of a layer.
 
     Args:
-        layer: the Linen module that has the kernel, and gets the parameter "scale".
-        kernel: of any shape; no output's weights may all be zero.
+        layer: the Linen module that has the kernel; it gets the parameter "scale".
+        kernel: of any shape; no output may have all-zero weights.
         out_axis: the kernel's axis of the layer's outputs.
 
     Example:
