@@ -1,1 +1,1 @@
-"""Methods of the literature, one file each: games, views and losses as values."""
+"""Published methods, one file each: games, views and losses as values."""

@@ -49,14 +49,14 @@ def ada(
     every: int = 4,
     transforms: tuple[Transform | Group, ...] = BGC,
 ) -> Augment:
-    """Makes transformations with a probability that follows the discriminator.
+    """Makes an augmentation whose probability adapts to the discriminator.
 
     It needs a loss whose logits are positive for "real", and a game whose objective "d"
     has an output "real_logit". With patches, each has its own sign.
 
     Args:
         target: the r_t that p is adapted to reach.
-        speed_images: number of the discriminator's images that take p from 0 to 1.
+        speed_images: number of the discriminator's images that can take p from 0 to 1.
         every: number of updates of the discriminator per update of p.
         transforms: applied one after another, each with probability p; a `Group`
             makes several draws itself. By default those that the paper trains with,
@@ -116,7 +116,7 @@ def ada(
 def augmented(
     p: Scalar | Schedule, transforms: tuple[Transform | Group, ...] = BGC
 ) -> Augment:
-    """Makes transformations with a given probability.
+    """Makes an augmentation with a given probability.
 
     Args:
         p: the probability, or a schedule of the images seen; R3GAN's rises along a

@@ -1,7 +1,7 @@
-"""Random parts of aligned pairs of a small image and a large one.
+"""Random crops of aligned pairs of a small image and a large one.
 
-An example's part, and its rotation and reflection, are drawn from its own key at each
-update: the numbers of devices and microbatches do not change them.
+An example's crop, rotation and reflection are drawn from its own key at each update:
+the numbers of devices and microbatches do not change them.
 """
 
 import jax
@@ -14,18 +14,18 @@ from jaxgan.typing import Array, Batch, Key
 
 
 def parts(batch: Batch, turn: Turn, *, crop: int | None, scale: int) -> Batch:
-    """Cuts a random part of each example, turned and flipped in one of eight ways.
+    """Crops each example at random, and puts the crop in one of eight orientations.
 
-    Input and target stay aligned: the part begins at a pixel of the input.
+    Input and target stay aligned: the crop begins at a pixel of the input.
 
     Args:
         batch: ``{"input": [b h w c], "target": [b s·h s·w c]}``.
         turn: the turn whose stream "part" is drawn from.
-        crop: the side of the target's part in pixels; None: all of a square target.
+        crop: the side of the target's crop in pixels; None: all of a square target.
         scale: s.
 
     Raises:
-        InputError: the shapes do not fit each other, or the part does not fit in them.
+        InputError: the shapes do not fit each other, or the crop does not fit in them.
     """
     small, whole = batch["input"], batch["target"]
     side = _checked_side(small.shape, whole.shape, crop, scale)
@@ -64,7 +64,7 @@ def turned(image: Array, ways: Array) -> Array:
 def _checked_side(
     small: tuple[int, ...], whole: tuple[int, ...], crop: int | None, scale: int
 ) -> int:
-    """Returns the side of the input's part in pixels."""
+    """Returns the side of the input's crop in pixels."""
     if len(small) != 4 or whole[1:3] != tuple(scale * side for side in small[1:3]):
         raise InputError(
             f"Targets must be {scale} times as high and wide as inputs, got shapes "

@@ -1,4 +1,4 @@
-"""BiGAN and ALI: a generator and its inverse, learnt from a discriminator of pairs.
+"""BiGAN and ALI: a generator and its inverse, from a discriminator of pairs.
 
 Donahue et al. 2017 (arXiv:1605.09782) and Dumoulin et al. 2017 (arXiv:1606.00704). An
 encoder E maps images to latents, and the discriminator judges an image together with a
@@ -53,7 +53,7 @@ def bigan(
     prior: Prior = uniform_prior,
     ema: EMA | None = None,
 ) -> Game:
-    """Makes the game of "generator", "encoder", "discriminator", with Algorithm 1.
+    """Makes the game of "generator", "encoder" and "discriminator", for Algorithm 1.
 
     A batch is ``{"image": [b ...]}``. `jaxgan.sample` returns pairs, ``{"image": ...,
     "latent": ...}``: G(z) and z, or, with images as its condition, G(E(x)) and E(x).
@@ -65,8 +65,8 @@ def bigan(
             under "logits".
         g_optimizer: the optimizer of generator and encoder.
         d_optimizer: the discriminator's optimizer.
-        loss: only its discriminator's half is used: as it is for the discriminator,
-            with the logits exchanged for generator and encoder.
+        loss: only its discriminator's half is used: unchanged for the discriminator,
+            and with the logits exchanged for generator and encoder.
         latent_dim: the latent's size ``z``.
         prior: ``(key, latent_dim) -> [z]``, the distribution of one latent.
         ema: the average of generator and encoder; None, as in the papers: no average.

@@ -19,7 +19,7 @@ from jaxgan.typing import Array, Batch, Key
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Terms:
-    """Settings of the losses besides the GAN's.
+    """The losses' settings that a GAN does not have.
 
     Attributes:
         captions: the batch's entry that holds the captions.
@@ -58,7 +58,7 @@ def discriminator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: T
 
 
 def generator_loss(gan: GAN, terms: Terms, nets: Nets, batch: Batch, turn: Turn):
-    """Computes G's loss: fakes for captions, and for ones between right and wrong."""
+    """Computes G's loss: fakes for captions, and for means of right and wrong ones."""
     image, text = batch["image"], embedded(terms, nets, batch, turn)
     play = functools.partial(judge, gan, nets, turn=turn)
     real_logits = None

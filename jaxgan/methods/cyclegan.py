@@ -53,7 +53,7 @@ def cyclegan(
     pool: int = 50,
     ema: EMA | None = None,
 ) -> Game:
-    """Makes the game of "g_ab", "g_ba", "d_a" and "d_b", with Algorithm 1.
+    """Makes the game of "g_ab", "g_ba", "d_a" and "d_b", for Algorithm 1.
 
     (The authors' code moves the generators first in a round, and shows the
     discriminators the fakes from before that move.)
@@ -72,9 +72,9 @@ def cyclegan(
         shape_b: the shape of one image of B; by default the same.
         g_optimizer: the optimizer of both generators.
         d_optimizer: the optimizer of both discriminators.
-        cycle: the weight of the cycle, or a schedule of the images seen.
-        identity: the weight of the identity; None: no such term. It needs sets of the
-            same shape.
+        cycle: the weight of the cycle loss, or a schedule of the images seen.
+        identity: the weight of the identity loss; None: no such loss. It needs sets of
+            the same shape.
         pool: number of old fakes kept for each set; 0: none, and the discriminators
             see the current fakes.
         ema: the generators' average; None, as in the paper: no average.
@@ -148,7 +148,7 @@ def discriminators_loss(nets: Nets, batch: Batch, turn: Turn):
 
 
 def generators_loss(nets: Nets, batch: Batch, turn: Turn, *, cycle: Any, identity: Any):
-    """Computes ``(D(fake) - 1)^2``, cycle and identity, both ways, ``[b]``."""
+    """Computes ``(D(fake) - 1)^2``, cycle and identity losses, both ways, ``[b]``."""
     a, b = batch["a"], batch["b"]
     fake_b, fake_a = nets("g_ab", a), nets("g_ba", b)
 

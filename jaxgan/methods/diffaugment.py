@@ -1,4 +1,4 @@
-"""DiffAugment, Zhao et al. 2020 (arXiv:2006.10738): both see transformed images.
+"""DiffAugment, Zhao et al. 2020 (arXiv:2006.10738): both losses use augmented images.
 
     D minimises  E f_D(D(T(x)), D(T(G(z))))
     G minimises  E f_G(D(T(G(z))))    eq. 4, 5
@@ -40,7 +40,7 @@ def contrast(key: Key, image: Array) -> Array:
 def translation(key: Key, image: Array) -> Array:
     """Shifts the image by up to 1/8 of its height and width, in whole pixels.
 
-    All numbers of pixels are equally likely. Borders are filled with 0.
+    All shifts are equally likely. Borders are filled with 0.
     """
     for axis, own in enumerate(jax.random.split(key)):
         size = image.shape[axis]
@@ -84,7 +84,7 @@ ALL = (*COLOUR, *TRANSLATION, *CUTOUT)
 
 
 def diffaugment(transforms: tuple[Transform, ...] = ALL) -> Augment:
-    """Makes transformations, applied in turn, of all images the discriminator sees.
+    """Makes an augmentation that applies a policy to all images D sees.
 
     Args:
         transforms: the policy, functions ``(key, image [h w c]) -> [h w c]``; each is

@@ -67,7 +67,7 @@ def feature_matching(gan: GAN, *, weight: Scalar | Schedule = 1.0) -> Game:
 def matching_loss(
     gan: GAN, weight: Scalar | Schedule, nets: Nets, batch: Batch, turn: Turn
 ):
-    """Computes ``weight ||mean f(x) - mean f(G(z))||^2``, equal for all, ``[b]``."""
+    """Computes ``weight ||mean f(x) - mean f(G(z))||^2``, repeated as ``[b]``."""
     real, condition = batch["image"], condition_of(gan, batch)
     fake = nets("generator", latents(gan, turn), *condition)
 

@@ -11,16 +11,16 @@ with penalties in place of the dots.
 A discriminator that never sees a real image with a wrong caption only learns to tell
 reals from fakes, and the generator may ignore the caption. Reed et al. 2016
 (arXiv:1605.05396) use m = 1/2 (GAN-CLS, algorithm 1: real images count fully, both
-kinds of fakes half), and i = 1 (GAN-INT, eq. 5: captions between captions, which no
-image has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) use m = 1/2, the hinge loss, no
+kinds of fakes half), and i = 1 (GAN-INT, eq. 5: interpolated captions, which no image
+has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) use m = 1/2, the hinge loss, no
 interpolation, and the matching-aware gradient penalty
 
     2 E || grad_(x, t) D(x, t) ||^6    eq. 4
 
-of real images and their own captions' embeddings, both at once.
+on real images and their own captions' embeddings, with respect to both.
 
 Captions are embedded by a fixed network: train it beforehand with
-`jaxgan.methods.matching`, and put it into the first state with `with_text`. Wrong
+`jaxgan.methods.matching`, and put it into the initial state with `with_text`. Wrong
 captions are drawn from a table in the game's memory, separately for each example, so
 that the numbers of devices and microbatches change nothing; now and then one is right
 by chance.
@@ -87,7 +87,7 @@ def gan_cls(
         others: captions ``[m L]``, or embeddings ``[m d]``, to draw wrong ones from.
         captions: the batch's entry that holds the captions.
         mismatch: the weight m of wrong captions, in [0, 1].
-        interpolated: the weight i of captions between captions.
+        interpolated: the weight i of interpolated captions.
         matching_aware: the weight of DF-GAN's penalty.
         loss: the adversarial loss.
         penalties: as for `jaxgan.GAN`, given the right caption.
@@ -194,7 +194,7 @@ def df_gan(
 
 
 def with_text(state: GameState, variables: Variables) -> GameState:
-    """Returns the first state with a trained text encoder.
+    """Puts a trained text encoder into an initial state.
 
     Args:
         state: the state of a game that has a text encoder.

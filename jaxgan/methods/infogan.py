@@ -65,7 +65,7 @@ class Codes:
 
     @property
     def q_dim(self) -> int:
-        """The size of Q's output: logits, then means, then log deviations."""
+        """The size of Q's output: logits, then means, then log standard deviations."""
         return sum(self.categorical) + 2 * self.continuous
 
     def draw(self, key: Key) -> dict[str, Array]:
@@ -80,7 +80,7 @@ class Codes:
         }
 
     def latent(self, parts: Parts) -> Array:
-        """Joins the parts ``[z]``: noise, one-hot classes, continuous codes."""
+        """Concatenates the parts: noise, one-hot classes, continuous codes, ``[z]``."""
         pairs = zip(parts["categorical"], self.categorical, strict=True)
         ones = [jax.nn.one_hot(label, classes) for label, classes in pairs]
         return jnp.concatenate([parts["noise"], *ones, parts["continuous"]])
@@ -120,7 +120,7 @@ def infogan(
     features: str | None = "features",
     **settings: Any,
 ) -> Game:
-    """Makes the game of "generator", "discriminator" and "q", with Algorithm 1.
+    """Makes the game of "generator", "discriminator" and "q", for Algorithm 1.
 
     A batch is ``{"image": [b ...]}``. `jaxgan.sample` takes given parts of the latents
     as its condition, such as ``{"categorical": [b m]}``, and draws the others.

@@ -15,7 +15,7 @@ from jaxgan.view import Augment
 
 
 def instance_noise(sigma: Scalar | Schedule) -> Augment:
-    """Makes Gaussian noise on every image that the discriminator sees.
+    """Makes a view with Gaussian noise on every image that the discriminator sees.
 
     Args:
         sigma: the standard deviation: a number, or a schedule of the images seen.

@@ -29,9 +29,10 @@ def jittered(
     Args:
         game: the game; its batches are dicts.
         groups: names of the batch's entries ``[b h w c]``. The entries of one group,
-            such as an input and its target, are moved alike; their sizes must be equal.
+            such as an input and its target, get the same jitter; their sizes must be
+            equal.
         pixels: the number of pixels by which height and width are enlarged, bilinearly,
-            before a crop of the first size; 0 for none, at most the images' side.
+            before a crop to the original size; 0 for none, at most the images' side.
         mirror: whether half of the examples are mirrored left to right.
 
     Raises:
@@ -68,7 +69,7 @@ def jittered(
 def jitter(
     key: Key, images: Sequence[Array], *, pixels: int, mirror: bool
 ) -> list[Array]:
-    """Jitters images ``[h w c]`` of one size alike.
+    """Applies the same jitter to images ``[h w c]`` of one size.
 
     Args:
         key: the key of the draws.

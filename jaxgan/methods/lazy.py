@@ -4,10 +4,10 @@
     d_reg  k E (weighted penalties)             every k rounds, as an update of its own
 
 A penalty costs a second derivative. Computed every k rounds with k times its weight, it
-has the same mean over the rounds. In the rounds between it does nothing: Huang et al.
-2024 (R3GAN, arXiv:2501.05441) report that with R1 and R2 every 8 rounds the
+has the same mean over the rounds. But in the rounds between D has no penalty: Huang et
+al. 2024 (R3GAN, arXiv:2501.05441) report that with R1 and R2 every 8 rounds the
 relativistic game fails on toy data and on Stacked MNIST. `experiments.studies.lazy`
-tries it.
+tests this.
 """
 
 import dataclasses

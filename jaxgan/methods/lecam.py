@@ -1,4 +1,4 @@
-"""LeCam regularisation, Tseng et al. 2021 (arXiv:2104.03310), for few data.
+"""LeCam regularisation, Tseng et al. 2021 (arXiv:2104.03310), for limited data.
 
 A regulariser keeps the logits of reals close to those of past fakes, and the other way
 round, so that the discriminator cannot become ever more certain of the few reals that
@@ -41,7 +41,7 @@ def lecam(game: Game, weight: Scalar | Schedule = 0.3, decay: float = 0.99) -> G
         game: a game whose objective "d" has the outputs "real_logit" and "fake_logit",
             ``[b ...]``; with patches, an example's term is the mean over its patches.
         weight: lambda, or a schedule of the images seen; 0.3 is the paper's for BigGAN
-            on CIFAR. Another loss has logits of another scale, and needs another.
+            on CIFAR. A loss whose logits have another scale needs another weight.
         decay: the share of the anchors that an update of the discriminator keeps, at
             least 0 and below 1.
 

@@ -6,9 +6,9 @@ logits s_ij = t_i . v_j / (d tau), the loss of the pair i is
     -1/2 log softmax_j(s_ij)[i] - 1/2 log softmax_j(s_ji)[i]
 
 the symmetric form of InfoNCE (van den Oord et al. 2018, arXiv:1807.03748; Radford et
-al. 2021, arXiv:2103.00020, figure 3). The other pairs of the batch are the wrong
-answers: those of the same device and microbatch, so that more devices, or parts, make
-the task easier. Train the encoders on one device, in whole batches.
+al. 2021, arXiv:2103.00020, figure 3). The negatives are the other pairs of the batch,
+but only those on the same device and in the same microbatch: more devices or
+microbatches make the task easier. Train the encoders on one device, in whole batches.
 
 `jaxgan.methods.gan_cls` draws images from captions that such an encoder has embedded,
 as Reed et al. 2016 (arXiv:1605.05396) and their successors do.

@@ -1,7 +1,7 @@
 """Fixed networks whose features are used to compare two images.
 
 Each function here makes a function from images ``[b h w c]`` in [-1, 1] to a dict of
-maps ``[b h' w' c']``, for the content loss of `jaxgan.methods.srgan`.
+feature maps ``[b h' w' c']``, for the content loss of `jaxgan.methods.srgan`.
 """
 
 import functools
@@ -24,12 +24,12 @@ _SAME = ((1, 1), (1, 1))
 
 
 def random_features(*, seed: int = 0, width: int = 32, channels: int = 3) -> Perceive:
-    """Makes the maps of random convolutions: two 3x3 with ReLU at each of three sizes.
+    """Makes feature maps by random convolutions: two 3x3 with ReLU at each of 3 sizes.
 
-    Between the pairs, averaging 2x2 pixels halves the map, and the width doubles; so
-    the images' sides must be multiples of 4. The weights are drawn from N(0, 2 / fan
-    in) and stay fixed: Liu et al. 2021 (arXiv:2103.10571) claim that the structure
-    matters more than the weights.
+    Between sizes, 2x2 average pooling halves the map, and the width doubles; so the
+    images' sides must be multiples of 4. The weights are drawn from N(0, 2 / fan-in)
+    and stay fixed: Liu et al. 2021 (arXiv:2103.10571) claim that the structure matters
+    more than the weights.
 
     Args:
         seed: the weights' seed, independent of any run's.
@@ -63,7 +63,7 @@ def random_features(*, seed: int = 0, width: int = 32, channels: int = 3) -> Per
 
 
 def vgg_features(path: str | Path) -> Perceive:
-    """Makes the maps of VGG-16 trained on ImageNet, after each of its five blocks.
+    """Makes feature maps by VGG-16 trained on ImageNet, after each of its five blocks.
 
     Args:
         path: file of the weights, torchvision's ``vgg16-397923af.pth``, or a
@@ -71,7 +71,7 @@ def vgg_features(path: str | Path) -> Perceive:
             asked for, so that a trained game can be loaded and sampled without it.
 
     Raises:
-        InputError: then, if it is missing, or holds another network's weights.
+        InputError: at that moment, if it is missing or holds another network's weights.
     """
     from jaxgan.metrics.features import lpips, vgg
     from jaxgan.metrics.features.weights import read_weights

@@ -6,7 +6,7 @@ For an input x and its target y, and with log D(x, y) = -softplus(-logit),
     G minimises  E[-log D(x, G(x))] + 100 E|y - G(x)|    eq. 4, with section 3.3
 
 where |.| is the mean over pixels and channels, as in the authors' code. The
-discriminator judges patches, together with the input.
+discriminator sees the input too, and judges patches.
 
 The only noise is the generator's dropout, which the paper also uses for samples
 (section 3.3). `jaxgan.nets.unet.Generator`, the paper's, keeps it on in test mode, so
@@ -53,7 +53,7 @@ def pix2pix(
     adversarial: Scalar | Schedule = 1.0,
     ema: EMA | None = None,
 ) -> Game:
-    """Makes the game of "generator" and "discriminator" on pairs, with Algorithm 1.
+    """Makes the game of "generator" and "discriminator" on pairs, for Algorithm 1.
 
     A batch is ``{"input": [b ...], "target": [b ...]}``. `jaxgan.sample` takes inputs
     as its condition, and returns their translations.

@@ -1,4 +1,4 @@
-"""Super-resolution by a residual network, and by a game: SRResNet and SRGAN.
+"""Super-resolution by a residual network, alone and in a GAN: SRResNet and SRGAN.
 
 Ledig et al. 2017 (arXiv:1609.04802). For a small image x and the original y,
 
@@ -13,7 +13,7 @@ paper has squares instead of |.|, and a = 0. Here F are by default the discrimin
 own features, as in pix2pixHD (Wang et al. 2018, arXiv:1711.11585), which need no
 downloaded weights; the generator's loss uses them without changing them.
 
-Each update uses a random part of each example: `jaxgan.methods.aligned_parts`.
+Each update uses a random crop of each example: `jaxgan.methods.aligned_parts`.
 """
 
 import functools
@@ -59,8 +59,8 @@ def srresnet(
     Args:
         generator: ``[b h w c] -> [b s·h s·w c]``.
         optimizer: the generator's optimizer.
-        crop: the side of the random part of each target that is used, in pixels, a
-            multiple of the scale; None: all of it.
+        crop: the side of each target's random crop in pixels, a multiple of the scale;
+            None: all of the target.
         scale: s.
         ema: the generator's average.
         show: see `jaxgan.Game`.
@@ -104,7 +104,7 @@ def srgan(
     ema: EMA | None = None,
     show: Any = None,
 ) -> Game:
-    """Makes the game of "generator" and "discriminator", with Algorithm 1.
+    """Makes the game of "generator" and "discriminator", for Algorithm 1.
 
     Batches, samples, ``crop``, ``scale``, ``ema`` and ``show`` are those of `srresnet`.
 
@@ -119,8 +119,8 @@ def srgan(
         l1: a, the weight of the distance, or a schedule of the images seen.
         content: b, the weight of the features' distance; 0: they are not computed.
         adversarial: c, the weight of the adversarial loss.
-        perceive: F, such as one of `jaxgan.methods.perceived`; None: the features of
-            the discriminator.
+        perceive: F, such as one of `jaxgan.methods.perceived`; None: the
+            discriminator's own features.
         loss: f; `losses.relativistic` compares originals and fakes in pairs.
         ema: the generator's average.
         show: see `jaxgan.Game`.
@@ -243,7 +243,7 @@ def blend(a: Any, b: Any, weight: Scalar) -> Any:
 
 
 def begin_with(state: GameState, found: GameState) -> GameState:
-    """Returns a first state whose generator and average are another game's average.
+    """Returns an initial state with another game's average as generator and average.
 
     Args:
         state: a state of `srgan`, before its first update.

@@ -44,8 +44,8 @@ class Settings:
     Attributes:
         latent_dim: the latent's size.
         condition: the batch's entry that conditions mapping and discriminator, or None.
-        mixing: the probability that an image has the styles of another latent from some
-            layer on, drawn for each image.
+        mixing: the probability that an image takes the styles of a second latent from
+            some layer on (style mixing), drawn for each image.
         path_weight: the weight of the path lengths, before the period scales it.
         path_decay: the weight of a batch's lengths in their running mean.
         gamma: R1's gamma, half of which is its weight before the period scales it.
@@ -92,7 +92,7 @@ def lazy_adam(
 
     Args:
         every: k.
-        learning_rate: the rate without laziness, as are the other numbers.
+        learning_rate: as for a player that is not regularised lazily, like the betas.
         b1: the decay of the first moment.
         b2: the decay of the second.
         eps: as for `optax.adam`.
@@ -216,7 +216,7 @@ def d_loss(how: Settings, nets: Nets, batch: Batch, turn: Turn):
 def d_reg_loss(
     how: Settings, discriminator: nn.Module, nets: Nets, batch: Batch, turn: Turn
 ):
-    """Computes ``gamma/2 k ||grad D(x)||^2``, ``[b]``, for the sum of a group."""
+    """Computes ``gamma/2 k ||grad D(x)||^2``, ``[b]``, D summed over each group."""
     group = networks.group_of(discriminator)
     play, r1 = nets.grouped("discriminator", group), penalties.summed(penalties.r1)
 
@@ -275,7 +275,7 @@ def path_lengths(nets: Nets, w: Array, turn: Turn) -> Array:
 
 
 def running_mean(decay: float) -> Memory:
-    """Makes the mean of path lengths: from 0, moved by ``decay`` to each batch's."""
+    """Makes the mean of path lengths: 0 at first, moved towards each batch's."""
 
     def update(mean: Array, outputs: Any, turn: Turn) -> Array:
         return mean + decay * (outputs["path_length"] - mean)
