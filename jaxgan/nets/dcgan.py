@@ -70,7 +70,7 @@ class Generator(nn.Module):
         width: channels of the last hidden map; twice as many at each coarser one.
         num_classes: number of classes to condition on; 0 for none.
         dtype: dtype of the computation; parameters, statistics and output are float32.
-        axis_name: the devices over which batch norm takes its statistics.
+        axis_name: the mapped axis over which batch norm takes its statistics, or None.
     """
 
     resolution: int | tuple[int, int]
@@ -119,7 +119,7 @@ class Discriminator(nn.Module):
         num_classes: number of classes to condition on; 0 for none.
         slope: LeakyReLU's slope for negative inputs.
         dtype: dtype of the computation; parameters, statistics and logits are float32.
-        axis_name: the devices over which batch norm takes its statistics.
+        axis_name: the mapped axis over which batch norm takes its statistics, or None.
     """
 
     width: int = 64

@@ -1,6 +1,6 @@
 """DF-GAN's networks: Tao et al. 2022, arXiv:2008.05865, section 3.
 
-A single generator makes the full resolution. A caption, concatenated to the latent,
+A single generator produces the full resolution. A caption, concatenated to the latent,
 sets the scale and the shift of every channel twice before each 3x3 convolution ("deep
 fusion"). The discriminator's features of an image do not depend on the caption; two
 convolutions at the end use both.
@@ -38,7 +38,7 @@ def widths(times: int, width: int) -> list[int]:
 
 
 class Affine(nn.Module):
-    """A scale and a shift of every channel, by two layers from the condition.
+    """A scale and a shift of every channel, each by two layers from the condition.
 
     It starts as the identity: the last layer's weights are zero, and its biases 1 for
     the scale and 0 for the shift.

@@ -1,8 +1,8 @@
 """DCGAN conditioned on a caption: Reed et al. 2016, arXiv:1605.05396.
 
 Each network passes a caption's embedding through a dense layer. The generator
-concatenates the result to the latent; the discriminator repeats it at every place of
-its last, 4x4 map, and a 1x1 convolution combines both. Here only the generator is
+concatenates the result to the latent; the discriminator repeats it at every position of
+its last map, 4x4, and a 1x1 convolution combines both. Here only the generator is
 normalised, by group norm, so that every example is judged by itself, as gradient
 penalties need; the paper has batch norm.
 """

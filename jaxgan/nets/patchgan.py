@@ -1,8 +1,8 @@
 """PatchGAN: discriminators of an image's patches, Isola et al. 2017 (arXiv:1611.07004).
 
-The networks are fully convolutional, so that there is a logit for each place of a
-coarse grid, which judges the patch of the image around it: n 4x4 convolutions of stride
-2, one of stride 1 and one more to the logits. Channels double from layer to layer, up
+The networks are fully convolutional: each logit of a coarse grid judges the patch of
+the image around it. There are n 4x4 convolutions of stride 2, one of stride 1 and one
+more to the logits. Channels double from layer to layer, up
 to 8 times the first's. For n = 3 this is the paper's appendix 6.1.2,
 
     C64-C128-C256-C512, strides 2, 2, 2, 1;  1 channel, stride 1;  patches of 70x70,
@@ -60,7 +60,7 @@ class PaddedConv(nn.Module):
         kernel: the kernel's height and width.
         stride: along both axes.
         padding: rows and columns of zeros on each side.
-        use_bias: whether there is a bias, zero at first.
+        use_bias: whether there is a bias, initially zero.
         kernel_init: initialiser of the kernel ``[k k i features]``.
         dtype: dtype of the computation.
         weight: transformation of the kernel, such as `jaxgan.layers.spectral_norm`.
@@ -183,7 +183,7 @@ class MultiPatch(nn.Module):
 
 
 def weighed_alike(logits: Sequence[Float[Array, "b ..."]]) -> Float[Array, "b n"]:
-    """Concatenates the logits of several discriminators, equally many of each.
+    """Concatenates the logits of several discriminators, the same number of each.
 
     Args:
         logits: the logits of each discriminator, ``[b ...]``; those of all but the one

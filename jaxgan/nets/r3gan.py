@@ -6,8 +6,8 @@ block of the width C is
 
     x + W3 lrelu(b2 + W2 lrelu(b1 + W1 x))          C -> 2C -> 2C -> C channels
 
-with 1x1 convolutions W1 and W3 and a 3x3 convolution W2 in groups of channels. W3 is 0
-at first, so that every block starts as the identity. The other weights are drawn from
+with 1x1 convolutions W1 and W3 and a grouped 3x3 convolution W2. W3 is initialised to
+0, so that every block starts as the identity. The other weights are drawn from
 N(0, gain^2 / fan-in), with gain 1 outside the blocks and, inside,
 
     gain = sqrt(2 / (1 + 0.2^2)) L^(-1/4)           L blocks in the whole network,

@@ -57,7 +57,7 @@ class UpBlock(nn.Module):
         features: channels after each of the two convolutions.
         upsample: doubles an image's height and width.
         dtype: dtype of the computation.
-        axis_name: the devices over which batch norm takes its statistics.
+        axis_name: the mapped axis over which batch norm takes its statistics, or None.
     """
 
     features: int
@@ -137,7 +137,7 @@ class Generator(nn.Module):
         upsample: function that doubles an image's height and width, such as
             `jaxgan.layers.resample.upsample_bilinear`.
         dtype: dtype of the computation; parameters, statistics and output are float32.
-        axis_name: the devices over which batch norm takes its statistics.
+        axis_name: the mapped axis over which batch norm takes its statistics, or None.
     """
 
     resolution: int | tuple[int, int]
@@ -180,7 +180,7 @@ class Discriminator(nn.Module):
     Attributes:
         width: channels of the widest map; others in proportion. None: as published.
         num_classes: number of classes to condition on; 0 for none.
-        pool: maps the last map to h.
+        pool: reduces the last map to h.
         weight: transformation of all weights, such as `jaxgan.layers.spectral_norm`,
             or None.
         norm: makes the norm that comes before each ReLU of all blocks but the first, or

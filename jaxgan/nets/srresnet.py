@@ -10,8 +10,8 @@ only the difference has to be learnt, whatever the size of the weights.
 Unlike the paper's, these networks have no batch norm, whose batch statistics leave
 artefacts in images (Wang et al. 2018, arXiv:1809.00219). Instead the last convolution
 of each block starts with small weights, and that of the image with such small ones that
-the first image is almost the bicubic one. The sub-pixel kernels start equal for all 2x2
-pixels, so that it has no checkerboard (Aitken et al. 2017, arXiv:1707.02937).
+the image is at first almost the bicubic one. The sub-pixel kernels start equal for all
+2x2 pixels, which avoids a checkerboard (Aitken et al. 2017, arXiv:1707.02937).
 """
 
 import math
@@ -36,7 +36,7 @@ _USUAL = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 _SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")
 _FAINT = nn.initializers.variance_scaling(1e-3, "fan_in", "normal")
 _KEYS = -0.5  # a of Keys' cubic kernel: Pillow's, and the one of third order
-_JUDGED = 16  # least side that D's last map, a sixteenth as large, has a pixel of
+_JUDGED = 16  # least side that leaves D's last map, after four halvings, a pixel
 _REACH = 2  # pixels of the small image on either side that the cubic kernel covers
 
 

@@ -1,8 +1,8 @@
 """Encoders that embed captions and images in a common space.
 
-A caption is a row of words' numbers, as `jaxgan.data.vocabulary` makes them, padded
-with 0. Both encoders end in a vector of length sqrt(dim), so that its numbers have the
-size of a latent's and only its direction carries information.
+A caption is a row of word indices, as `jaxgan.data.vocabulary` makes them, padded with
+0. Both encoders end in a vector of length sqrt(dim), so that its entries are on the
+scale of a latent's and only its direction carries information.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ class TextEncoder(nn.Module):
 
     Each layer adds to a word's vector a function of it and of both its neighbours, so
     that n layers tell "a red seven on blue" from "a blue seven on red" if the words
-    that belong together are at most n apart. The mean and the maximum over the words
-    follow.
+    that belong together are at most n apart. A dense layer embeds the mean and the
+    maximum over the words.
 
     Attributes:
         size: size of the vocabulary, including 0.

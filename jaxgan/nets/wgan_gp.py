@@ -8,7 +8,7 @@ For larger images, the channels are in proportion to those of SNGAN's tables,
 `jaxgan.nets.resnet_sizes.PLANS`; the authors have another network for 64 pixels.
 
 Conditional on a label, the generator has conditional batch norm, like the authors', and
-the critic a projection, whereas theirs classifies.
+the critic a projection, whereas theirs has an auxiliary classifier.
 """
 
 from jaxgan.nets import resnet
