@@ -6,8 +6,8 @@ into memory; :func:`from_arrays` makes a set from arrays of any shape;
 :func:`load_photos` photos for super-resolution, :func:`load_captioned` images with
 captions;
 :func:`batch_indices` says which examples each step holds; :func:`batches` reads them
-ahead for sets that do not fit on the device. Importing this package imports no tfds,
-no grain and no Pillow: they are imported when first needed.
+ahead for sets that do not fit on the device. Importing this package does not import
+tfds, grain or Pillow: they are imported when first needed.
 """
 
 from jaxgan.data.arrays import Examples

@@ -2,7 +2,7 @@
 
 A template such as ``"a {colour} {digit} on {ground}"`` names each factor once; a slot
 is filled with one of the phrases of the factor's value. All rows are filled at once:
-templates and phrases are arrays of word numbers, and padding is moved to the end.
+templates and phrases are arrays of word indices, and padding is moved to the end.
 """
 
 import dataclasses
@@ -145,7 +145,7 @@ class Grammar:
 
     @functools.cached_property
     def _tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The word numbers of each slot [values phrases width], and phrase counts."""
+        """The word indices of each slot [values phrases width], and phrase counts."""
         return {name: self._table(slot.phrases) for name, slot in self.slots.items()}
 
     def _table(

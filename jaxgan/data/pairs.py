@@ -106,11 +106,11 @@ def load_unpaired(
     """Loads two sides without pairs, decoding them on the first call only.
 
     A row needs an image of each side, so to train on, the shorter side is repeated in
-    memory, in successive seeded orders, up to the length of the longer one; held out
-    are as many images of each side as the shorter one has. The images of a row
-    are otherwise unrelated: the losses of unpaired translation are separable over a and
-    b. Letters to train on are in independent orders in a and b; those held out stay
-    paired, so that a translation can be compared with its true partner.
+    memory, in successive seeded orders, up to the length of the longer one; the
+    held-out part takes as many images of each side as the shorter one has. The images
+    of a row are otherwise unrelated: the losses of unpaired translation are separable
+    over a and b. Letters to train on are in independent orders in a and b; those held
+    out stay paired, so that a translation can be compared with its true partner.
 
     Args:
         name: ``glyphs:SOURCE:TARGET`` for letters in two styles, whose pairs are
@@ -178,10 +178,10 @@ def _with_columns(data: DataSet, train: Any, test: Any) -> DataSet:
 def _two_sides(
     name: str, split: ImageSet, *, repeat: bool = False
 ) -> dict[str, np.ndarray]:
-    """Separates the images of a, which come first, from b's, equally many of both.
+    """Separates the images of a, which come first, from b's, the same number of each.
 
-    The fewer ones are repeated, or the last ones of the others left out: a judge that
-    compares nearest neighbours takes copies for a sign of memorisation.
+    The smaller side is repeated, or the last images of the larger one are left out: an
+    evaluation by nearest neighbours would take copies for memorisation.
     """
     assert split.labels is not None
     counts = np.bincount(split.labels, minlength=2).tolist()

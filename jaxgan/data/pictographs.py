@@ -1,4 +1,4 @@
-"""Coloured pictographs of the font DejaVu Sans on a ground, named by Unicode.
+"""Coloured pictographs of the font DejaVu Sans on a background, named by Unicode.
 
 They are from the blocks Arrows (U+2190), Miscellaneous Symbols (U+2600: weather, chess,
 suits of cards, dice, zodiac), Dingbats (U+2700) and Emoticons (U+1F600). matplotlib
@@ -51,7 +51,7 @@ class Pictograph(NamedTuple):
 def pictographs(
     *, count: int = 30_000, seed: int = 0, size: int = 32, wordings: int = 5
 ) -> CaptionedSet:
-    """Draws pictures of one pictograph each, no two alike, and a tenth to hold out.
+    """Draws pictures of one pictograph each, all different, and a tenth to hold out.
 
     Every other held-out picture has a pair of pictograph and colour that is not trained
     on; for the rest the pair is trained on, in another size, place or on another

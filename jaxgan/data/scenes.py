@@ -1,4 +1,4 @@
-"""Scenes: real handwritten digits in colour, on a ground, with captions.
+"""Scenes: real handwritten digits in colour, on a plain background, with captions.
 
 scikit-learn's 1,797 digits of 8x8 pixels are enlarged, coloured and placed, so the
 ground truth of each picture is known and nothing is downloaded. They are the test set
@@ -37,7 +37,7 @@ Writers = Literal["train", "held out"]
 def scenes(
     *, count: int = 30_000, seed: int = 0, size: int = 32, wordings: int = 5
 ) -> CaptionedSet:
-    """Draws scenes of one digit each, and a tenth as many, held out, by other writers.
+    """Draws scenes of one digit, and a tenth as many held-out ones by other writers.
 
     Every other held-out scene has a pair of digit and colour that is not trained on,
     see `CaptionedSet.is_held_out`; the first one's pair is trained on.

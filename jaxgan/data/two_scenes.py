@@ -69,7 +69,7 @@ def grammar() -> Grammar:
 def two_scenes(
     *, count: int = 30_000, seed: int = 0, size: int = 48, wordings: int = 5
 ) -> CaptionedSet:
-    """Draws scenes of two digits each, and a tenth as many, held out, by other writers.
+    """Draws scenes of two digits, and a tenth as many held-out ones by other writers.
 
     The arguments, columns and errors are those of `jaxgan.data.scenes.scenes`, except
     for the six `FACTORS` and the smallest size, 24. Every other held-out scene has a

@@ -1,7 +1,7 @@
-"""Words and their numbers: captions as arrays of integers.
+"""Words and their indices: captions as arrays of integers.
 
 A word is the text between spaces, in lower case and without punctuation; apostrophes
-and hyphens inside a word belong to it. The number 0 pads a caption to the common length
+and hyphens inside a word belong to it. The index 0 pads a caption to the common length
 of all captions of a set.
 """
 
@@ -19,7 +19,7 @@ from jaxtyping import Int32, Integer
 from jaxgan.checks import InputError
 
 PAD = 0
-"""The number that pads a caption after its last word."""
+"""The index that pads a caption after its last word."""
 
 _SHOWN = 8  # words shown as examples in a message
 # Maps variants of the apostrophe and of the hyphen to one character each.
@@ -46,7 +46,7 @@ def words_of(text: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """The words of a set's captions; the first has the number 1.
+    """The words of a set's captions; the first has the index 1.
 
     Attributes:
         words: each once, as `words_of` gives them.
@@ -84,7 +84,7 @@ class Vocabulary:
         return len(self.words) + 1
 
     def encode(self, text: str) -> Int32[np.ndarray, " L"]:
-        """Turns a caption into its words' numbers, padded with 0.
+        """Turns a caption into the indices of its words, padded with 0.
 
         Raises:
             InputError: a word is unknown (the message names it and similar words); the
@@ -117,10 +117,10 @@ class Vocabulary:
         return np.stack([self.encode(text) for text in texts])
 
     def decode(self, numbers: Integer[np.ndarray, " _"]) -> str:
-        """Turns numbers back into words, without the padding.
+        """Turns indices back into words, without the padding.
 
         Raises:
-            InputError: a number does not belong to a word.
+            InputError: an index does not belong to a word.
         """
         kept = [int(number) for number in numbers if number != PAD]
         wrong = [number for number in kept if not 0 < number < self.size]
