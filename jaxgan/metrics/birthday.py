@@ -1,7 +1,7 @@
 """The birthday-paradox test: how many different samples can a generator produce?
 
 Among n draws from N equally likely values, each of the n(n-1)/2 pairs is equal with
-probability 1/N, so the first equal pairs appear at n of about √N. If the values are not
+probability 1/N, so the first equal pairs appear at about n = √N. If the values are not
 equally likely, 1 / P(two draws are equal) is below N: rare values hardly count.
 
 You decide which samples count as equal. Arora & Zhang inspect the closest pairs: call

@@ -32,7 +32,7 @@ def squared_distances(
 
 
 def judge_blocks(judge: Judge, examples: Real[Array, "n d"]) -> Float[Array, " n"]:
-    """Applies a judge to the nearest others of each example, in bounded memory.
+    """Applies ``judge`` to each example's nearest others, in bounded memory.
 
     If an example holds NaN, no example has a nearest one.
 

@@ -7,8 +7,8 @@ one of them; its text is part of every result.
 `RGB`             all pixels of all channels; SSIM with the Gaussian window
 `RGB_CROP_4`      the same without 4 pixels at each border; as in BasicSR's tables
 `SCIKIT_IMAGE`    all pixels; SSIM with scikit-image's default, the uniform window
-`Y_CROP_2` to     Y in [16, 235] without as many pixels at each border as the factor
-`Y_CROP_4`        of magnification; papers on super-resolution (`super_resolution`)
+`Y_CROP_2` to     Y in [16, 235], cropped at each border by the scale factor in pixels;
+`Y_CROP_4`        the protocol of papers on super-resolution (`super_resolution`)
 ================  ====================================================================
 """
 

@@ -25,7 +25,7 @@ class Result:
         name: name of the metric.
         value: its value, a Python, NumPy or JAX number; always finite.
         protocol: everything besides the data that the value depends on; report both.
-        standard_error: the value's, if it is a mean over independent examples.
+        standard_error: that of the value, if it is a mean over independent examples.
         interval: a confidence interval, if there is one.
         p_value: the p-value, if the metric is a test; small if the sets differ.
         details: further measurements by name, as JSON values.

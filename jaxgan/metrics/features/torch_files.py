@@ -5,7 +5,7 @@ of one folder::
 
     archive/data.pkl     the object; a tensor in it is a view of a storage
     archive/data/KEY     the bytes of a storage, one file each
-    archive/byteorder    b"little" or b"big"; not there before PyTorch 2.1
+    archive/byteorder    b"little" or b"big"; absent before PyTorch 2.1
 
 Before that it was a sequence of pickles: a magic number, a version, the sizes of C's
 types, the object, and the list of its storages; the storages follow, each as its number
