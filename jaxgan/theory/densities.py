@@ -32,7 +32,7 @@ class Extent(NamedTuple):
     Attributes:
         low: the boxes' lower corners, shape [k d].
         high: their upper corners.
-        scale: the shortest length of the density's changes in each box, shape [k].
+        scale: the shortest length over which the density changes in each box, [k].
     """
 
     low: np.ndarray

@@ -90,8 +90,8 @@ def divergence(
     for `total_variation`. Total variation has kinks where p = q, which cost the
     quadrature accuracy: about eight digits are right in 1-D, three in 2-D. Divergences
     that square the ratio may have mass outside of both extents, where p²/q is large
-    though neither density is; give nodes that reach there. For them a ratio above 1e150
-    is infinite.
+    though neither density is; give nodes that reach there. For these divergences a
+    ratio above 1e150 counts as infinite.
 
     Args:
         f: one of `jaxgan.divergences`.

@@ -22,7 +22,7 @@ class Tabulated:
     """A density proportional to exp(log_f) on a box; make one with `from_log_function`.
 
     Attributes:
-        log_f: from one point [d] to the log of the density, up to a constant.
+        log_f: maps one point [d] to the log of the density, up to a constant.
         low: the box's lower corner, shape [d].
         high: its upper corner, shape [d].
         log_normaliser: the log of the integral of exp(log_f), a scalar.
