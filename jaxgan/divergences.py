@@ -8,8 +8,8 @@ f*(t) = sup over u >= 0 of (u t - f(u)) gives a bound for every critic T,
 A network's output v is any real number, while T must stay in the domain of f*, so
 T = g(v) with an output activation g. p is the data, q the generator. All functions are
 elementwise and keep the dtype; f* is +inf outside its domain. The code uses exp(v) - 1
-rather than expm1(v), since JAX computes the derivative of the latter as expm1(v) + 1,
-which is zero for v < -17.
+rather than expm1(v), since JAX computes the derivative of expm1 as expm1(v) + 1, which
+is zero for v < -17.
 
 Example:
     >>> import jax.numpy as jnp

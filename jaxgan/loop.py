@@ -21,7 +21,7 @@ from jaxgan.shards import check_shards
 from jaxgan.signals import Stopped
 from jaxgan.typing import Key
 
-# The approximate duration of a chunk of steps; a signal need not wait any longer.
+# The approximate duration of a chunk of steps: how long a signal may have to wait.
 _CHUNK_SECONDS = 2.0
 # The most steps of a chunk. It does not depend on the number of steps asked for, so
 # that a second call of `fit` reuses the program that the first compiled.
@@ -58,9 +58,9 @@ def fit(
         game: the game.
         state: the initial state, such as `jaxgan.init`'s; its finished rounds count.
         batches: the training data: a pytree of arrays ``[n ...]`` in memory; a
-            `jaxgan.data.DataSet`, of which the training part is used, or any object
-            with ``__len__``, ``nbytes`` and ``batch(indices)``; or an iterator of
-            batches, pytrees ``[b ...]``, which is read from its current position.
+            `jaxgan.data.DataSet` (its training part is used) or any object with
+            ``__len__``, ``nbytes`` and ``batch(indices)``; or an iterator of batches,
+            pytrees ``[b ...]``, which is read from its current position.
         key: the run's key.
         steps: the total number of rounds, including those already finished.
         batch_size: examples of one batch, over all devices; not for an iterator, whose
@@ -296,7 +296,7 @@ def _feed(
 def is_due(every: int | None, step: int, steps: int) -> bool:
     """Returns whether something that happens every ``every`` steps is due.
 
-    At the end everything is.
+    At the end everything is due.
     """
     return step == steps or (every is not None and step % every == 0)
 
@@ -313,9 +313,9 @@ def until_event(cadences: Sequence[int], step: int, steps: int) -> int:
 
 
 def _agree(longest: int, length: int, seconds: float, signal: int) -> tuple[int, int]:
-    """Returns the next chunk's greatest length, and the signal, for all processes.
+    """Returns the next chunk's greatest length and the signal, for all processes.
 
-    The division of the steps into chunks changes no result.
+    How the steps are divided into chunks changes no result.
     """
     pace = min(max(int(length * _CHUNK_SECONDS / seconds), 1), longest)
     told = processes.gather(np.array([pace, signal], np.int32))

@@ -34,7 +34,7 @@ def check_module(name: str, module: Any) -> None:
 
 
 def builds_anew(module: nn.Module) -> bool:
-    """Returns whether every call initialises all parameters anew.
+    """Returns whether every call initialises all parameters again.
 
     A wrapped NNX module does, and then replaces them by those that it is given.
     """

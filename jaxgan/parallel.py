@@ -160,7 +160,7 @@ def put_shared(tree: Any, *, devices: Sequence[Any] | None = None) -> Any:
 
     Args:
         tree: arrays, such as a state before the first step; without this copy the
-            second step, whose state comes from the devices, would be compiled anew.
+            second step, whose state comes from the devices, would be compiled again.
         devices: by default all of this process.
     """
     return jax.device_put(tree, jax.NamedSharding(_mesh(devices), jax.P()))

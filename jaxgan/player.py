@@ -136,7 +136,7 @@ def start(name: str, player: Player, variables: Variables) -> NetworkState:
         tx=player.optimizer,
         collections={k: v for k, v in variables.items() if k != "params"},
     )
-    # An array from the start: a Python int would make the second call compile anew.
+    # An array from the start: a Python int would make the second call compile again.
     return state.replace(step=jnp.zeros((), jnp.int32))
 
 

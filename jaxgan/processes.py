@@ -43,7 +43,7 @@ def join(
 
     Args:
         coordinator: ``host:port`` of the first process; None lets JAX detect the
-            cluster (Slurm, GKE, Cloud TPU, Open MPI), and the other two as well.
+            cluster (Slurm, GKE, Cloud TPU, Open MPI) and both numbers.
         processes: number of processes.
         process: index of this one, from 0.
         timeout_seconds: time to wait for the others. XLA then aborts the process,

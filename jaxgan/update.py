@@ -73,7 +73,8 @@ class Measured(struct.PyTreeNode):
     """An objective's gradients at a state, with its other results.
 
     Attributes:
-        grads: the gradients by mover, means over all examples.
+        grads: the gradients of each mover (a player that the objective updates), means
+            over all examples.
         collections: the movers' new collections.
         means: the means of the loss and its outputs, float32.
         whole: the outputs that some memory reads unaveraged, ``[b ...]`` of all
@@ -102,9 +103,9 @@ def make_measure(
     shards: int | None = None,
     first: First | None = None,
 ) -> Callable[[GameState, Batch, Key], Measured]:
-    """Makes a function that computes an objective's gradients, without its move.
+    """Makes a function that computes the gradients of an objective's mean loss.
 
-    The gradients are those of its mean loss.
+    It does not update the players.
 
     Args:
         game: the game.
@@ -117,7 +118,7 @@ def make_measure(
     """
     check_count("microbatches", microbatches)
     whole = [o for m in _memories(game, name).values() for o in m.whole]
-    # A shard is a batch of its own: nothing that it computes reaches another.
+    # A shard is processed as a separate batch: nothing in it reaches another shard.
     axis = axis_name if shards is None else None
     mean_loss = _make_mean_loss(
         game, name, axis, parts=microbatches * (shards or 1), first=first

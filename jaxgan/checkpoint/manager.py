@@ -24,7 +24,7 @@ from jaxgan.game import GameState
 
 
 class Checkpoints:
-    """The checkpoints of one run, by its finished steps.
+    """The checkpoints of one run, named by its finished steps.
 
     A context manager; leaving it waits until all is on disk. With several processes
     all call the same methods, and ``directory`` is visible to all of them.

@@ -40,7 +40,7 @@ from jaxgan.typing import Key
 
 MakeGame = Callable[[Any, DataSet], Game]
 Begin = Callable[[GameState], GameState]
-"""A function from a game's first state to the state with which a run begins."""
+"""A function from a game's initial state to the state that a run begins with."""
 
 
 def main(

@@ -29,7 +29,7 @@ class Mark(Hook):
     that one was ever on disk.
 
     List it before the hook `Checkpoint`, which is then closed first; and before `Log`,
-    so that the mark of a run that begins anew is gone when its log is made.
+    so that the mark of a run that starts over is gone when its log is made.
 
     Args:
         workdir: the run's workdir.
@@ -39,7 +39,7 @@ class Mark(Hook):
         self._workdir, self._left = workdir, False
 
     def begin(self, run: Run) -> None:
-        # Removes the mark of an earlier run whose metrics were removed to begin anew.
+        # Removes the mark of an earlier run whose metrics were removed to start over.
         if processes.is_first() and not has_any(self._workdir):
             (self._workdir / _MARK).unlink(missing_ok=True)
 

@@ -178,7 +178,7 @@ def _struct(name: str, column: Any) -> jax.ShapeDtypeStruct:
 
 
 def _state_like(folder: Path, game: Game, record: dict[str, Any]) -> GameState:
-    """Returns the shapes of a first state of the game."""
+    """Returns the shapes of an initial state of the game."""
     columns = record["data"]["columns"].items()
     batch = {name: _struct(name, column) for name, column in columns}
     try:

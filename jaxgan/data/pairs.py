@@ -115,7 +115,7 @@ def load_unpaired(
     Args:
         name: ``glyphs:SOURCE:TARGET`` for letters in two styles, whose pairs are
             hidden; ``unpaired:PATH`` for a folder that holds ``trainA``, ``trainB``,
-            ``testA`` and ``testB``, or A and B, a tenth of each of which is held out.
+            ``testA`` and ``testB``, or A and B, with a tenth of each held out.
         data_dir: see `load_pairs`.
         manual_dir: see `load_pairs`.
         resolution: see `load_pairs`.

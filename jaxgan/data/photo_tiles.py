@@ -1,6 +1,6 @@
 """Photos cut into pairs of tiles: small ones of the shrunk photo, and the originals.
 
-The whole photo is shrunk and then cut, so that tiles have no borders of their own: near
+The whole photo is shrunk and then cut, so that tiles have no artificial borders: near
 its edges a tile holds what the filter computed from pixels beyond them.
 """
 

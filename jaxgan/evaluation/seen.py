@@ -52,8 +52,8 @@ def look(
     Args:
         extractor: the network.
         pictures: the set.
-        wanted: "moments", "features" and "logits", or some of them. Only the latter
-            two grow with the set.
+        wanted: "moments", "features" and "logits", or some of them. Features and logits
+            grow with the set, moments do not.
         tell: called with the number of pictures of each block of this process.
 
     Raises:
@@ -95,7 +95,7 @@ def remembered(
     Args:
         store: the folder of such files, created if missing.
         extractor: the network.
-        pictures: the set; one without an identity is processed anew each time.
+        pictures: the set; one without an identity is processed each time.
         see: ``() -> Seen``, called if the moments are not known.
     """
     if pictures.identity is None:

@@ -15,7 +15,7 @@ class Samples(Hook):
         folder: folder of ``samples/STEP.png`` and, for the last one, ``samples.png``.
         data: source of the conditions and of what samples are shown beside; by default
             the run's data.
-        every: steps between pictures; there is one of the first state, and of the last.
+        every: steps between pictures; the initial and the last state also have one.
     """
 
     def __init__(

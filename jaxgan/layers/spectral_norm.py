@@ -13,7 +13,7 @@ where G is the gradient by W / sigma. A convolution's kernel is taken as the mat
 [outputs, all else], as the paper does; its singular values are not those of the
 convolution as a linear map of images.
 
-u is in a collection of its own, "spectral_norm". It depends on the weights alone, and
+u has its own collection, "spectral_norm". It depends on the weights alone, and
 all calls of one update start from the u with which the update began
 (`jaxgan.networks.OF_WEIGHTS`): the real and the fake images, a penalty's points and
 every microbatch see the same weights, and u advances by one step. An average of the

@@ -74,9 +74,9 @@ def gan_cls(
 ) -> Game:
     """Makes the game of "generator" and "discriminator" on captioned images.
 
-    A batch is ``{"image": [b h w c], "captions": int32 [b k L]}``, of which each update
-    takes one of the k wordings at random, or ``[b L]``. `jaxgan.sample` takes captions
-    of either shape as its condition, and uses the first of several wordings.
+    A batch is ``{"image": [b h w c], "captions": int32 [b k L]}``, with k wordings for
+    each image, or ``[b L]``. Each update uses one wording at random. `jaxgan.sample`
+    takes captions of either shape as its condition, and uses the first wording.
 
     Args:
         generator: ``(z [b z], embedding [b d]) -> image [b h w c]``.

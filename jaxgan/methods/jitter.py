@@ -111,7 +111,7 @@ def _loss(
         if len(set(sizes.values())) > 1:
             raise InputError(
                 f"Images that are jittered alike must be of one size, got {sizes}. "
-                "Resize them, or name them in groups of their own."
+                "Resize them, or name them in separate groups."
             )
         smallest = min(min(size) for size in sizes.values())
         if pixels > smallest:

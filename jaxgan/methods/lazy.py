@@ -1,7 +1,7 @@
 """Lazy penalties, Karras et al. 2020 (StyleGAN2, arXiv:1912.04958, appendix B).
 
     d      E loss.discriminator                 each round
-    d_reg  k E (weighted penalties)             every k rounds, as an update of its own
+    d_reg  k E (weighted penalties)             every k rounds, as a separate update
 
 A penalty costs a second derivative. Computed every k rounds with k times its weight, it
 has the same mean over the rounds. But in the rounds between D has no penalty: Huang et

@@ -39,8 +39,8 @@ def matching(
 ) -> Game:
     """Makes the game of two encoders, "text" and "image", that are trained together.
 
-    A batch is ``{"image": [b h w c], "captions": [b k L]}``, of which each update takes
-    one wording of each image at random; ``[b L]`` if there is only one.
+    A batch is ``{"image": [b h w c], "captions": [b k L]}``, with k wordings for each
+    image, or ``[b L]``. Each update uses one wording at random.
 
     Args:
         text: ``captions [b L] -> [b d]``, such as `jaxgan.nets.text.TextEncoder`.

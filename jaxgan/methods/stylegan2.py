@@ -48,7 +48,7 @@ class Settings:
             some layer on (style mixing), drawn for each image.
         path_weight: the weight of the path lengths, before the period scales it.
         path_decay: the weight of a batch's lengths in their running mean.
-        gamma: R1's gamma, half of which is its weight before the period scales it.
+        gamma: R1's gamma; half of it is R1's weight before the period scales it.
         g_every: the period of "g_reg" in rounds.
         d_every: the period of "d_reg" in rounds.
         augment: the discriminator's view of the images, or None. R1 differentiates
@@ -87,8 +87,8 @@ def lazy_adam(
     """Adam for a player that is regularised every k rounds (appendix B).
 
     The player makes k + 1 steps instead of k, and both kinds share the moments. With
-    c = k / (k + 1) as a factor of the learning rate and a power of the betas, it moves
-    as far and forgets as fast per round.
+    c = k / (k + 1) as a factor of the learning rate and an exponent of the betas, it
+    moves as far and forgets as fast per round.
 
     Args:
         every: k.

@@ -80,7 +80,7 @@ def support_size(collisions: int, samples: int, *, level: float = 0.95) -> Resul
 
     Args:
         collisions: number of equal pairs.
-        samples: number of samples, all of which were compared with one another.
+        samples: number of samples; every pair of them was compared.
         level: confidence level of the interval.
 
     Returns:

@@ -173,9 +173,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``image [b h w c] -> logits [b]``; each example is judged by itself.
 
-    Blocks, the first of which halve the map, are followed by ReLU, a sum or a mean h
-    over all pixels, and a dense layer. Conditional on a label, <e(label), h> is added,
-    with an embedding e: the projection of Miyato & Koyama 2018 (arXiv:1802.05637).
+    The first blocks halve the map. After the last come ReLU, a sum or a mean h over all
+    pixels, and a dense layer. Conditional on a label, <e(label), h> is added, with an
+    embedding e: the projection of Miyato & Koyama 2018 (arXiv:1802.05637).
 
     Attributes:
         width: channels of the widest map; others in proportion. None: as published.

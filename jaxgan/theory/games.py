@@ -58,7 +58,7 @@ class Method(NamedTuple):
     """An update rule as a map of states; a state is (point, memory).
 
     Attributes:
-        start: a function from a point to the first state.
+        start: a function from a point to the initial state.
         step: a function from a state to the next.
     """
 

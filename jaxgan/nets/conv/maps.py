@@ -11,7 +11,7 @@ image, ``g [b h' w' o]`` the coarser one and ``w [kh kw i o]`` the kernel::
 
 Each map's two transposes are the other two, so the set is closed under
 differentiation: penalties, which differentiate twice, stay inside it. In G groups the
-kernel is ``[kh kw i/G o]``: each group of ``i/G`` channels makes ``o/G`` of its own.
+kernel is ``[kh kw i/G o]``: each group maps ``i/G`` channels to ``o/G``.
 
 ``lax.conv_general_dilated`` alone is not enough: on the CPU, XLA computes the weight
 gradient of a convolution inside a loop (jax issue 12868), and T and its weight gradient
