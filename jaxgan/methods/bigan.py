@@ -1,4 +1,4 @@
-"""BiGAN and ALI: a generator and its inverse, from a discriminator of pairs.
+"""BiGAN and ALI: a generator and its inverse, with one discriminator of pairs.
 
 Donahue et al. 2017 (arXiv:1605.09782) and Dumoulin et al. 2017 (arXiv:1606.00704). An
 encoder E maps images to latents, and the discriminator judges an image together with a

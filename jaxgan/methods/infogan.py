@@ -36,7 +36,7 @@ from jaxgan.turn import Nets, Turn
 from jaxgan.typing import Array, Batch, Key, Scalar, Schedule
 
 Parts = Mapping[str, Array]
-"""A latent's "noise" [n], "categorical" numbers [m] and "continuous" numbers [k]."""
+"""A latent's "noise" [n], "categorical" classes [m] and "continuous" codes [k]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,7 +196,7 @@ def informative_loss(
     weights: Mapping[str, Scalar | Schedule],
     features: str | None,
 ):
-    """Computes the GAN's loss of the generator ``- lambda L_I(G, Q)``, ``[b]``."""
+    """Computes the GAN's generator loss minus ``lambda L_I(G, Q)``, ``[b]``."""
     parts = jax.vmap(codes.draw)(turn.draws("latent"))
     fake = nets("generator", jax.vmap(codes.latent)(parts))
     seen = gan.seen(fake, turn.draws("fake_view"), turn)

@@ -4,8 +4,8 @@
                                                        + E ||grad D(G(z))||^2)
     G minimises  E softplus(D(x) - D(G(z)))
 
-where a real and a fake of a pair have the same condition. Both penalties are in each
-update of D: with lazy penalties the paper's toy games and Stacked MNIST diverge. G's
+where a real and a fake of a pair have the same condition. Each update of D has both
+penalties: with lazy ones the paper's toy games and Stacked MNIST diverge. G's
 loss uses a second batch of reals, not the one that D has just learned from: play it
 with `SCHEDULE`.
 """

@@ -6,7 +6,7 @@ Ledig et al. 2017 (arXiv:1609.04802). For a small image x and the original y,
     D minimises         E f_D(D(y), D(G(x)))
     SRGAN minimises     a E|y - G(x)| + b E|F(y) - F(G(x))| + c E f_G(D(y), D(G(x)))
 
-where |.| is the mean over pixels, places and channels, and F are features of images.
+where |.| is the mean over positions and channels, and F are features of images.
 SRGAN starts from a trained SRResNet. With a = 0.01, b = 1, c = 0.005 and VGG-19 as F
 these are the weights of ESRGAN (Wang et al. 2018, arXiv:1809.00219) and of BasicSR; the
 paper has squares instead of |.|, and a = 0. Here F are by default the discriminator's

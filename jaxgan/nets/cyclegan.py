@@ -5,9 +5,9 @@ A residual network on the image at a quarter of its height and width:
     c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-channels
 
 c7s1 is a 7x7 convolution, d a 3x3 one of stride 2, R a block of two 3x3 ones that is
-added to its input, u a fractionally-strided 3x3 one of stride 2. All but the last, and
-the second of each R, are followed by ReLU, all but the last by instance norm without a
-gain and a bias. c7s1 and R pad images by reflection, so that no border of zeros appears
+added to its input, u a fractionally-strided 3x3 one of stride 2. All but the last are
+followed by instance norm without gain and bias and, except for the second of each R, by
+ReLU. c7s1 and R pad images by reflection, so that no border of zeros appears
 in the translation; d and u pad with zeros. The design is that of Johnson, Alahi & Li
 2016, arXiv:1603.08155. Kernels are drawn from N(0, 0.02^2).
 

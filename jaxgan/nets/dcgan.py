@@ -3,12 +3,12 @@
 A fractionally-strided generator and a strided discriminator, no pooling and no hidden
 dense layers, batch norm, N(0, 0.02) initialisation, ReLU and LeakyReLU 0.2. Kernels are
 4x4, a multiple of the stride, so that every pixel of the generator's output sums the
-same number of products. One class makes every size: a 4x4 map (7x7 for 28x28, 3x3 for
+same number of products. One class covers every size: a 4x4 map (7x7 for 28x28, 3x3 for
 48x48) is doubled until it is large enough, and channels halve with every doubling. An
-image that is not square grows from a map of its own shape: 256x64 from 16x4.
+image that is not square grows from a map of the same shape: 256x64 from 16x4.
 
 Conditional on a label, the generator concatenates the one-hot label to the latent, and
-the discriminator concatenates an embedding of it, one plane, to the image.
+the discriminator concatenates an embedding of it, as one plane, to the image.
 """
 
 from typing import Any
@@ -114,8 +114,8 @@ class Discriminator(nn.Module):
 
     Attributes:
         width: channels of the first map; twice as many at each coarser one.
-        batch_norm: whether all layers but the first have it, as in the paper. Without
-            it, each example is judged by itself, as gradient penalties need.
+        batch_norm: whether all layers but the first have batch norm, as in the paper.
+            Without it, each example is judged by itself, as gradient penalties need.
         num_classes: number of classes to condition on; 0 for none.
         slope: LeakyReLU's slope for negative inputs.
         dtype: dtype of the computation; parameters, statistics and logits are float32.

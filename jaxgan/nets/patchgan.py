@@ -2,8 +2,8 @@
 
 The networks are fully convolutional: each logit of a coarse grid judges the patch of
 the image around it. There are n 4x4 convolutions of stride 2, one of stride 1 and one
-more to the logits. Channels double from layer to layer, up
-to 8 times the first's. For n = 3 this is the paper's appendix 6.1.2,
+more to the logits. Channels double from layer to layer, up to 8 times the first's. For
+n = 3 this is the paper's appendix 6.1.2,
 
     C64-C128-C256-C512, strides 2, 2, 2, 1;  1 channel, stride 1;  patches of 70x70,
 
@@ -156,9 +156,9 @@ class MultiPatch(nn.Module):
 
     Games take the mean over an example's logits, in which the discriminator of the
     smallest patches would outweigh the others. So the logits of the others are repeated
-    until all have as many; the numbers of repeats differ by at most one. The mean of
-    any function of the logits is then the mean over the discriminators of their means;
-    within one, a logit repeated 4 times weighs less than one repeated 5 times.
+    until all have equally many; the numbers of repeats differ by at most one. The mean
+    of any function of the logits is then the mean over the discriminators of their
+    means; within one, a logit repeated 4 times weighs less than one repeated 5 times.
 
     Attributes:
         discriminators: a tuple of modules such as `Discriminator`.

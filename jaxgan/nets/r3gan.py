@@ -2,7 +2,7 @@
 
 A generator and a discriminator that mirror each other, without normalisation, tanh,
 style or noise: stages of residual blocks, one stage for each resolution from 4x4 on. A
-block of the width C is
+block of width C is
 
     x + W3 lrelu(b2 + W2 lrelu(b1 + W1 x))          C -> 2C -> 2C -> C channels
 
@@ -23,8 +23,8 @@ channel with a learned image.
 
 Conditional on a label, the generator concatenates an embedding of it, as large as the
 latent, to the latent; the discriminator takes the inner product of its features with an
-embedding (Miyato & Koyama 2018, arXiv:1802.05637), of as many numbers as its 4x4 map
-has channels. With these sizes the networks have as many parameters as the paper's.
+embedding (Miyato & Koyama 2018, arXiv:1802.05637) that has a number for each channel of
+its 4x4 map. With these sizes the networks have as many parameters as the paper's.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 Blocks have two 3x3 convolutions, each after a ReLU, with normalisation, if any, before
 the ReLU; the shortcut is a 1x1 convolution where size or width change, else the
-identity. A shortcut's convolution and its resampling commute, as the weights of every
-pixel sum to 1: the convolution is applied to the smaller image.
+identity. The shortcut's convolution commutes with the resampling, whose weights sum to
+1 at every pixel, so it is applied to the smaller image.
 
 Convolutions of blocks are initialised by Xavier's uniform distribution with gain
 sqrt 2, shortcuts and all else with gain 1; biases are zero.

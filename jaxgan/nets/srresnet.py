@@ -2,10 +2,10 @@
 
 The generator works at the size of the small image: a convolution, residual blocks of
 two 3x3 convolutions, one more with a skip connection over all blocks. Then sub-pixel
-convolutions (Shi et al. 2016, arXiv:1609.05158), which are 3x3 to four times as many
-channels that become 2x2 pixels, double the size as often as needed, and a last
-convolution makes the image. It is added to a bicubic enlargement of the input, so that
-only the difference has to be learnt, whatever the size of the weights.
+convolutions (Shi et al. 2016, arXiv:1609.05158) double the size as often as needed:
+each is 3x3, to four times as many channels, which become 2x2 pixels. The result of a
+last convolution is added to a bicubic enlargement of the input, so that only the
+difference has to be learnt, whatever the size of the weights.
 
 Unlike the paper's, these networks have no batch norm, whose batch statistics leave
 artefacts in images (Wang et al. 2018, arXiv:1809.00219). Instead the last convolution

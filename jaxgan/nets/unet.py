@@ -1,10 +1,10 @@
 """pix2pix's U-Net generator: Isola et al. 2017, arXiv:1611.07004, appendix 6.1.1.
 
 4x4 convolutions of stride 2 halve the image down to one pixel, and as many
-fractionally-strided ones double it again. Skip connections concatenate their results at
-each size to those of that size on the way down. LeakyReLU 0.2 comes before the
-convolutions down, ReLU before those up, and a norm after them, but not after the first,
-the last, and the innermost one down: one pixel minus its own mean would be zero.
+fractionally-strided ones double it again. Skip connections concatenate maps of the same
+size on the way down and on the way up. LeakyReLU 0.2 comes before the convolutions
+down, ReLU before those up. A norm follows all convolutions but the first, the last, and
+the innermost one down: one pixel minus its own mean would be zero.
 
 The paper's only noise is dropout of 1/2 in the three innermost blocks up. They are
 among the blocks with the most channels, 8 times the width; a smaller image has fewer of
@@ -39,8 +39,8 @@ class Generator(nn.Module):
 
     The output is in [-1, 1] by tanh or, if ``residual``, the input plus the network's
     result, unbounded. At a learning rate of 1e-3 tanh may saturate early and stay so,
-    which a residual cannot; and where most of an image does not change, there is less
-    to learn.
+    which a residual output cannot; and where most of an image does not change, there is
+    less to learn.
 
     Dropout uses the random stream "dropout", in `jaxgan.sample` too. Fields other than
     ``channels``, ``width``, ``depth``, ``norm`` and ``use_bias`` do not change the

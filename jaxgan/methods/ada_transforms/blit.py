@@ -50,7 +50,7 @@ def shift(key: Key, image: Array) -> Array:
 
 
 def reflected(places: Any, size: int) -> Any:
-    """Mirrors places on a line at 0 and at ``size - 1`` until they lie between.
+    """Mirrors positions on a line at 0 and ``size - 1`` until they lie in between.
 
     Args:
         places: integers, a JAX or NumPy array.

@@ -21,7 +21,7 @@ from jaxgan.typing import Array, Key, Scalar
 
 
 class Motion(NamedTuple):
-    """A map of the plane about the image's centre, in the order of its parts.
+    """An affine map about the image's centre, as its parts in order.
 
     Attributes:
         scale: a factor for both axes.

@@ -1,6 +1,6 @@
-"""Daubechies' least asymmetric wavelets, and maps of a line of pixels made from them.
+"""Daubechies' least asymmetric wavelets, and linear maps on lines of pixels from them.
 
-A low-pass filter h of 2 n taps is orthonormal to its own shifts by even numbers,
+A low-pass filter h of 2 n taps is orthonormal to its own even shifts,
 
     sum_k h[k] h[k + 2 m] = 1 if m = 0, else 0,
 
@@ -60,7 +60,7 @@ def halving(size: int) -> np.ndarray:
 
 @functools.lru_cache
 def octaves(size: int) -> np.ndarray:
-    """Returns maps to four frequency bands, ``[4 size size]``; their sum is identity.
+    """Returns maps to four frequency bands, ``[4 size size]``; they sum to identity.
 
     From the lowest: [0, pi/8], [pi/8, pi/4], [pi/4, pi/2] and [pi/2, pi]. With H the
     transform of `SYM2`, L(z) = H(z) H(1/z) / 2 passes low frequencies, 1 - L(z) = L(-z)

@@ -63,7 +63,7 @@ def kernel_by_cells(w, *, strides):
 
 
 def transpose_by_cells(g, w, *, strides, padding, size):
-    """Computes T by one matrix product, whose results, a block per cell, are added."""
+    """Computes T by one matrix product, and adds its results, a block per cell."""
     how = {"strides": strides, "padding": padding}
     kernel = kernel_by_cells(w, strides=strides)
     high, wide, _, o = kernel.shape
