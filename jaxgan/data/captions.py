@@ -77,8 +77,8 @@ def load_captioned(
     Raises:
         InputError: the set is unknown or holds a file that cannot be used; a line of
             the captions cannot be parsed, an image lacks a caption or a caption its
-            image; the embeddings are not those of the captions; an option has no effect
-            on the set; ``data_dir`` cannot be read and written.
+            image; the embeddings do not match the captions; an option has no effect on
+            the set; ``data_dir`` cannot be read and written.
 
     Example:
         >>> data = load_captioned("scenes", data_dir="unused", resolution=16)

@@ -66,7 +66,7 @@ def starts(length: int, tile: int, step: int) -> list[int]:
 
 
 def starts_apart(length: int, tile: int) -> list[int]:
-    """Returns the starts of tiles without overlap; the rest at the end is in none.
+    """Returns the starts of tiles without overlap; a rest at the end is left out.
 
     Example:
         >>> starts_apart(100, 40)
@@ -82,7 +82,7 @@ def places(size: tuple[int, int], scale: int, tile: int, *, apart: bool) -> list
         size: the photo's (height, width).
         scale: the factor by which it is shrunk.
         tile: the side of a tile in pixels of the photo, a multiple of the scale.
-        apart: whether tiles do not overlap; else one begins every half of a side.
+        apart: whether tiles do not overlap; else they overlap by half.
     """
     step = max(tile // 2 // scale, 1) * scale
     sides = [side // scale * scale for side in size]

@@ -39,7 +39,7 @@ class PhotoSet(DataSet):
     Attributes:
         photos: the held-out photos, each a `jaxgan.data.photo_files.Photo`: its name,
             and its pixels, uint8 [h w 3] of any h and w.
-        scale: how many times smaller the column "input" is than "target".
+        scale: how many times larger "target" is than "input", along each side.
     """
 
     photos: "tuple[Photo, ...]" = ()

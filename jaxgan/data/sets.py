@@ -45,10 +45,11 @@ def load(
 ) -> ImageDataSet:
     """Loads a set by name, decoding it on the first call only.
 
-    Held out are the last 382 of ``digits``, which scikit-learn orders by writer, so
-    that they come from other writers; the published test split of the other named sets;
-    of a stock set of tfds ``test``, else ``validation``, else the last tenth of
-    ``train``; of a folder its validation and test splits, else a tenth of each class.
+    The held-out examples are, of ``digits``, the last 382, which come from other
+    writers, since scikit-learn orders them by writer; of the other named sets, the
+    published test split; of a stock set of tfds, ``test``, else ``validation``, else
+    the last tenth of ``train``; of a folder, its validation and test splits, else a
+    tenth of each class.
 
     Args:
         name: ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``folder:PATH`` or

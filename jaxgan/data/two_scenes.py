@@ -125,7 +125,7 @@ def draw(
 
     Digits side by side are at the left and the right edge, digits one above the other
     at the upper and the lower edge, up to a twelfth of the picture's side away from it.
-    In the other direction, both are at most as far from a common line.
+    Along the other axis, both are at most that far from a common line.
 
     Args:
         count: the number of scenes.

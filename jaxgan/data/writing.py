@@ -35,7 +35,7 @@ class LeftOut(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The findings of decoding.
+    """What was found while decoding.
 
     Attributes:
         left_out: the examples that could not be decoded.
