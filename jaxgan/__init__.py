@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from jaxgan.cli import load_run
     from jaxgan.loop import fit
 
-# The dependencies of data, pictures, checkpoints and judges take seconds to import.
+# The dependencies of data, pictures, checkpoints and evaluators import slowly.
 _LAZY_MODULES = (
     *("checkpoint", "cli", "data", "evaluation", "hooks", "metrics", "population"),
     *("sampling", "scan", "show", "simultaneous", "theory", "unrolled"),

@@ -37,10 +37,10 @@ def make_chunk(
 
     Returns:
         ``chunk(state, table, rows, count, key) -> (state, log)`` runs ``count`` steps.
-        Resident, step i uses the ``rows[i]`` (``[m k b]``) of the table's columns
-        ``[n ...]``; streamed, rows is None and the columns are ``[m k b ...]``. ``log``
-        holds each metric of every step, ``[m]``; its first ``count`` values are valid.
-        The count is traced, so that one program serves all.
+        If resident, step i uses the rows ``rows[i]`` (of ``[m k b]``) of the table's
+        columns ``[n ...]``; if streamed, rows is None and the columns are
+        ``[m k b ...]``. ``log`` holds each metric of every step, ``[m]``; its first
+        ``count`` values are valid. The count is traced, so that one program serves any.
     """
     axis_name = parallel.AXIS if jax.device_count() > 1 else None
     # Jitted, so that finding the metrics' shapes and running the loop share one trace.

@@ -36,9 +36,9 @@ def describe_environment() -> dict[str, Any]:
 def repeatable_on_gpus() -> None:
     """Makes XLA's GPU programs repeatable to the bit, unless XLA_FLAGS says otherwise.
 
-    Otherwise some kernels add in no fixed order. It made a DCGAN's step take 1.0 to 1.1
-    times as long (experiments/benchmarks/results/accelerator-nvidia-h200.json). Call it
-    before JAX's first computation, which reads the variable.
+    Otherwise some kernels add in no fixed order. A DCGAN's step took 1.0 to 1.1 times
+    as long this way (experiments/benchmarks/results/accelerator-nvidia-h200.json). Call
+    it before JAX's first computation, which reads the variable.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if _DETERMINISTIC not in flags:

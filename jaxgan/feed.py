@@ -130,7 +130,7 @@ def from_iterator(batches: Iterator[Any], fresh: int, most: int) -> tuple[Take, 
     Args:
         batches: the iterator.
         fresh: number of batches in a step.
-        most: the most steps of a chunk.
+        most: the largest number of steps in a chunk.
 
     Returns:
         ``take``, and the number of steps of the longest chunk.

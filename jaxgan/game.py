@@ -82,8 +82,8 @@ class Game:
             several, which it takes as a dict; None for an unconditional game.
         output: the batch's entry whose distribution ``sample`` imitates, against which
             samples are judged; None if there is no such entry.
-        show: the way to show samples, see `jaxgan.show`; None: the one that their shape
-            suggests.
+        show: the way to show samples, see `jaxgan.show`; None: the one suggested by
+            their shape.
     """
 
     players: Mapping[str, Player]

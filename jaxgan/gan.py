@@ -224,7 +224,7 @@ def penalty(
     """Computes the weighted sum of the penalties, ``[b]``.
 
     Gradients are with respect to the images before the view. Each example has its own
-    critic; for a summed penalty, each group of examples.
+    critic; for a summed penalty, each group of examples has one.
     """
     keys, total = turn.draws("penalty"), jnp.zeros(len(turn.draws.index))
     for i, (weight, each) in enumerate(gan.penalties):

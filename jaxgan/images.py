@@ -28,7 +28,7 @@ def as_float(image: ArrayLike) -> Float[Array, "..."]:
 def as_uint8(image: ArrayLike) -> UInt8[Array, "..."]:
     """Returns the nearest pixel values; values outside [-1, 1] are clipped.
 
-    Pixels, uint8, are returned as they are.
+    Pixels in uint8 are returned as they are.
 
     Example:
         >>> as_uint8(jnp.array([-1.0, 0.0, 1.0, 3.0])).tolist()

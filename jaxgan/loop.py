@@ -78,7 +78,7 @@ def fit(
 
     Raises:
         InputError: if the arguments do not fit together.
-        NonFiniteError: naming the metric and the step.
+        NonFiniteError: if a metric becomes infinite or NaN; names it and the step.
         Stopped: on SIGTERM or SIGINT, after the steps in flight are done and saved.
         PeerLostError: if another process of the run has ended.
 

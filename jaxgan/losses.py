@@ -86,7 +86,7 @@ non_saturating = AdversarialLoss(
     discriminator=_classify,
     generator=_on_logits(lambda r, f: softplus(-f)),
 )
-"""The generator's heuristic of Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
+"""The generator's heuristic loss, Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
 
 D: as in `minimax`;  G: -log sigma(f), whose gradient is -1 where the fakes are
 recognised. It has the same fixed point but other dynamics, and is no longer zero-sum.
@@ -98,7 +98,7 @@ wasserstein = AdversarialLoss(
 )
 """The Kantorovich-Rubinstein dual, Arjovsky et al. 2017 (arXiv:1701.07875).
 
-D: f - r;  G: -f. It is a distance only for a Lipschitz critic: add a penalty
+D: f - r;  G: -f. It measures a distance only if the critic is Lipschitz: add a penalty
 (`penalties.wgan_gp`) or clip the weights (`penalties.clip_weights`).
 """
 
@@ -106,8 +106,9 @@ hinge = AdversarialLoss(
     discriminator=_on_logits(lambda r, f: relu(1 - r) + relu(1 + f)),
     generator=_score,
 )
-"""Lim & Ye 2017 (arXiv:1705.02894), Miyato et al. 2018 (arXiv:1802.05957).
+"""The hinge loss.
 
+Lim & Ye 2017 (arXiv:1705.02894), Miyato et al. 2018 (arXiv:1802.05957).
 D: max(0, 1 - r) + max(0, 1 + f);  G: -f, without a hinge.
 """
 
@@ -238,7 +239,7 @@ def _smoothed(half: Half, amount: float) -> Half:
 def smooth_labels(loss: AdversarialLoss, *, amount: float | int) -> AdversarialLoss:
     """One-sided label smoothing, Salimans et al. 2016 (arXiv:1606.03498).
 
-    The discriminator's target for reals becomes 1 - amount, that for fakes stays 0.
+    The discriminator's target for reals becomes 1 - amount; that for fakes stays 0.
     Where its half is A(r) + B(f), the smoothed half is
 
     (1 - amount) A(r) + amount B(r) + B(f) + amount (A(0) - B(0)).
@@ -290,7 +291,7 @@ def flip_labels(loss: AdversarialLoss, *, probability: float | int) -> Adversari
 
     Args:
         loss: any loss.
-        probability: p, that of a flip, in [0, 1). At 1/2 there is nothing to learn.
+        probability: p of a flip, in [0, 1). At 1/2 there is nothing to learn.
 
     Returns:
         The flipped loss; equal arguments give equal losses.

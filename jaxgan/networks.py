@@ -55,7 +55,7 @@ def takes_train(module: Any) -> bool:
 
 
 def mode(module: nn.Module, *, train: bool) -> dict[str, Any]:
-    """Returns the keyword arguments that call a network in either mode."""
+    """Returns the keyword arguments for a call in training or in test mode."""
     return {"train": train} if takes_train(module) else {}
 
 

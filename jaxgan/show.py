@@ -37,7 +37,7 @@ Show = Callable[[Sampler, Any, Key], "Image"]
 class Grid:
     """Images row by row; in a game conditional on the label, one class per row.
 
-    Of more than ten classes, ten are shown, evenly spaced over all, under a line that
+    If there are more than ten classes, ten are shown, evenly spaced, under a line that
     says how many there are.
 
     Attributes:

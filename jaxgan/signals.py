@@ -32,7 +32,7 @@ class Stopped(RuntimeError):
 
 @contextmanager
 def noted() -> Iterator[Callable[[], int]]:
-    """Returns a context that notes the first signal; a second one acts as usual.
+    """Returns a context that notes the first signal; a second has its usual effect.
 
     Yields:
         A function that returns the number of the signal, 0 for none. Outside the main

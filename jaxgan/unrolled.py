@@ -39,8 +39,8 @@ def make_unrolled_update(
     answer = make_update(game, through, axis_name=axis_name)
 
     def foresee(state: GameState, batch: Batch, key: Key) -> GameState:
-        # The game's new memory is dropped. Checkpointed: only one step's intermediate
-        # values are in memory at a time, not those of all k.
+        # The game's new memory is dropped. With rematerialisation, only one step's
+        # intermediate values are in memory at a time, not those of all k.
         play = jax.checkpoint(lambda state, _: (answer(state, batch, key)[0], None))
         return lax.scan(play, state, length=steps)[0]
 

@@ -76,8 +76,8 @@ class TrainConfig:
     evaluate_every: int | None = None
     # Evaluate the samples, and choose the best checkpoint, by FID or the like on a
     # network's features: efficientnet, or inception:PATH with its weights. By default
-    # colour images are evaluated by efficientnet's features of some of them, if it is
-    # installed; "pixels" evaluates them by their pixels, like grey images.
+    # colour images are evaluated by efficientnet, on a subset, if it is installed;
+    # "pixels" compares pixels instead, as for grey images.
     evaluate_with: str | None = None
     # Number of samples of each evaluation by the network of --evaluate-with.
     evaluate_samples: int = 10_000

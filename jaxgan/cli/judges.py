@@ -23,14 +23,14 @@ def judges_of(
     """Returns the evaluators of a run, first the one that chooses its best checkpoint.
 
     The network of ``--evaluate-with`` comes first. Without one, colour images of an
-    experiment with the default `EVALUATORS` are judged by EfficientNet instead of the
-    two-sample test: distances of pixels say little about photographs.
+    experiment with the default `EVALUATORS` are judged by EfficientNet's features, not
+    by the two-sample test: distances between pixels say little about photographs.
 
     Raises:
         InputError: ``--evaluate-with`` cannot be used for this game.
 
     Warns:
-        UserWarning: they are judged by pixels, since EfficientNet is not installed.
+        UserWarning: they are compared by pixels, since EfficientNet is not installed.
     """
     named = config.evaluate_with
     usual = tuple(evaluators) == EVALUATORS

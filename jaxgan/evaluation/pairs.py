@@ -149,7 +149,7 @@ def check_sides(names: Iterable[str], real: Pictures, fake: Pictures) -> None:
         fake: the pictures to compare with them.
 
     Raises:
-        InputError: if the sets differ in number, or PSNR is asked of equal sets.
+        InputError: if the sets differ in number, or PSNR is requested of equal sets.
     """
     if real.count != fake.count or not real.count:
         raise InputError(

@@ -19,10 +19,10 @@ class Evaluate(Hook):
         data: the data to evaluate against; by default the run's data.
         every: steps between evaluations; None for the end only.
         folder: folder of the best state; None to keep none.
-        keep_best: name of the result by which the best state is chosen, the earlier one
-            of equal states; by default the first result.
-        highest: whether the highest value is the best, or the lowest; by default, what
-            the result says of itself (`jaxgan.metrics.Result.higher_is_better`).
+        keep_best: name of the result by which the best state is chosen (the earlier of
+            equal ones); by default the first result.
+        highest: whether the highest value is the best, instead of the lowest; by
+            default, as the result says (`jaxgan.metrics.Result.higher_is_better`).
 
     Attributes:
         results: the results of the last evaluation, by name.

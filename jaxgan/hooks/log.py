@@ -26,8 +26,8 @@ class Log(Hook):
     """Writes the metrics' means since the previous line, and all that hooks measure.
 
     A line has "step", "images", "images_per_second", "seconds" (of all steps so far)
-    and the metrics by name; what another hook measures at a different step gets a line
-    of its own.
+    and the metrics by name; what another hook measures at a different step gets its own
+    line.
 
     Args:
         folder: folder of metrics.jsonl; created if missing. Lines beyond the step that

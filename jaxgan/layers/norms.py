@@ -3,8 +3,8 @@
 Group norm and layer norm are `flax.linen.GroupNorm` and `flax.linen.LayerNorm`. With
 ``reduction_axes=(1, 2, 3), feature_axes=-1`` the latter normalises a whole image.
 
-Batch norms mix the examples of a batch, which a critic with a gradient penalty must
-not, and take their statistics over all devices if ``axis_name`` is given.
+Batch norms mix the examples of a batch, so a critic with a gradient penalty must not
+use them. They take their statistics over all devices if ``axis_name`` is given.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ class InstanceNorm(nn.Module):
     """Instance norm, ``[b h w c]``: mean 0 and variance 1 per channel; same shape.
 
     y = (x - mean) / sqrt(variance + epsilon), both over the image's pixels. There is no
-    gain or bias to learn, as in PyTorch; `flax.linen.InstanceNorm` has them.
+    learned gain or bias, as in PyTorch; `flax.linen.InstanceNorm` has them.
 
     Attributes:
         epsilon: added to the variance.

@@ -9,9 +9,9 @@ and the layer uses W / sigma. Gradients pass through W in sigma, not through u a
 
     dL/dW = (G - <G, W / sigma> u v') / sigma,
 
-where G is the gradient by W / sigma. A convolution's kernel is taken as the matrix
-[outputs, all else], as the paper does; its singular values are not those of the
-convolution as a linear map of images.
+where G is the gradient with respect to W / sigma. A convolution's kernel is taken as
+the matrix [outputs, all else], as in the paper; its singular values are not those of
+the convolution as a linear map of images.
 
 u has its own collection, "spectral_norm". It depends on the weights alone, and
 all calls of one update start from the u with which the update began
@@ -86,7 +86,7 @@ def spectral_norm(
 def power_iteration(
     matrix: Float[Array, "o i"], u: Float[Array, " o"]
 ) -> tuple[Float[Array, " o"], Float[Array, " i"]]:
-    """Computes the next left singular vector, and the right one between: ``(u, v)``.
+    """Computes the next left singular vector u, by way of the right one v: ``(u, v)``.
 
     Example:
         >>> u, v = power_iteration(jnp.array([[4.0], [3.0]]), jnp.array([1.0, 0.0]))

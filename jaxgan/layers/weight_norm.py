@@ -27,7 +27,7 @@ def weight_norm(
     Args:
         layer: the Linen module that has the kernel; it gets the parameter "scale".
         kernel: of any shape; no output may have all-zero weights.
-        out_axis: the kernel's axis of the layer's outputs.
+        out_axis: the kernel's output axis.
 
     Example:
         >>> import jax
