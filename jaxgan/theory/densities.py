@@ -217,7 +217,7 @@ def ring(modes: int = 8, *, radius: float = 2.0, std: float = 0.02) -> GaussianM
 
 
 def grid(side: int = 5, *, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
-    """Makes side times side Gaussians on a square grid around the origin.
+    """Makes side x side Gaussians on a square grid around the origin.
 
     The defaults, means at -4, -2, 0, 2, 4, are those of Lin et al. 2018. The toy code
     of Gulrajani et al. 2017 divides the same points by 2.828, their standard deviation.

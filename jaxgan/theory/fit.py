@@ -3,7 +3,7 @@
 Maximum likelihood is minimum KL: E_p[log q] = -KL(p || q) - H(p), and H(p) does not
 depend on q. So one function, the EM algorithm on weighted points, does both: on samples
 it maximises their likelihood; on the nodes of a quadrature, weighted by p, it minimises
-KL(p || q), and q covers every mode of p. The reverse, KL(q || p), punishes q for mass
+KL(p || q), and q covers every mode of p. The reverse, KL(q || p), penalises q for mass
 where p has none, and seeks one mode. All of it runs in float64.
 
 Example:

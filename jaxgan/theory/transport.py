@@ -41,7 +41,7 @@ def wasserstein_1d(
         order: r, at least 1.
 
     Raises:
-        ValueError: for an order below 1, or weights that are invalid masses.
+        ValueError: for an order below 1, or invalid weights.
 
     Example:
         >>> wasserstein_1d(np.array([0.0, 1.0]), np.array([3.0, 2.0]))
@@ -142,7 +142,7 @@ def earth_mover(
         order: at least 1.
 
     Raises:
-        ValueError: for an order below 1, or weights that are invalid masses.
+        ValueError: for an order below 1, or invalid weights.
 
     Example:
         Two parallel lines at distance 0.5. However close they are, their Jensen-Shannon
@@ -197,7 +197,7 @@ def sinkhorn(
     Raises:
         ImportError: if ott-jax is missing.
         RuntimeError: if the iterations do not converge.
-        ValueError: for an order below 1, or weights that are invalid masses.
+        ValueError: for an order below 1, or invalid weights.
 
     References:
         Cuturi 2013, arXiv:1306.0895; Cuturi et al. 2022, arXiv:2201.12324 (ott-jax).
