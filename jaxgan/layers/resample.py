@@ -60,7 +60,7 @@ def up(x: Float[Array, "b h w c"], taps: Taps) -> Float[Array, "b h2 w2 c"]:
     taps = _normalised(taps)
     if not math.isclose(sum(taps[::2]), 0.5, rel_tol=1e-3):
         raise InputError(
-            "Upsampling needs even taps and odd taps that have equal sums, got "
+            "Upsampling needs taps of even and of odd index with equal sums, got "
             f"{sum(taps[::2]):.4g} and {sum(taps[1::2]):.4g} of the whole. Convolve "
             "the taps with (1, 1)."
         )
