@@ -13,10 +13,10 @@ without being told which letters correspond::
 ``python -m experiments.translate RUN FILES...`` translates other images.
 
 Both directions are judged by how well translations can be told from originals, and
-letters also by the hidden pairs: L1, SSIM, and `experiments.judges.letters`.
+letters also on held-out pairs: L1, SSIM, and `experiments.judges.letters`.
 
-The preset "small" has U-Nets that add to their input. The preset "paper" has the
-paper's residual networks and settings for 256 pixels, 200 epochs of 1,000 images::
+The preset "small" has U-Nets whose output is added to the input. The preset "paper" has
+the paper's residual networks and settings for 256 pixels, 200 epochs of 1,000 images::
 
     python -m experiments.cyclegan --preset paper --dataset unpaired:PATH
 
@@ -61,13 +61,13 @@ class Config(TranslationConfig):
     network: str = "unet"
     # Channels of the generators' first map.
     g_width: int = 24
-    # Whether a translation is what the generator adds to the input.
+    # Whether a generator's output is added to its input.
     residual: bool = True
-    # Weight of the cycle, each way.
+    # Weight of the cycle loss, in each direction.
     cycle: float = 10.0
-    # Weight of the identity; 0 for none.
+    # Weight of the identity loss; 0 for none.
     identity: float = 5.0
-    # Old fakes of each set that the discriminators see; 0 for none.
+    # Size of each discriminator's pool of old fakes; 0 for none.
     pool: int = 50
 
 

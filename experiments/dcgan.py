@@ -37,7 +37,7 @@ class Config(AugmentConfig, TrainConfig):
 
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     dataset: str = "mnist"
-    # Generator updates; on MNIST's 60,000 images 938 of 64 make an epoch.
+    # Generator updates; in batches of 64, MNIST's 60,000 images take 938 per epoch.
     steps: int = 20_000
     # Examples of one update, over all devices.
     batch_size: int = 64

@@ -20,7 +20,7 @@ from jaxgan.schedules import by_images
 class TranslationConfig(TrainConfig):
     """The settings of a game that translates images into images."""
 
-    # A whole set of values: small, or paper.
+    # Named settings, which other flags override: small, or paper.
     preset: str = "small"
     # Generator updates.
     steps: int = 8_000
@@ -38,8 +38,8 @@ class TranslationConfig(TrainConfig):
     patches: tuple[int, ...] = (1, 2)
     # Instance norm in the U-Nets and the discriminators.
     norm: bool = True
-    # Adam's learning rate for all players; from half of the steps on it decreases
-    # linearly to 0.
+    # Adam's learning rate, for all players; it decays linearly to 0 over the second
+    # half of the steps.
     learning_rate: float = 2e-4
     # Adam's beta1, for all players.
     beta1: float = 0.5

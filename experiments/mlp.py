@@ -2,7 +2,7 @@
 
 Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1 with k = 1. The default learns
 scikit-learn's 8x8 handwritten digits, which need no download, in under a minute on two
-cores; a light R1 penalty keeps it from losing any of the ten::
+cores; a light R1 penalty keeps it from dropping any of the ten classes::
 
     python -m experiments.mlp
 
@@ -49,7 +49,7 @@ class Config(TrainConfig):
     beta1: float = 0.5
 
     def with_defaults(self) -> "Config":
-        """Returns the config with the data set's recipe for all that was not set."""
+        """Returns the config with unset fields filled in from the data set's recipe."""
         recipe = DIGITS if self.dataset == "digits" else TOY
         unsaid = {k: v for k, v in recipe.items() if getattr(self, k) is None}
         return dataclasses.replace(self, **unsaid)

@@ -1,9 +1,9 @@
 """pix2pix: Isola et al. 2017 (arXiv:1611.07004), translation learnt from pairs.
 
-A U-Net that adds to its input, PatchGANs of several receptive fields that see the input
-beside the image, the non-saturating loss, halved for D, and L1 of weight 100. Images
-have 32 to 256 pixels. Without a download, it translates letters of one style into
-another::
+A U-Net whose output is added to its input, PatchGANs of several receptive fields,
+conditioned on the input, the non-saturating loss, halved for D, and L1 of weight 100.
+Images have 32 to 256 pixels. Without a download, it translates letters of one style
+into another::
 
     python -m experiments.pix2pix
     python -m experiments.pix2pix --dataset glyphs:sans:serif-italic
@@ -13,19 +13,19 @@ another::
 side in one image; see `jaxgan.data.load_pairs`. The run's pictures are strips of input,
 output and target. ``python -m experiments.translate RUN FILES...`` translates others.
 
-The paper's only noise is dropout, which it keeps in samples; so it is here, with a
+As in the paper, the only noise is dropout, which stays on in samples, here with a
 separate key for every example. ``--dropout 0`` makes the generator deterministic.
 
 Held-out pairs are judged by L1 and SSIM; letters also by whether they can be read and
-whose style they have (`experiments.judges.letters`).
+which style they have (`experiments.judges.letters`).
 
 The preset "paper" has the paper's networks and settings for the 400 facades at 256
-pixels, where the generator does not add to its input and one PatchGAN sees 70x70::
+pixels: the output is not added to the input, and the one PatchGAN sees 70x70 pixels::
 
     python -m experiments.pix2pix --preset paper --dataset pairs:PATH
 
 Claim: the paper trains it in under two hours on one Pascal Titan X. Not yet reproduced
-here; its figures are of Cityscapes, judged by a network that is not included.
+here; its figures are for Cityscapes, judged by a network that is not included.
 """
 
 import dataclasses
@@ -57,17 +57,17 @@ class Config(TranslationConfig):
 
     # glyphs:STYLE:STYLE, or pairs:PATH.
     dataset: str = "glyphs:sans:serif"
-    # Whether the generator's result is added to the input; by default if both have the
+    # Whether the generator's output is added to the input; by default if both have the
     # same number of channels.
     residual: bool | None = None
     # Dropout rate of the generator's innermost layers, in samples too.
     dropout: float = 0.5
-    # Weight of the distance to the target.
+    # Weight of the L1 distance to the target.
     l1: float = 100.0
-    # Weight of the adversarial loss in the generator's.
+    # Weight of the adversarial loss in the generator's loss.
     adversarial: float = 1.0
-    # Adam's learning rate for both players; from half of the steps on it decreases
-    # linearly to 0.
+    # Adam's learning rate, for both players; it decays linearly to 0 over the second
+    # half of the steps.
     learning_rate: float = 5e-4
 
 

@@ -9,7 +9,7 @@ change along one cosine during the burn-in, and then stay constant. Square image
     python -m experiments.r3gan --dataset cifar10 --gamma 0.05 --final-gamma 0.005
 
 The first makes grey pictures of 32x32 pixels in about twenty minutes on two CPU cores.
-The paper's runs are presets, whose values other flags override. They need GPUs::
+The paper's runs are presets, which other flags override. They need GPUs::
 
     python -m experiments.r3gan --preset cifar10
     python -m experiments.r3gan --preset ffhq64 --dataset folder:PATH
@@ -23,9 +23,9 @@ The paper claims, with FID of 50,000 samples to all of the training images::
     imagenet32      FID 1.27                about 5,000 hours of an H100
     imagenet64      FID 2.09                not said
 
-None of these runs has been repeated here. One thing differs: with all but stacked_mnist
-the paper also trains on the mirror image of every real one, which the data sets here do
-not add. A folder may hold both.
+None of these runs has been repeated here. One thing differs: for all but stacked_mnist
+the paper also trains on mirror images of the real ones, which the data sets here do not
+add. A folder may hold both.
 """
 
 import dataclasses
@@ -47,12 +47,12 @@ from jaxgan.view import Augment
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(AugmentConfig, ConditionalConfig, TrainConfig):
-    """R3GAN's settings; their defaults are those of two CPU cores."""
+    """R3GAN's settings; the defaults are those of the preset "small"."""
 
     experiment: ClassVar[str] = "r3gan"
 
-    # The preset that other flags change: small, or the paper's stacked_mnist, cifar10,
-    # ffhq64, ffhq256, imagenet32 or imagenet64.
+    # Named settings, which other flags override: small, or the paper's stacked_mnist,
+    # cifar10, ffhq64, ffhq256, imagenet32 or imagenet64.
     preset: str = "small"
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     dataset: str = "fashion_mnist"
@@ -68,26 +68,26 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     widths: str = "96,48,16,8"
     # Residual blocks of each stage.
     blocks: int = 1
-    # Channels of a group of the blocks' 3x3 convolutions.
+    # Channels per group in the blocks' 3x3 convolutions.
     group_size: int = 16
-    # Images of the burn-in, during which the values below go from first to final.
+    # Images of the burn-in, during which the values below go from initial to final.
     burn_in: int = 100_000
-    # Adam's learning rate at first, for both players.
+    # Adam's initial learning rate, for both players.
     learning_rate: float = 3e-3
     # Adam's learning rate after the burn-in.
     final_learning_rate: float = 2.5e-4
-    # Adam's beta2 at first, for both players.
+    # Adam's initial beta2, for both players.
     beta2: float = 0.9
     # Adam's beta2 after the burn-in.
     final_beta2: float = 0.99
-    # Twice the weight of R1 and of R2 at first; larger for more pixels.
+    # Initial gamma, twice the weight of R1 and of R2; larger for more pixels.
     gamma: float = 1.0
-    # Twice the weight of R1 and of R2 after the burn-in.
+    # Gamma after the burn-in.
     final_gamma: float = 0.1
-    # Half-life of the averaged generator after the burn-in, in images; at first 0.
+    # Half-life of the averaged generator after the burn-in, in images; 0 at the start.
     ema_half_life: float = 5_000.0
-    # Probability of the paper's own augmentation after the burn-in, from 0 at first;
-    # 0 for none. It takes the place of --augment.
+    # Probability of the paper's own augmentation after the burn-in, rising from 0 at
+    # the start; 0 for none. It takes the place of --augment.
     augment_probability: float = 0.0
     # Stages, from the finest, that compute in bfloat16; by default none.
     bfloat16_stages: int | None = None
@@ -179,7 +179,7 @@ PRESETS = {
     "small": Config(),
     **{name: _named(name, config) for name, config in _PAPERS.items()},
 }
-"""The settings by name, the default first; the others are those of table 9."""
+"""The settings by name, the default first; the others are from the paper's table 9."""
 
 
 def make_gan(config: Config, data: DataSet) -> Game:
@@ -247,7 +247,7 @@ def _burned_in(config: Config, first: float, final: float) -> Cosine:
 
 
 def _augmentation(config: Config, channels: int) -> Augment | None:
-    """Returns the paper's augmentation, increased during the burn-in; or another."""
+    """Returns the paper's augmentation, ramped up in the burn-in; or ``--augment``."""
     if not 0 <= config.augment_probability <= 1:
         raise InputError(
             "--augment-probability must be from 0 to 1, got "

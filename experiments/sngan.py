@@ -11,7 +11,7 @@ or 128 pixels::
 The preset "small" has narrow networks and two discriminator updates for one of the
 generator, for two CPU cores, and ten times the paper's learning rate: on Fashion-MNIST,
 after 870 steps of this decay, EfficientNet's kernel distance (x 1000) was 162 at 5e-4,
-118 at 1e-3, 63 at 2e-3 and 60 at 4e-3, where precision fell. The preset "paper" has the
+118 at 1e-3, 63 at 2e-3 and 60 at 4e-3, with less precision. The preset "paper" has the
 paper's networks and settings for CIFAR-10: a learning rate of 2e-4, five discriminator
 updates, and 100,000 generator updates::
 
@@ -21,8 +21,8 @@ Claim: FID 14.32 of 50,000 samples to CIFAR-10's training set, which
 pytorch-gan-collections found with such networks; the paper says 21.7. Not yet
 reproduced here; it takes a GPU.
 
-Conditional on the label (``--conditional``), the generator has conditional batch norm
-and the discriminator a projection: Miyato & Koyama 2018 (arXiv:1802.05637).
+With ``--conditional`` the generator has conditional batch norm and the discriminator a
+label projection: Miyato & Koyama 2018 (arXiv:1802.05637).
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
 
     experiment: ClassVar[str] = "sngan"
 
-    # A whole set of values: small, or paper.
+    # Named settings, which other flags override: small, or paper.
     preset: str = "small"
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     dataset: str = "fashion_mnist"
@@ -63,7 +63,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     g_width: int = 32
     # Channels of the discriminator's widest map; others are in proportion.
     d_width: int = 16
-    # Adam's learning rate at first, for both players; it decreases linearly to 0.
+    # Adam's initial learning rate, for both players; it decays linearly to 0.
     learning_rate: float = 2e-3
     # Adam's beta1, for both players.
     beta1: float = 0.0

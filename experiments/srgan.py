@@ -1,31 +1,32 @@
 """SRGAN: Ledig et al. 2017 (arXiv:1609.04802), super-resolution in two stages.
 
 Stage one trains SRResNet on the mean absolute difference; stage two begins with its
-averaged generator and plays the game, which makes sharper images that are further from
-the originals. One command plays both, as two ordinary runs RUN/srresnet and RUN/srgan.
-The same command continues either exactly, and does not repeat a finished one. Without a
-download::
+averaged generator and trains it as a GAN, which makes sharper images that are further
+from the originals. One command runs both, as two ordinary runs RUN/srresnet and
+RUN/srgan. The same command continues either exactly, and does not repeat a finished
+one. Without a download::
 
     python -m experiments.srgan
     python -m experiments.srgan --dataset photos:more --scale 2
     python -m experiments.srgan --dataset folder:PATH --content random
 
 ``folder:PATH`` is for your own photos, of any sizes; see `jaxgan.data.load_photos`. The
-runs' pictures are strips: nearest, bicubic, output and original, of held-out photos.
-``python -m experiments.upscale RUN PHOTO...`` magnifies others; with ``--blend 0.8`` by
-weights between those of both stages.
+runs' pictures are strips of held-out photos: nearest, bicubic, output and original.
+``python -m experiments.upscale RUN PHOTO...`` magnifies others; ``--blend 0.8``
+interpolates between the weights of the two stages.
 
-Whole held-out photos are judged, beside Pillow's bicubic enlargement: RMSE, PSNR and
-SSIM of Y, without as many pixels at each border as the scale; and the distance of
-patches by EfficientNet's features, if it is installed.
+Whole held-out photos are judged, beside Pillow's bicubic enlargement, by RMSE, PSNR and
+SSIM of Y, with as many pixels cropped at each border as the scale; and, if EfficientNet
+is installed, by the distance between its features of patches.
 
 The preset "paper" has BasicSR's networks and settings, which have no batch norm: 16
-blocks of 64 channels, L1, parts of 128 pixels, 1,000,000 and 400,000 steps, and, with
+blocks of 64 channels, L1, crops of 128 pixels, 1,000,000 and 400,000 steps, and, with
 ``--content vgg:PATH``, VGG-16 instead of VGG-19::
 
     python -m experiments.srgan --preset paper --dataset folder:PATH
 
-Claim: BasicSR reports 30.247 and 28.016 dB on Set5 in RGB; not reproduced here.
+Claim: BasicSR reports a PSNR of 30.247 and 28.016 dB for the two stages, on Set5 in
+RGB; not reproduced here.
 """
 
 import dataclasses
@@ -58,31 +59,31 @@ from jaxgan.schedules import by_images
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class First(TrainConfig):
-    """The settings of stage one, SRResNet; all of them are settings of stage two."""
+    """The settings of stage one, SRResNet; stage two has all of them too."""
 
     experiment: ClassVar[str] = "srresnet"
 
     # photos, photos:more, or folder:PATH.
     dataset: str = "photos"
-    # Side of the tiles of photos, in pixels; by default 96.
+    # Side of the tiles that photos are cut into, in pixels; by default 96.
     resolution: int | str | None = None
     # How many times larger images become: 2, 4 or 8.
     scale: int = 4
     # Examples of one update, over all devices.
     batch_size: int = 16
-    # Side of the random part of a tile that is played, in pixels of the original.
+    # Side of the random crop of a tile to train on, in pixels of the original.
     part: int = 48
     # Channels of the generator.
     width: int = 32
     # Residual blocks of the generator.
     blocks: int = 5
-    # Side of the generator's first and last kernels; 9 in the paper.
+    # Kernel size of the generator's first and last convolutions; 9 in the paper.
     ends: int = 3
     # Learn the slopes of the generator's activations, as in the paper.
     prelu: bool = False
     # Adam's learning rate.
     learning_rate: float = 1e-3
-    # Cosine decays of the learning rate to 0, one after another.
+    # Number of cosine decays of the learning rate to 0, one after another.
     restarts: int = 1
     # Adam's beta2.
     beta2: float = 0.999
@@ -102,7 +103,7 @@ class Config(First):
 
     experiment: ClassVar[str] = "srgan"
 
-    # A whole set of values: small, or paper.
+    # Named settings, which other flags override: small, or paper.
     preset: str = "small"
     # Generator updates of stage one.
     first_steps: int = 10_000
@@ -119,15 +120,15 @@ class Config(First):
     discriminator: str = "srgan"
     # Channels of the discriminator's first layer; 64 in the paper.
     d_width: int = 16
-    # Weight of the distance to the original.
+    # Weight of the L1 distance to the original.
     l1: float = 0.01
-    # Features by which images are compared: discriminator, random, vgg:PATH, or none.
+    # Features that the content loss compares: discriminator, random, vgg:PATH, or none.
     content: str = "discriminator"
-    # Weight of the distance of features.
+    # Weight of the content loss.
     content_weight: float = 1.0
     # Weight of the adversarial loss.
     adversarial: float = 5e-3
-    # The game: relativistic, or non_saturating.
+    # The adversarial loss: relativistic, or non_saturating.
     loss: str = "relativistic"
     # The digest of stage one's last state; the command fills it in.
     begins_with: Annotated[str, tyro.conf.Suppress] = ""
@@ -224,9 +225,9 @@ def _shared(config: First) -> dict[str, Any]:
 
 
 def _unmonitored(game: Game) -> Game:
-    """Returns the game without the monitor of collapse.
+    """Returns the game without the collapse monitor.
 
-    Outputs follow their inputs; what goes wrong shows in the distance to the original.
+    Outputs follow their inputs; failures show in the distance to the original.
     """
     return dataclasses.replace(game, output=None)
 
@@ -250,7 +251,7 @@ def stages(config: Config) -> tuple[First, Config]:
     """Returns the settings of both stages, each with a folder in the workdir.
 
     Raises:
-        InputError: the workdir is itself a run's, or a setting has no meaning here.
+        InputError: the workdir is that of a single run, or a setting has no use here.
     """
     root = resolve(config).workdir
     assert root is not None  # resolve made it explicit

@@ -10,15 +10,15 @@ are never trained on::
     python -m experiments.draw RUN "a large red seven on a blue ground"
 
 ``captions:PATH`` is for your own images with a CSV or JSON Lines file of captions, see
-`jaxgan.data.load_captioned`. First a text encoder is fitted to captions and images
-(`jaxgan.methods.matching`); then it is fixed in the game (`jaxgan.methods.gan_cls`),
+`jaxgan.data.load_captioned`. A text encoder is first fitted to captions and images
+(`jaxgan.methods.matching`); it then stays fixed in the game (`jaxgan.methods.gan_cls`),
 and is kept in the run's checkpoints. Another encoder's embeddings, such as CLIP's, can
 take its place: ``--embeddings PATH`` is a ``.npy`` file with one row for each caption
 of the file, and ``experiments.draw RUN --embeddings PATH`` draws from others.
 
-Samples of held-out captions are judged: scenes by a reader of every attribute
+Samples for held-out captions are judged: scenes by a classifier of every attribute
 (`experiments.judges.attributes`), on pairs that were trained on and on the others; and
-all by R-precision (`experiments.judges.retrieval`).
+all sets by R-precision (`experiments.judges.retrieval`).
 
 The preset "small" has GAN-CLS's networks with fewer channels than the paper's, and
 relativistic pairing with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The
@@ -28,7 +28,7 @@ preset "gan_cls" has the paper's loss, its interpolated captions and its optimiz
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
 
 Claims: GAN-CLS was judged by people only; DF-GAN reports an FID of 14.81 on CUB's
-birds. Not reproduced here, where that set is missing.
+birds. Not reproduced, because that set is not available here.
 """
 
 import dataclasses
@@ -61,7 +61,7 @@ class Config(TrainConfig):
 
     experiment: ClassVar[str] = "text_to_image"
 
-    # A whole set of values: small, gan_cls, or df_gan.
+    # Named settings, which other flags override: small, gan_cls, or df_gan.
     preset: str = "small"
     # scenes, scenes:two, pictographs, or captions:PATH.
     dataset: str = "scenes"
@@ -83,13 +83,13 @@ class Config(TrainConfig):
     d_width: int = 32
     # Dimensions of the latent space.
     latent_dim: int = 32
-    # The game: non_saturating, hinge, or relativistic.
+    # The adversarial loss: non_saturating, hinge, or relativistic.
     loss: str = "relativistic"
-    # Weight of real images with wrong captions among D's fakes.
+    # Weight of mismatched pairs, real images with wrong captions, among D's fakes.
     mismatch: float = 0.5
     # Weight of interpolated captions in the generator's loss.
     interpolated: float = 0.0
-    # Weight of DF-GAN's gradient penalty by image and caption.
+    # Weight of DF-GAN's matching-aware gradient penalty; 0 for none.
     matching_aware: float = 0.0
     # Weight of R1.
     r1: float = 0.5
@@ -107,7 +107,7 @@ class Config(TrainConfig):
     bfloat16: bool = False
 
     def load(self, name: str, **options: Any) -> CaptionedSet:
-        """Finds the set that ``dataset`` names, with the embeddings, if there are."""
+        """Finds the set that ``dataset`` names, with the embeddings, if any."""
         return load_captioned(name, embeddings=self.embeddings, **options)
 
 
@@ -195,7 +195,7 @@ def _networks(config: Config, data: DataSet) -> dict[str, Any]:
 def _others(data: Any, column: str) -> np.ndarray:
     """Returns captions to draw wrong ones from, evenly spaced over the training set.
 
-    They are blank for a loaded run, where the state has them.
+    For a loaded run they are blank: its state holds the real ones.
     """
     if not isinstance(data, CaptionedSet):
         blank = np.float32 if column == "embeddings" else np.int32

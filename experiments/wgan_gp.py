@@ -15,11 +15,11 @@ paper's networks and settings for CIFAR-10, 100,000 generator updates::
 
 Claim: FID 16.95 of 50,000 samples to CIFAR-10's training set, which
 pytorch-gan-collections found with such networks. Not yet reproduced here; it takes a
-GPU. The authors' code makes twice as many images in an update of the generator as in
-one of the critic; here both have the same batch size.
+GPU. The authors' code doubles the batch size in the generator's updates; here both
+players have the same.
 
-Conditional on the label (``--conditional``), the generator has conditional batch norm,
-as the authors' does, and the critic a projection, where theirs classifies.
+With ``--conditional`` the generator has conditional batch norm, as in the authors'
+code, and the critic a label projection, where theirs has an auxiliary classifier.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
 
     experiment: ClassVar[str] = "wgan_gp"
 
-    # A whole set of values: small, or paper.
+    # Named settings, which other flags override: small, or paper.
     preset: str = "small"
     # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
     dataset: str = "fashion_mnist"
@@ -62,7 +62,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     d_width: int = 8
     # Weight of the gradient penalty, the paper's lambda.
     penalty: float = 10.0
-    # Adam's learning rate at first, for both players; it decreases linearly to 0.
+    # Adam's initial learning rate, for both players; it decays linearly to 0.
     learning_rate: float = 1e-3
     # Adam's beta1, for both players.
     beta1: float = 0.0
