@@ -10,7 +10,8 @@ The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png w
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
 overwritten. The same ``--seed`` gives the same images. A word that the run does not
 know is reported, with the known words that are most like it. A run with
-``--embeddings`` draws from embeddings, one for each caption; the captions are titles.
+``--embeddings`` draws from embeddings, one for each caption, which is then only a
+title.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ class Config:
     prompts: tyro.conf.Positional[tuple[str, ...]]
     # Embeddings [n d] of the n captions, .npy; for a run with --embeddings.
     embeddings: Path | None = None
-    # Images of each caption.
+    # Images for each caption.
     columns: int = 8
     # Seed of the latents.
     seed: int = 0

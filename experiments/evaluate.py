@@ -1,4 +1,4 @@
-r"""Judges one set of images by another: FID, KID and the like, through one network.
+r"""Compares two sets of images: FID, KID and the like, on one network's features.
 
 ::
 
@@ -15,7 +15,7 @@ sampled. Transparent pixels become white, and grey images RGB; a line says so.
 
 Every value depends on the network, on its weights, and on how an image becomes its
 input; the protocol printed beside it names all three. Values under different protocols
-cannot be compared. The statistics of REAL's features are kept for the next time.
+cannot be compared. The statistics of REAL's features are cached.
 
 PSNR, SSIM and LPIPS judge images in pairs, the first of REAL with the first of FAKE and
 so on; files of two folders are paired by name. Diversity is the mean LPIPS of random
@@ -64,8 +64,8 @@ class Config:
     features: str = "efficientnet"
     # Fetch the weights of Inception-v3 (96 MB) if they are not there.
     download: bool = False
-    # Of sets: fid, fid_infinity, kid, inception_score, precision_recall, authenticity;
-    # of pairs: psnr, ssim, lpips; of FAKE alone: diversity.
+    # For sets: fid, fid_infinity, kid, inception_score, precision_recall, authenticity;
+    # for pairs: psnr, ssim, lpips; for FAKE alone: diversity.
     metrics: tuple[str, ...] = ("fid", "kid")
     # How psnr and ssim compare pixels: rgb (the default), rgb-crop-4, scikit-image,
     # y-crop-2, y-crop-3 or y-crop-4.

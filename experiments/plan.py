@@ -2,7 +2,8 @@
 
 Compiles the experiment's real train step for a slice of TPU chips, on the CPU, and
 prints what one chip needs: memory, arithmetic, bytes moved and sent. From these and the
-chip's datasheet a roofline models the step's time, here and from 1 to 4,096 chips::
+chip's datasheet a roofline models the step's time, on this slice and on 1 to 4,096
+chips::
 
     pip install -e '.[tpu-plan]'
     python -m experiments.plan mlp --topology v5e:16x16
@@ -94,8 +95,8 @@ def run(
     """Compiles and prints; returns whether the batch fits.
 
     Args:
-        name: the experiment's.
-        experiment: of that name.
+        name: the experiment's name.
+        experiment: its module's contents.
         parsed: the flags after the name.
         batch_given: whether ``--batch-size`` is among them.
 
@@ -171,9 +172,9 @@ def make_plan(
     """Returns the plan of the config's batch, or of one that fits, and why.
 
     Args:
-        name: the experiment's.
+        name: the experiment's name.
         config: from `configure`.
-        experiment: of that name.
+        experiment: its module's contents.
         topology: the slice.
 
     Raises:

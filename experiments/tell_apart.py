@@ -7,8 +7,8 @@ best are shown::
 
     python -m experiments.tell_apart --training digits --deployed folder:photos
 
-The training part of ``--training`` is taken, as in a run, and all images of
-``--deployed``; if both name the same source, the part held out from training.
+It compares the training part of ``--training``, as in a run, with all images of
+``--deployed``, or, if both name the same source, with the part held out from training.
 """
 
 import dataclasses
@@ -46,9 +46,10 @@ Images = UInt8[np.ndarray, "n h w c"]
 class Config:
     """The two sets, and how they are compared."""
 
-    # digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock tfds image set.
+    # The training set: digits, mnist, fashion_mnist, cifar10, folder:PATH, or a stock
+    # tfds image set.
     training: str
-    # The same kinds of source.
+    # The deployed images, named in the same way.
     deployed: str
     # Seed of the choice of images, of the split, and of the classifier.
     seed: int = 0
@@ -113,7 +114,7 @@ def _read(config: Config, name: str) -> ImageDataSet:
 def compare(
     config: Config, training: Images, deployed: Images
 ) -> tuple[Result, list[dict[str, Any]]]:
-    """Returns the test, and the most telling rows, with the belief in each."""
+    """Returns the test, and the most telling rows with the classifier's belief."""
     random = np.random.default_rng(config.seed)
     some = lambda n: np.sort(random.permutation(n)[: config.examples])
     flat = lambda images: np.asarray(as_float(images)).reshape(len(images), -1)

@@ -48,7 +48,7 @@ class Config:
     run: Annotated[str, tyro.conf.Positional]
     # Image files.
     files: tyro.conf.Positional[tuple[Path, ...]]
-    # Translate from B to A, with a run between two sets.
+    # Translate from B to A instead of A to B, with a run of cyclegan.
     back: bool = False
     # Translations of each file, with different noise.
     draws: int = 1

@@ -99,7 +99,7 @@ def run(config: Config) -> None:
 
 @contextlib.contextmanager
 def _of_any_size() -> Iterator[None]:
-    """Lifts Pillow's limit of pixels: the user has named the file, and `MOST` warns."""
+    """Lifts Pillow's limit of pixels; `check_size` has a limit of its own, `MOST`."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -151,7 +151,7 @@ def _sampler(root: Path) -> Sampler:
 
 
 def _variables(sampler: Sampler) -> dict:
-    """Returns those of the averaged generator; without an average, of the generator."""
+    """Returns the variables of the averaged generator, if any, or of the generator."""
     state = sampler.state
     return state.averages.get("generator", state.players["generator"].variables)
 
