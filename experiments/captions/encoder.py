@@ -26,8 +26,9 @@ def fitted(
 ) -> dict[str, Variables]:
     """Fits a text and an image encoder to each other; returns the variables of both.
 
-    Trains with Adam at 1e-3, whose rate decays to 0 along a cosine, on one device, with
-    the rest of the batch as the wrong answers; the same key gives the same encoders.
+    Trains on one device with the rest of the batch as negatives, by Adam with a
+    learning rate that decays from 1e-3 to 0 along a cosine. The same key gives the same
+    encoders.
 
     Args:
         data: the set; only its training examples are used.

@@ -21,7 +21,7 @@ from jaxgan.images import as_float
 from jaxgan.nets.conv import Conv
 from jaxgan.typing import Key
 
-BEND = 1.5  # the standard deviation of a pixel's displacement, in pixels of 32
+BEND = 1.5  # standard deviation of a pixel's displacement, in pixels of a 32x32 image
 SLIGHT = 0.5  # the same for pictures that look as in training
 MOST_BLUR = 0.7
 MOST_NOISE = 0.15  # of a range of 2
@@ -108,7 +108,7 @@ def train(
         sizes: how many values each factor has.
         steps: updates.
         batch: images per update.
-        learning_rate: of the first update.
+        learning_rate: the initial one.
         bend: see `bent`.
         width: see `Network`.
         hidden: see `Network`.
@@ -159,10 +159,11 @@ def bent(
 ) -> Float[Array, "b h w c"]:
     """Bends, blurs and adds noise to images in [-1, 1], each at random.
 
-    The place that a pixel comes from is displaced along both axes by smooth normal
-    noise, with 6x6 knots at which its standard deviation is ``bend`` pixels of 32;
-    edges are extended. The image is then mixed with its own blur by the taps (1, 2, 1),
-    and normal noise is added, of a standard deviation that is uniform up to 0.15.
+    Bending is an elastic distortion: the place that a pixel comes from is displaced
+    along both axes by normal noise, interpolated between 6x6 knots where its standard
+    deviation is ``bend`` pixels of a 32x32 image; edges are extended. The image is then
+    mixed with a copy blurred with the kernel (1, 2, 1), and normal noise is added, with
+    a standard deviation drawn uniformly up to 0.15.
     """
     count, height, width, _ = images.shape
     bend_key, blur_key, level_key, noise_key = jax.random.split(key, 4)

@@ -35,7 +35,7 @@ CAPTIONS = "captions"
 EMBEDDINGS = "embeddings"
 """Another such entry: [n k d] in the data, [n d] in a game."""
 
-_SEED = (2_024, 9)  # of the reader's pictures; no set of a usual seed has them
+_SEED = (2_024, 9)  # of the reader's pictures; no set with an ordinary seed has them
 
 Pixels = UInt8[np.ndarray, "n h w c"]
 
@@ -48,16 +48,16 @@ class Attributes:
     pairs in the training set, and "attributes_held_out", for the others. Their details
     have the share of each factor and the mean of these, "by attribute"; the "ceiling",
     for real pictures of the same captions; and the "floor", for the samples judged by
-    the captions of others. "diversity" is the mean distance of two samples of one
-    caption; its details have that of two real pictures of equal factors, and the ratio.
-    Returns nothing for other sets.
+    the captions of others. "diversity" is the mean distance between two samples of one
+    caption; its details have that between two real pictures of equal factors, and the
+    ratio. Returns nothing for other sets.
 
     Attributes:
         samples: captions of each kind; fewer, where fewer are held out.
         prompts: captions that are drawn several times, for the diversity.
         each: how many times each of these is drawn.
         pictures: how many the reader learns from, if the set can be drawn.
-        steps: of the reader's training.
+        steps: updates of the reader.
     """
 
     samples: int = 1_000
@@ -89,7 +89,7 @@ class Attributes:
     def _diversity(
         self, sampler: Sampler, data: CaptionedSet, same: list[np.ndarray], key: Key
     ) -> Result:
-        """Judges the samples of one caption for each group of rows of equal factors."""
+        """Measures the spread of samples for one caption of each group of ``same``."""
         rows = np.array([group[0] for group in same]).repeat(self.each)
         # One wording for all samples of a caption.
         words = _wordings(data.train, rows[:: self.each], key).repeat(self.each, axis=0)
@@ -111,7 +111,13 @@ class Attributes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """The correctness of each factor of each picture, of samples and of the bounds."""
+    """Whether each factor of each picture was read right: of samples, and both bounds.
+
+    Attributes:
+        right: of the samples.
+        real: of real pictures of the same captions, the ceiling.
+        shuffled: of the samples by the captions of others, the floor.
+    """
 
     right: Bool[np.ndarray, "n f"]
     real: Bool[np.ndarray, "n f"]
@@ -207,7 +213,7 @@ def reader_of(data: CaptionedSet, pictures: int, steps: int) -> Reader:
         data: the set.
         pictures: how many to learn from, drawn anew in the training set's handwriting;
             sets that cannot be drawn use their own.
-        steps: of the reader's training.
+        steps: updates of the reader.
     """
     sizes = [len(factor.phrases) for factor in data.factors]
     images, factors = _real(data, pictures)
@@ -252,7 +258,7 @@ def alike(
 
 
 def spread(images: Pixels) -> float:
-    """Returns the mean distance of two different images: the RMS of pixels in [0, 1].
+    """Returns the mean distance of two images: RMS differences of pixels in [0, 1].
 
     Example:
         >>> round(spread(np.uint8([0, 51, 0]).reshape(3, 1, 1, 1)), 4)

@@ -29,13 +29,13 @@ from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
 
-MOST_SHIFT = 2.0  # pixels of 32
+MOST_SHIFT = 2.0  # pixels of an image of 32x32
 MOST_SCALE = 0.1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Letters:
-    """Evaluator of translated letters: "task" and "style", shares of them.
+    """Evaluator of translated letters, as two shares, "task" and "style".
 
     "task" is the share that the reader names right, with the ceiling and the floor in
     its details, and the ``score`` (task - floor) / (ceiling - floor). "style" is the
@@ -45,8 +45,8 @@ class Letters:
     Attributes:
         source: the data's entry that is translated.
         output: the entry that the translations imitate.
-        reader_epochs: passes over all letters for the reader.
-        style_epochs: the same for the style's judge.
+        reader_epochs: the reader's epochs over all letters.
+        style_epochs: those of the style's judge.
     """
 
     source: str
@@ -156,7 +156,7 @@ def tell_styles(data: Any, source: str, output: str, epochs: float):
 
 
 def _whole(data: Any, name: str) -> Pixels:
-    """Returns a column of all rows, including those held out."""
+    """Returns one column of the whole set, including the held-out rows."""
     parts = [part.batch(np.arange(len(part)))[name] for part in (data.train, data.test)]
     return _grey(np.concatenate(parts))
 
@@ -169,8 +169,8 @@ def _grey(images: Pixels) -> Pixels:
 def moved(key: Key, images: jax.Array) -> jax.Array:
     """Moves, scales and blurs images ``[b h w c]`` in [-1, 1], each at random.
 
-    All uniformly: by up to 2 pixels of 32 along each axis, by a factor in [0.9, 1.1],
-    and mixed with its own blur by the taps (1, 2, 1).
+    All are uniform: a shift of up to 2 pixels (in 32) along each axis, a factor in
+    [0.9, 1.1], and the share of a copy blurred with the kernel (1, 2, 1).
     """
     size = jnp.array(images.shape[1:3], jnp.float32)
 

@@ -35,18 +35,18 @@ Place = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Patches:
-    """Evaluator of the distance of magnified photos' patches from the original ones.
+    """Evaluator of the distance between patches of magnified photos and the originals.
 
-    "patch_distance" is the mean of 1 - cos of the angle between EfficientNet-lite0's
-    features of a patch and of the same patch of the original: the mean over positions
-    of its last map, 1,280 numbers. Patches of 64x64 pixels do not overlap. The details
-    hold the same for Pillow's bicubic enlargement.
+    "patch_distance" is the mean of 1 - cosine similarity of EfficientNet-lite0's
+    features (its last map averaged over positions, 1,280 numbers) of a patch and of the
+    same patch of the original. Patches of 64x64 pixels do not overlap. The details hold
+    the same for Pillow's bicubic enlargement.
 
     Without EfficientNet there is a warning and no result; nor is there a result for
     photos that are smaller than a patch.
 
     Attributes:
-        most: the most patches, evenly spaced over all held-out photos.
+        most: the number of patches at most, evenly spaced over all held-out photos.
     """
 
     most: int = 64
@@ -108,9 +108,9 @@ def places_of_patches(
 
 
 def _patches(sampler: Sampler, data: Any, places: Sequence[Place]) -> dict[str, Patch]:
-    """Returns the patches of the originals, the outputs, and of bicubic.
+    """Returns the patches of the originals, the outputs and bicubic enlargements.
 
-    Photos without a patch are not magnified, and one is held at a time.
+    Photos without a patch are not magnified, and only one is in memory at a time.
     """
     numbers = list(dict.fromkeys(number for number, _, _ in places))
     needed = dataclasses.replace(data, photos=tuple(data.photos[n] for n in numbers))
@@ -125,7 +125,7 @@ def _patches(sampler: Sampler, data: Any, places: Sequence[Place]) -> dict[str, 
 def angles(
     one: Float[np.ndarray, "n d"], other: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, " n"]:
-    """Returns 1 - cos of the angle between vectors, in pairs.
+    """Returns 1 - cosine similarity of vectors, pair by pair.
 
     Example:
         >>> angles(np.array([[2.0, 0.0]]), np.array([[0.0, 3.0]])).tolist()
@@ -140,9 +140,9 @@ def angles(
 class Strips:
     """Pictures for `jaxgan.show`: patches of held-out photos, side by side.
 
-    Columns are the shrunk patch as squares, bicubic, the network's output and the
-    original, with the decibels of the patches shown, in Y. The patches are those with
-    the most detail.
+    Columns are the small patch enlarged by nearest neighbour and by bicubic, the
+    network's output and the original, titled with the mean PSNR in Y of the patches
+    shown. The patches are those with the most detail.
 
     Attributes:
         rows: the number of patches.
@@ -185,7 +185,7 @@ def shown(found: Magnification, scale: int) -> dict[str, UInt8[np.ndarray, "_ _ 
 def chosen(found: Sequence[Magnification], rows: int, side: int) -> list[Place]:
     """Returns the places of the patches to show.
 
-    They are those in which neighbouring pixels differ most, as many of each photo.
+    They are those in which neighbouring pixels differ most, equally many per photo.
     """
     share = -(-rows // len(found))
     places = [

@@ -1,9 +1,9 @@
 """R-precision: how often an image finds its own caption among a hundred.
 
-Xu et al. 2018 (AttnGAN, arXiv:1711.10485, section 4.1) rank captions by the cosine of
-their embedding with the image's. A generator that is trained with the encoder that
-judges it can learn to please it, so the judge is fitted here, from a seed that no
-generator's encoder has.
+Xu et al. 2018 (AttnGAN, arXiv:1711.10485, section 4.1) rank captions by the cosine
+similarity of their embeddings to the image's. A generator that is trained with the
+encoder that judges it can learn to please it, so the judge is fitted here, from a seed
+that no generator's encoder has.
 """
 
 import dataclasses
@@ -32,15 +32,15 @@ _DIM = 64
 class Retrieval:
     """Evaluator of images from captions: "r_precision", with that of real images.
 
-    It is the share of samples whose own caption is nearer than all the others, which
-    are held-out captions drawn at random, none of the same factors or, where these are
-    not known, none of the same wording. "real" in the details is the share for the
-    held-out images. Returns nothing if there are no other captions.
+    It is the share of samples whose own caption is nearer than all others: held-out
+    captions drawn at random, none with the same factors or, where these are not known,
+    the same wording. "real" in the details is the share for the held-out images.
+    Returns nothing if there are no other captions.
 
     Attributes:
         samples: held-out captions that are drawn.
         among: captions that each image is compared with.
-        steps: of the encoder's fit.
+        steps: updates of the encoder.
     """
 
     samples: int = 1_000

@@ -14,7 +14,7 @@ PAIRED: tuple[Evaluator, ...] = (
     Translations(source="input"),
     Letters(source="input", output="target"),
 )
-"""L1 and SSIM; for letters, whether they can be read and whose style they have."""
+"""L1 and SSIM; for letters, whether they can be read and which style they have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,4 +49,4 @@ UNPAIRED: tuple[Evaluator, ...] = (
     *_one_way("a", "b", ""),
     *_one_way("b", "a", "back_"),
 )
-"""Judges of both ways: by hidden pairs, and by telling translations from originals."""
+"""Judges of both ways: on held-out pairs, and by telling fakes from originals."""

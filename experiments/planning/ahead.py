@@ -21,8 +21,8 @@ from jaxgan.checks import InputError
 from jaxgan.data import DataSet
 from jaxgan.rounds import Schedule, algorithm_1, fresh_batches
 
-# What libtpu would otherwise look for in vain, and report at length; and a way around
-# its lock, which it takes because a real TPU serves one process only.
+# Settings that libtpu would otherwise look for in vain, with long warnings; and a way
+# around its lock, which it takes because a real TPU serves one process only.
 _NO_MACHINE = {
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     "TPU_SKIP_MDS_QUERY": "1",
@@ -147,7 +147,7 @@ def compile_game(
         gan: the game.
         data: a set, for the shape of its examples.
         mesh: from `make_mesh`.
-        batch_size: examples of one update, of all chips.
+        batch_size: examples of one update, over all chips.
         d_steps: discriminator updates for each generator update.
         schedule: the game's own rounds, instead of Algorithm 1 with ``d_steps``.
         microbatches: parts of a chip's batch, played one after another. Arithmetic and

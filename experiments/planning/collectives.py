@@ -1,4 +1,4 @@
-"""The traffic between a program's chips and its reasons, read from the HLO text.
+"""The traffic between a program's chips and the reasons for it, read from HLO text.
 
 XLA merges all-reduces that do not wait for one another, also across both players'
 updates. Each part of a merged one keeps the name of the operation that asked for it,

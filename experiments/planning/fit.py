@@ -10,7 +10,7 @@ def compile_what_fits(
 ) -> tuple[int, Compiled | None, OutOfMemory | None]:
     """Compiles for a batch, or for the largest round one below it that fits.
 
-    Memory grows about in proportion to the batch, so each refusal tells what to try.
+    Memory grows about in proportion to the batch, so each failure tells what to try.
 
     Args:
         compiles: compiles for a number of examples per chip (or of groups of examples,

@@ -47,9 +47,9 @@ def known_shape(dataset: str) -> _Shape | None:
 def data_set(config: TrainConfig) -> ImageDataSet:
     """Returns the config's data set, as far as a train step's shapes depend on it.
 
-    The named sets have known shapes and are replaced by zeros that take no memory, as
-    are folders named like those of the experiments' presets, wherever they would be, if
-    there is no such folder; others are loaded.
+    Named sets have known shapes and are replaced by zeros that take no memory. So are
+    missing folders with the names of those in the experiments' presets, at any path.
+    Other sets are loaded.
 
     Raises:
         InputError: if the set cannot be loaded, or resized as asked.
