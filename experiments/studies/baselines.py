@@ -5,7 +5,7 @@ codes; a variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114) and a 
 mixture maximise a likelihood; two GANs play (2014's, and the relativistic one with R1
 and R2 of Huang et al. 2024, arXiv:2501.05441). All networks that make images have the
 same architecture, and are updated equally often on equally many images; all samples
-face the same judges, on pixels and on a classifier's features. Expected: no judge takes
+have the same judges, on pixels and on a classifier's features. Expected: no judge takes
 an autoencoder's images of random codes for digits; blur wins by Parzen windows, the
 game by features. About 25 minutes on one core::
 

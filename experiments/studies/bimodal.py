@@ -14,7 +14,7 @@ from jaxgan.theory import densities, optimal, quadrature, transport
 
 MEANS, STD, WEIGHTS = (-1.5, 1.5), 0.5, (0.6, 0.4)
 DESCRIPTION = "0.6 N(-1.5, 0.5²) + 0.4 N(1.5, 0.5²)"
-# A generator covers if it puts at least this share of its mass on the lesser side of 0.
+# A generator covers if both sides of 0 have at least this share of its mass.
 COVERS = 0.1
 _NODES = quadrature.box([-16.0], [16.0], cells=640)
 # Made here, outside any trace: values made in a trace must not be kept.
@@ -57,7 +57,7 @@ def minimisers(f: Divergence) -> np.ndarray:
 
 
 def lesser_side(mean: Any, std: Any) -> np.ndarray:
-    """Returns the mass that N(mean, std^2) has on the lesser side of 0."""
+    """Returns the mass of N(mean, std^2) on that side of 0 where it has less."""
     return stats.norm.cdf(-np.abs(mean) / np.maximum(std, 1e-9))
 
 

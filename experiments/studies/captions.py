@@ -3,13 +3,13 @@
 Scenes of a digit have five attributes that a caption names: the digit, its colour, its
 size, its place, and the ground. GAN-CLS's networks are trained on captions, with the
 preset "small" of `experiments.text_to_image`; 10 % of the pairs of digit and colour are
-never shown. A reader of every attribute, trained on real scenes, reads samples of
-held-out captions.
+never shown. A classifier of every attribute, the reader, trained on real scenes, reads
+samples of held-out captions.
 
-Its own accuracy on real scenes by unseen writers is the ceiling; that of samples judged
-by the captions of others is the floor. R-precision asks an encoder that no generator
-used whether the sample's own caption is the nearest of a hundred. Scenes of two digits
-and a relation are reported beside them.
+Its own accuracy on real scenes by unseen writers is the ceiling; its accuracy on
+samples paired with others' captions is the floor. R-precision asks an encoder that no
+generator used whether the sample's own caption is the nearest of a hundred. Scenes of
+two digits and a relation are reported beside them.
 
 Expected (our aims): 97 % right by attribute and 93 % all together on seen pairs, 80 %
 all together on held-out ones, the floor at chance. About three hours on two cores, four
@@ -55,7 +55,7 @@ class Config(StudyConfig):
     samples: int = 1_000
     # Updates of the reader of attributes.
     reader_steps: int = 4_000
-    # Updates of the encoder that judges.
+    # Updates of the encoder that measures R-precision.
     retrieval_steps: int = 3_000
     # Where prepared data sets are kept.
     data_dir: Path = Path("~/.cache/jaxgan")

@@ -49,11 +49,11 @@ class Contest(PixelConfig):
     half_life: int = 30_000
     # Gaussians in the mixture.
     components: int = 100
-    # Principal components that they live in.
+    # Principal components in which the mixture is fitted.
     dimensions: int = 50
     # Samples of each model.
     samples: int = 10_000
-    # Samples that the judges of pairs take.
+    # Samples that each judge takes, except Parzen windows, which take all.
     pairs: int = 2_000
 
 

@@ -1,13 +1,14 @@
 """Gradient descent on games: it converges, circles or diverges, as theory predicts.
 
 Claim. On the bilinear game and on the Dirac-GAN, both with an equilibrium at the
-origin, updates near it do as the eigenvalues of their linearisation say: simultaneous
-descent spirals away; alternating descent (Algorithm 1) circles for ever; optimistic and
-extragradient updates (Daskalakis et al. 2018, arXiv:1711.00141; Gidel et al. 2019,
-arXiv:1802.10551), consensus optimisation (Mescheder et al. 2017, arXiv:1705.10461) and
-R1 (Mescheder et al. 2018, arXiv:1801.04406) converge. Expected: per step the distance
-shrinks or grows by the spectral radius, within 1e-3, and jaxgan's own steps of every
-kind match the exact ones, each within 1e-5. Under a minute on two cores::
+origin, updates near it do what the eigenvalues of their linearisation predict:
+simultaneous descent spirals away; alternating descent (Algorithm 1) circles forever;
+optimistic and extragradient updates (Daskalakis et al. 2018, arXiv:1711.00141; Gidel et
+al. 2019, arXiv:1802.10551), consensus optimisation (Mescheder et al. 2017,
+arXiv:1705.10461) and R1 (Mescheder et al. 2018, arXiv:1801.04406) converge. Expected:
+per step the distance shrinks or grows by the spectral radius, within 1e-3, and jaxgan's
+own steps of every kind match the exact ones, each within 1e-5. Under a minute on two
+cores::
 
     python -m experiments.studies.dynamics
 """
@@ -268,8 +269,8 @@ def apart(config: Config, ours: dict[str, np.ndarray]) -> float:
     """Returns the largest error of any of jaxgan's steps on paths [n t 2].
 
     Errors are relative to the larger of 1 and the point's distance from the origin, as
-    simultaneous steps lead far away. Optimistic ones remember the field before, so that
-    they are compared over whole paths, as long as single precision lasts.
+    simultaneous steps lead far away. Optimistic steps remember the previous gradient,
+    so they are compared over paths of 20 steps, as far as single precision lasts.
     """
     off = []
     for update, path in ours.items():

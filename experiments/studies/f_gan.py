@@ -1,7 +1,7 @@
 """f-divergences that cover two modes with one Gaussian, and those that seek one.
 
 Nowozin et al. 2016 (arXiv:1606.00709) fit a Gaussian to a mixture of Gaussians by the
-games of several divergences, and compare its mean and standard deviation with those
+f-GANs of several divergences, and compare its mean and standard deviation with those
 of the exact minimiser. Here the data is 0.6 N(-1.5, 0.5^2) + 0.4 N(1.5, 0.5^2), and
 every divergence of `jaxgan.divergences` trains two generators: x = mean + std z, which
 cannot be bimodal, and the same with a multi-layer perceptron added, which can. The
@@ -49,14 +49,14 @@ class Config(StudyConfig):
     batch_size: int = 128
     # Units of the discriminator's, and the flexible generator's, two hidden layers.
     width: int = 32
-    # Adam's learning rates, which fall by a cosine: a generator's to zero, after a rise
-    # over a sixth of the steps, so that D is trained before G moves; D's to a tenth.
-    # The flexible generator must be slow: it can run to where exp(D) overflows.
+    # Adam's learning rates, which decay along a cosine: a generator's to zero, after a
+    # warm-up over a sixth of the steps, so that D is trained before G moves; D's to a
+    # tenth. The flexible generator must be slow: it can run to where exp(D) overflows.
     d_rate: float = 3e-3
     affine_rate: float = 2e-3
     flexible_rate: float = 5e-4
-    # Weight of R1 and of R2: so small that the minimisers stay, but enough that the
-    # best critic of total variation, a step, gets a slope.
+    # Weight of R1 and of R2: small enough not to move the minimisers, large enough to
+    # give total variation's best critic, a step function, a slope.
     penalty: float = 1e-3
 
 
@@ -115,7 +115,10 @@ def train_affine(config: Config, f: Divergence) -> dict[str, list[float]]:
 
 
 def train_flexible(config: Config, f: Divergence) -> dict[str, list[float]]:
-    """Trains a divergence's flexible generators; returns the lesser mass, and EMD."""
+    """Trains a divergence's flexible generators; returns masses and EMD.
+
+    Each mass is that on the side of 0 with less of it.
+    """
     generator = flexible(f, config.width)
 
     def measure(gan, state, key):

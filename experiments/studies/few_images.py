@@ -8,9 +8,9 @@ averages (LeCam, Tseng et al. 2021, arXiv:2104.03310). Each is tried on 100, 500
 5,000 images of Fashion-MNIST, in one game: DCGAN's networks without batch norm in D,
 non-saturating loss, R1.
 
-Overfitting is measured by D's own mean logits of training images, of held-out ones, and
-of samples: how far held-out images are on the way from training images to samples. 0
-means that D takes them for training images, 1 that it takes them for samples.
+Overfitting is measured by D's own mean logits: how far those of held-out images are on
+the way from those of training images to those of samples. 0 means that D takes held-out
+images for training images, 1 that it takes them for samples.
 
 Expected: without help D overfits 100 images, and the kernel distance is larger than
 with an augmentation. Found: ADA's p ends at 0 in every run. It follows the mean sign of
@@ -67,7 +67,8 @@ class Config(StudyConfig):
     r1: float = 0.05
     # Adam's learning rate, for both players.
     learning_rate: float = 5e-4
-    # D's images that take ADA's p from 0 to 1; 500,000 of 25 million in its paper.
+    # Images that D must see for ADA's p to go from 0 to 1; 500,000 in its paper, where
+    # a run has 25 million.
     ada_images: int = 30_000
     # LeCam's weight.
     lecam: float = 0.3
@@ -75,7 +76,7 @@ class Config(StudyConfig):
     samples: int = 2_000
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand.
+    # Folder of files downloaded by hand.
     manual_dir: Path | None = None
 
 
@@ -162,7 +163,7 @@ def judge(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
 def overfitting(
     game: Game, state: Any, train: np.ndarray, held: np.ndarray, made: np.ndarray
 ) -> dict[str, Any]:
-    """Measures how far D takes held-out images for samples, by its mean logits."""
+    """Measures to what degree D takes held-out images for samples, by mean logits."""
     player = state.players["discriminator"]
     module = game.players["discriminator"].module
     play = jax.jit(lambda x: module.apply(player.variables, x, train=False))

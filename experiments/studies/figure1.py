@@ -1,17 +1,18 @@
-"""Figure 1 of the 2014 paper, played: densities, D(x) and the map of z, over updates.
+"""Figure 1 of the 2014 paper from a trained game: densities, D(x) and the map of z.
 
 Claim (Goodfellow et al. 2014, arXiv:1406.2661, proposition 1 and theorem 1). For a
 fixed generator the best discriminator is D* = p / (p + p_g); where Algorithm 1 has
 converged, p_g = p and D = 1/2. Expected, as medians over seeds: a D that trains further
-while the generator waits comes within 0.02 of D*, on average over the data, at every
+against a fixed generator comes within 0.02 of D*, on average over the data, at every
 chosen update; at the end the Jensen-Shannon divergence is below 0.01 nats and D within
 0.02 of 1/2. Takes minutes on two cores; also writes ``figure1.gif``::
 
     python -m experiments.studies.figure1
 
 The data are a mixture of two Gaussians on a line, z is N(0, 1), both players are
-multi-layer perceptrons. The generator's masses are exact: it is continuous on a line,
-so equal masses of a fine grid of z are mapped by it, spread evenly between neighbours.
+multi-layer perceptrons. The generator's density needs no samples: it is continuous on a
+line, so a fine grid cuts z into equal masses, each spread evenly between the images of
+its two ends.
 """
 
 import dataclasses
@@ -126,7 +127,10 @@ def masses(x: Float[Array, " z"], edges: Float[Array, " e"]) -> Float[Array, " e
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Computes binned masses' JSD in nats, over the last axis; finer is not seen."""
+    """Computes the JSD of binned masses in nats, over the last axis.
+
+    Differences within a bin are not seen.
+    """
     middle = (p + q) / 2
     return (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(-1) / 2
 
@@ -145,7 +149,7 @@ def draw(config: Config, count: int, key: Any, step: Any) -> dict[str, Array]:
 
 
 def look(gan: jaxgan.GAN, state: jaxgan.GameState, key: Any) -> dict[str, Any]:
-    """Measures a game at one moment; keeps its parameters, to train D further later."""
+    """Measures a game at one moment; keeps its parameters, to train D on later."""
     generate = lambda z: sampling.generate(
         gan, state.players["generator"].variables, jnp.asarray(z, jnp.float32)[:, None]
     )

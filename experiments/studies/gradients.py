@@ -1,14 +1,14 @@
 """The generator's gradients: saturating losses, disjoint supports, instance noise.
 
-Claim. (a) Where fakes are recognised, the gradient of the minimax loss in the logit,
--D, vanishes; that of the non-saturating one, D - 1, does not (Goodfellow et al. 2014,
-arXiv:1406.2661, section 3). (b) Between two parallel lines the Jensen-Shannon
-divergence is log 2 at any distance and the Wasserstein distance is the distance
-(Arjovsky et al. 2017, arXiv:1701.07875, example 1): a trained D is perfect and its
-gradient vanishes (Arjovsky & Bottou 2017, arXiv:1701.04862), a trained critic's value
-is linear, up to the WGAN-GP penalty's own theta^2 / (2 weight). (c) Gaussian noise on
-all that D sees makes the divergence smooth (Sønderby et al. 2017, arXiv:1610.04490),
-and a line that was stuck moves; noise that fades leaves it where it should be.
+Claim. (a) Where fakes are recognised, the gradient of the minimax loss with respect to
+the logit, -D, vanishes; that of the non-saturating one, D - 1, does not (Goodfellow et
+al. 2014, arXiv:1406.2661, section 3). (b) Between two parallel lines at distance theta
+the Jensen-Shannon divergence is log 2 and the Wasserstein distance is theta (Arjovsky
+et al. 2017, arXiv:1701.07875, example 1): a trained D is perfect and its gradient
+vanishes (Arjovsky & Bottou 2017, arXiv:1701.04862), a trained critic's value is theta,
+plus theta^2 / (2 weight) due to the WGAN-GP penalty. (c) Gaussian noise on all that D
+sees makes the divergence smooth (Sønderby et al. 2017, arXiv:1610.04490), and a line
+that was stuck moves; noise that fades leaves it where it should be.
 Expected: measured points on the closed-form curves. Takes minutes on two cores::
 
     python -m experiments.studies.gradients
@@ -53,20 +53,20 @@ class Config(StudyConfig):
 
     # Seeds of each setting; 2 when quick.
     members: int = 16
-    # Discriminator updates against a line that waits, in hundreds; 1 when quick.
+    # Discriminator updates against a fixed line, in hundreds; 1 when quick.
     hundreds: int = 20
     # Generator updates of a line that moves; 20 when quick.
     steps: int = 2000
     # Discriminator updates for each generator update.
     d_steps: int = 5
-    # The moving line's SGD rate.
+    # SGD's learning rate for the moving line.
     g_rate: float = 0.02
     # Initial standard deviation of the moving line's instance noise.
     sigma: float = 0.5
 
 
 def derivatives() -> dict[str, dict[str, np.ndarray]]:
-    """Computes both losses' abs(dL/dlogit) at LOGITS: exact, `jax.grad`, and g_step."""
+    """Computes abs(dL/dlogit) at LOGITS: in closed form, by `jax.grad`, by g_step."""
     sigmoid = 1 / (1 + np.exp(-LOGITS))
     closed = {"minimax": sigmoid, "non-saturating": 1 - sigmoid}
     found = {}

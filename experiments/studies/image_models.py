@@ -1,11 +1,12 @@
 """Image models side by side: DCGAN, SNGAN, WGAN-GP and R3GAN, each for ten minutes.
 
-Every model is played as its command plays it, with the preset "small", on Fashion-MNIST
-and, with ``--photos``, on photographs of 32x32 pixels; as many rounds as take ten
-minutes of two CPU cores. They are judged by what EfficientNet-lite0 sees of samples and
-of held-out images: kernel distance, precision, recall, and how often a classifier tells
-the two apart (C2ST, 0.5 if it cannot). None of the models was tuned for a table; no
-winner was chosen beforehand, and ten minutes say nothing about ten days.
+Every model is trained as by its command, with the preset "small", on Fashion-MNIST and,
+with ``--photos``, on photographs of 32x32 pixels, for as many rounds as take ten
+minutes on two CPU cores. Samples are judged against held-out images on
+EfficientNet-lite0's features: kernel distance, precision, recall, and how often a
+classifier tells the two apart (C2ST, 0.5 if it cannot). None of the models was tuned
+for a table; no winner was chosen beforehand, and ten minutes say nothing about ten
+days.
 
 About three hours on two cores with photographs; each run is kept once it is done, and a
 run that was stopped is continued::
@@ -45,10 +46,10 @@ class Model(NamedTuple):
 
     Attributes:
         config: its settings.
-        make_game: from these and data to the game.
-        rounds: of ten minutes.
+        make_game: returns the game for a config and data.
+        rounds: as many as take ten minutes.
         narrow: the settings of a network that is trained in seconds.
-        schedule: of a round; None: Algorithm 1.
+        schedule: the updates of a round; None for Algorithm 1.
     """
 
     config: Callable[..., cli.TrainConfig]
@@ -83,14 +84,14 @@ class Config(StudyConfig):
     samples: int = 2_000
     # Where prepared data sets and their decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
-    # Where files lie that were downloaded by hand.
+    # Folder of files downloaded by hand.
     manual_dir: Path | None = None
 
 
 def play(
     config: Config, name: str, dataset: str, seed: int, place: Path
 ) -> dict[str, Any]:
-    """Plays one run, or goes on with it; judges it."""
+    """Plays one run, or continues it, and judges it."""
     model = MODELS[name]
     settings = model.config(
         dataset=dataset,
@@ -117,13 +118,13 @@ def play(
 
 @functools.cache
 def eyes() -> Any:
-    """The network that all judges look through."""
+    """Loads the judges' feature extractor."""
     return features.load("efficientnet")
 
 
 @functools.lru_cache
 def data_seen(config: Config, dataset: str, *, train: bool) -> Any:
-    """The features of images of a set, chosen at random."""
+    """Returns the features of randomly chosen images of a set."""
     settings = dcgan.Config(
         dataset=dataset,
         resolution=32,
@@ -138,7 +139,7 @@ def data_seen(config: Config, dataset: str, *, train: bool) -> Any:
 
 
 def judge(fake: Any, real: Any) -> dict[str, float]:
-    """What tells samples from held-out images, by their features."""
+    """Compares samples with held-out images by their features."""
     sets = real.features, fake.features
     key, few = jax.random.key(0), {"features": "EfficientNet", "resamples": 0}
     size = min(1_000, *map(len, sets))
@@ -225,7 +226,7 @@ def _table(sets: Any, names: Any, found: Any, real: Any) -> Table:
 
 
 def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
-    """Only that each model learned: which is best, the table says."""
+    """Claims only that all runs end finite; which model is best, the table says."""
     worst = max(run["c2st"] for runs in found.values() for run in runs)
     finite = all(
         np.isfinite([run[k] for k in _JUDGES]).all()
@@ -237,7 +238,7 @@ def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
 
 
 def _picture(sets: Any, names: Any, found: Any) -> Figure:
-    """The first seed's samples: a row for each set, a column for each model."""
+    """Draws the first seed's samples: a row for each set, a column for each model."""
 
     def entry(title: str, name: str) -> tuple[str, str, str]:
         run = found[title, name][0]

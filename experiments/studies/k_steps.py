@@ -57,7 +57,7 @@ class Config(StudyConfig):
 
 
 def game(config: Config, width: int) -> Any:
-    """Returns a maker of the game, given D's rate; nothing is averaged or decays."""
+    """Returns the game as a function of D's rate; nothing is averaged or decays."""
 
     def make_gan(d_rate):
         return GAN(

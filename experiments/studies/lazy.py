@@ -8,8 +8,8 @@ on three targets in the plane: the line, the ring of 8 and the grid of 25 Gaussi
 else is equal: networks, seeds, data, and an Adam that moves as far in the k + 1 updates
 of k rounds as it does in k.
 
-A game has failed if its samples are farther from the data than half the distance of one
-point in the data's middle, by the sliced Wasserstein distance: modes do not count.
+A game has failed if the sliced Wasserstein distance of its samples to the data is more
+than half that of a single point at the data's mean; modes do not count.
 
 Expected, if the report holds: with k = 8 most seeds fail, with k = 1 none. About 20
 minutes on one CPU core; each target and period is kept once it is done::
@@ -35,7 +35,7 @@ from jaxgan.schedules import by_images
 from jaxgan.theory import densities
 
 PERIODS = (1, 2, 4, 8, 16)
-_STD = 0.02  # of the line, across and along
+_STD = 0.02  # of the line's Gaussians
 _SHOWN = 1_000  # samples in the picture
 
 
@@ -121,7 +121,7 @@ def clouds(config: Config, period: int, target: Target) -> np.ndarray:
 
 
 def judge(clouds: np.ndarray, target: Target) -> dict[str, list[float]]:
-    """Returns each seed's distance to the data, relative to one point in the middle."""
+    """Returns each seed's distance to the data, relative to that of the data's mean."""
     data = np.asarray(target.density.sample(jax.random.key(1), points.SAMPLES))
     middle = np.broadcast_to(data.mean(axis=0), data.shape)
     apart = lambda x: (

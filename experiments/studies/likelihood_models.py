@@ -1,7 +1,7 @@
 """Models of images without a game: autoencoders, and a Gaussian mixture.
 
-All log-densities are in nats, of rows of pixels in [0, 1]; so they can be compared with
-each other, and with a Parzen window's.
+All log-densities are in nats, for rows of pixels in [0, 1], so they can be compared
+with each other, and with a Parzen window's.
 """
 
 # pyright: reportIncompatibleVariableOverride=false
@@ -63,7 +63,7 @@ class Coder:
     width: int
 
     def init(self, key: Key) -> Any:
-        """Returns parameters; "log_std" is of the Gaussian around a decoded image."""
+        """Returns parameters; "log_std" is that of the Gaussian decoder."""
         encoder_key, decoder_key = jax.random.split(key)
         rows = jnp.zeros((1, math.prod(self.shape)))
         codes = jnp.zeros((1, self.latent_dim))

@@ -96,7 +96,7 @@ def judge(gan: jaxgan.GAN, state: jaxgan.GameState, key: Key) -> dict[str, Array
 
     Returns:
         "jsd", the bound on the Jensen-Shannon divergence that its value gives; "w", the
-        difference of its mean scores; and for each loss the derivative in theta.
+        difference of its mean scores; and each loss's derivative with respect to theta.
     """
     real_key, fake_key, noise_key = jax.random.split(key, 3)
     u = jax.random.uniform(real_key, (_JUDGED,))
@@ -197,7 +197,7 @@ def moving(
     Args:
         name: the name of the loss.
         members: the keys.
-        sigma: the initial noise; fading noise is gone after three quarters.
+        sigma: the initial noise; fading noise is 0 after three quarters of the steps.
         g_rate: SGD's learning rate.
         steps: generator updates; measured at 20 times.
         d_steps: discriminator updates for each.

@@ -31,10 +31,10 @@ def noisy_jsd(theta: float, sigma: float) -> float:
 
 
 def noisy_gradient(theta: float, sigma: float, *, step: float = 1e-3) -> float:
-    """Computes the gradient in theta of the minimax generator's loss, for a fixed D*.
+    """Computes the minimax generator's gradient with respect to theta, for a fixed D*.
 
-    The change of the best discriminator does not contribute, so that it is the
-    derivative of 2 JSD, here by central differences.
+    By the envelope theorem the change of the best discriminator does not contribute:
+    this is the derivative of 2 JSD, here by central differences.
     """
     if theta == 0:
         return 0.0
@@ -45,6 +45,6 @@ def noisy_gradient(theta: float, sigma: float, *, step: float = 1e-3) -> float:
 def critic_value(theta: Any) -> Any:
     """Returns the value of WGAN-GP's best critic: slope 1 + theta/(2 weight), not 1.
 
-    A slope a gains a theta and costs weight (a - 1)^2.
+    A slope ``a`` gains ``a theta`` and costs ``weight (a - 1)^2``.
     """
     return theta * (1 + theta / (2 * WEIGHT))

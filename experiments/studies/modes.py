@@ -4,8 +4,8 @@ Two mixtures of narrow Gaussians on which GANs are known to lose modes, with the
 published tables of VEEGAN (Srivastava et al. 2017, arXiv:1705.07761) and PacGAN (Lin et
 al. 2018, arXiv:1712.04086) beside ours. The recipe is relativistic pairing with R1 and
 R2 (Huang et al. 2024, R3GAN), the learning rate falling to zero, an averaged generator;
-a discriminator whose first layer is of sines, long ones that see the modes' places and
-short ones that see a mode's width; and a latent of two Gaussians and a random code:
+a discriminator whose first layer is of sines, long waves that locate the modes and
+short ones that resolve a mode's width; and a latent of two Gaussians and a random code:
 the modes are separate, so the latents should be as well. The baselines have neither
 sines nor codes, as in the papers: pairing with R1 and R2, and the plain non-saturating
 GAN; sizes, steps and optimizer are the same.
@@ -17,8 +17,8 @@ so the samples of the first seed must also lie at least half as far from their n
 neighbours as samples of the target do.
 
 Expected: all 8 and all 25 modes in 95 % of 100 seeds, with at least 95 % of the samples
-of high quality, and of the true width. Found: the recipe's modes are heaps of its
-codes, so it does not count; nor do the baselines, which bridge the gaps between the
+of high quality, and of the true width. Found: the recipe makes a heap of points of each
+code, so it does not count; nor do the baselines, which bridge the gaps between the
 modes. About an hour on one CPU core, in blocks of seeds that are kept, so that the same
 command continues after a stop::
 

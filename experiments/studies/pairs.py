@@ -1,4 +1,4 @@
-"""Pairs of distributions for two-sample tests: a ladder of points, and real digits."""
+"""Pairs of distributions for two-sample tests: simulated points, and real digits."""
 
 import dataclasses
 from collections.abc import Callable
@@ -73,7 +73,7 @@ LADDER: dict[str, tuple[Points, Points]] = {
 
 
 def simulated(dimensions: tuple[int, ...]) -> list[Comparison]:
-    """Returns the ladder in every number of dimensions."""
+    """Returns the pairs of `LADDER` in each number of dimensions."""
 
     def draw(p: Points, q: Points, d: int) -> Draw:
         return lambda random, n: (p(random, n, d), q(random, n, d))

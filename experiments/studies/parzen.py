@@ -1,12 +1,12 @@
-"""The table of the 2014 paper: Parzen-window log-likelihoods on MNIST, and its worth.
+"""The 2014 paper's table of Parzen-window log-likelihoods on MNIST, and its worth.
 
 Claim (Goodfellow et al. 2014, arXiv:1406.2661, table 1): 10,000 samples of a GAN of two
 multi-layer perceptrons, widened by Gaussians, give 10,000 test images 225 nats each; a
 DBN's 138, a stacked CAE's 121, a deep GSN's 214. Expected: above 225, as the median
-over seeds, with perceptrons that play in the images' first principal components, where
-there is no speckle for the windows to punish; the same game on pixels stays below.
+over seeds, with a GAN on the images' first principal components, where there is no
+speckle for the windows to punish; the same game on pixels stays below.
 
-Samplers that are no models show how little the number means (Theis et al. 2016,
+Samplers that are not models show how little the number means (Theis et al. 2016,
 arXiv:1511.01844): k-means centres, and training images without their detail, score more
 than the training images do. About 25 minutes on one core::
 
@@ -58,7 +58,7 @@ class Config(PixelConfig):
     steps: int = 15_000
     # Examples of one update.
     batch_size: int = 64
-    # Principal components that the first game is played in.
+    # Principal components that the first game is trained on.
     components: int = 40
     # Units of each of the generator's two hidden layers.
     g_width: int = 256
@@ -115,7 +115,7 @@ def games(config: Config, data: Split) -> dict[str, Game]:
 
 
 def make_gan(config: Config, shape: tuple[int, ...], *, bounded: bool) -> GAN:
-    """Returns 2014's perceptrons and non-saturating loss, plus R1 and an average."""
+    """Returns 2014's perceptrons and non-saturating loss, with R1 and an averaged G."""
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     adam = optax.adam(rate, b1=0.5, b2=0.99)
     return GAN(

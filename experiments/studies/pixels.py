@@ -1,7 +1,7 @@
-"""Images for studies: split in three, played for, and as rows of pixels in [0, 1].
+"""Images for studies: split in three, trained on, and as rows of pixels in [0, 1].
 
-Choices (of a bandwidth) are made on images that are neither trained on nor tested on:
-the last ones of the published training set.
+Choices, such as a bandwidth, are made on images that are neither trained on nor tested
+on: the last ones of the published training set.
 """
 
 import dataclasses
@@ -93,7 +93,7 @@ def as_images(rows: np.ndarray, shape: tuple[int, ...]) -> UInt8[np.ndarray, "n 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Components:
-    """The first principal components of images, as another space to play in.
+    """The first principal components of images, as another space to train in.
 
     Attributes:
         mean: the mean image, ``[d]``.

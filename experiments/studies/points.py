@@ -89,8 +89,8 @@ class Waves(nn.Module):
     Attributes:
         width: units of each hidden layer.
         depth: hidden layers.
-        frequencies: the lowest and the highest; unit i's wave vector is of N(0, f_i^2
-            I), and the f_i form a geometric series.
+        frequencies: the lowest and the highest; unit i's wave vector is drawn from N(0,
+            f_i^2 I), and the f_i form a geometric series.
     """
 
     width: int
@@ -122,14 +122,14 @@ class Recipe:
     width: int = 64
     g_depth: int = 2
     d_depth: int = 2
-    # The lowest and the highest frequency of the discriminator's first layer, where
-    # that is of `Waves`.
+    # The lowest and the highest frequency of `Waves` as the discriminator; None for a
+    # plain perceptron.
     waves: tuple[float, float] | None = None
     latent_dim: int = 2
     prior: Prior = gaussian_prior
     steps: int = 3_000
     batch_size: int = 64
-    # Adam's, for both players; it decays to zero along a cosine over the whole run.
+    # Adam's, for both players; the rate decays to zero along a cosine over the run.
     learning_rate: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.99

@@ -45,7 +45,7 @@ def digits(data_dir: Path, steps: int, width: int) -> Problem:
     train, test = flat(data.train), flat(data.test)
 
     def judge(made: np.ndarray) -> Scores:
-        # A generator that diverged is judged as one that paints all black.
+        # A generator that diverged is judged as one that makes black images.
         made = np.where(np.isfinite(made), np.clip(made, -1, 1), -1)
         found: dict[str, list[float]] = {name: [] for name in DIGITS}
         key, n = jax.random.key(0), len(test)
@@ -68,7 +68,7 @@ def digits(data_dir: Path, steps: int, width: int) -> Problem:
 
 
 def ring(steps: int, width: int) -> Problem:
-    """Returns eight narrow modes, judged as everywhere (`points.scores`)."""
+    """Returns eight narrow modes, judged by `points.scores`."""
     target = points.ring()
 
     def judge(made: np.ndarray) -> Scores:

@@ -2,8 +2,8 @@
 
     python -m experiments.studies.results
 
-reads ``experiments/studies/results/*/result.json`` and writes ``RESULTS.md``. A study
-gets there by ``--out experiments/studies/results/NAME``.
+reads ``experiments/studies/results/*/result.json`` and writes ``RESULTS.md``. Give a
+study ``--out experiments/studies/results/NAME`` to put its result there.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Samplers that are no models: functions from the training images to rows of pixels.
+"""Samplers that are not models: functions from training images to rows of pixels.
 
 They show what a judge of samples is worth. Each has a random generator of its own, so
 that none depends on which others were called before it.
@@ -23,13 +23,13 @@ Rows = Float[np.ndarray, "n d"]
 def everyone(
     count: int, *, components: int, iterations: int, seed: int = 0
 ) -> dict[str, Callable[[Split], Rows]]:
-    """Returns all of them by name.
+    """Returns all samplers by name.
 
     Args:
         count: rows that each returns.
         components: principal components that images are reduced to.
         iterations: of k-means.
-        seed: of their draws.
+        seed: of the random draws.
     """
 
     def real(data):

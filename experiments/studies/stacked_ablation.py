@@ -3,8 +3,8 @@
 The recipe of `stacked_mnist` is relativistic pairing, R1 and R2. Huang et al. 2024
 (R3GAN, arXiv:2501.05441) report that with the non-saturating loss in place of the
 relativistic one it finds 693 modes of 1,000, and that training fails without R2. This
-study trains all eight combinations of the three parts, until the full recipe has found
-most modes, and so before any has found all.
+study trains all eight combinations of the three parts, only until the full recipe has
+found most modes, and before any has found all.
 
 Expected: the published order. About 100 minutes on one CPU core; each run keeps
 checkpoints, and the same command continues where it was stopped::
@@ -35,7 +35,7 @@ class Config(stacked_mnist.Config):
 
     # Generator updates.
     steps: int = 1_000
-    # Updates between two judgements, at each of which a checkpoint is saved.
+    # Updates between two evaluations, at each of which a checkpoint is saved.
     every: int = 500
 
 

@@ -60,7 +60,7 @@ class Config(StudyConfig):
     seeds: int = 3
     # Generator updates.
     steps: int = 8_000
-    # Updates between two judgements, at each of which a checkpoint is saved.
+    # Updates between two evaluations, at each of which a checkpoint is saved.
     every: int = 1_000
     # Examples of one update.
     batch_size: int = 64
@@ -128,7 +128,7 @@ def name_of(paired: bool, r1: bool, r2: bool) -> str:
 
 
 def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
-    """Returns the game on stacked digits, which ends after ``steps``."""
+    """Returns the game on stacked digits; its rate decays to 0 over ``steps``."""
     rate = optax.cosine_decay_schedule(config.learning_rate, steps)
     adam = optax.adam(rate, b1=0.0, b2=0.99)
     terms = {"R1": penalties.r1, "R2": penalties.r2}
@@ -146,7 +146,7 @@ def make_gan(config: Config, recipe: str, size: int, steps: int) -> GAN:
 
 
 def draw(digits: Any, key: Key, step: Any, batch: int) -> Batch:
-    """Draws one step's batch: each channel any digit."""
+    """Draws one step's batch; each channel is any digit."""
     return {"image": stack(digits, scan.rows(key, step, (batch, 3), len(digits)))}
 
 
@@ -196,8 +196,8 @@ def play(
         data: its digits.
         eyes: the classifier.
         at: the folder of its checkpoints.
-        make: as `make_gan`.
-        rounds: of the game.
+        make: builds the game, as `make_gan`.
+        rounds: the schedule of a round.
     """
     gan = make(config, recipe, data.train.shape[1], steps)
     key, digits = jax.random.key(config.seed + seed), jnp.asarray(data.train)

@@ -1,9 +1,9 @@
-"""StackedMNIST with a slim R3GAN, as near the truth as 45 minutes on two cores allow.
+"""StackedMNIST with a slim R3GAN: how close to real data in 45 minutes on two cores.
 
 The networks and the schedules of R3GAN (Huang et al. 2024, arXiv:2501.05441), a
 hundredth as large: a generator of 110 thousand parameters where the paper's has 21
 million. The paper's ends at 1,000 modes and a KL of 0.029 after 10 million images; real
-digits have a KL of 0.025 by the classifier here, so little more can be expected.
+digits have a KL of 0.025 by the classifier here, so not much less can be expected.
 `stacked_mnist` trains DCGAN's networks on the same data.
 
 Expected: a KL of at most 0.05 in the median of 3 seeds, 0.03 if all goes well. Each run
@@ -34,7 +34,7 @@ class Config(stacked_mnist.Config):
 
     study: ClassVar[str] = "stacked_r3gan"
 
-    # Rounds: an update of each player, each on reals of its own.
+    # Rounds: an update of each player, on different real images.
     steps: int = 8_000
     # Channels of each stage, from 4x4 pixels to the images' size.
     widths: str = "96,48,16,8"

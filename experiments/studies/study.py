@@ -37,7 +37,8 @@ class StudyConfig:
 
     # The first seed; the others follow it.
     seed: int = 0
-    # A small form that takes under a minute and shows that it works, not the claim.
+    # A small form that takes under a minute, to see that the study runs; it is too
+    # small for the claims.
     quick: bool = False
     # Where the files go; by default runs/studies/NAME, or runs/studies/NAME-quick.
     out: Path | None = None
@@ -45,7 +46,7 @@ class StudyConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim that the study must show to hold, and the number it showed.
+    """A claim that the study tests, and the number that it found.
 
     Attributes:
         text: the claim, with its threshold.
@@ -73,7 +74,7 @@ class Outcome:
     Attributes:
         protocol: one paragraph: what was trained on what, how often, how it was judged.
         tables: the numbers.
-        claims: what it must reach.
+        claims: what is expected, and whether it holds.
         figure: the picture.
         details: any other JSON values.
         files: what else goes into the study's folder, by name.
@@ -95,7 +96,7 @@ def spread(values: Any) -> dict[str, float]:
         {'median': 2.0, 'low': 1.05, 'high': 2.95, 'seeds': 3}
     """
     values = np.asarray(values, np.float64)
-    # What diverged may be infinite, and no line leads there.
+    # What diverged may be infinite, and cannot be interpolated.
     method = "linear" if np.isfinite(values).all() else "nearest"
     low, median, high = np.quantile(values, [0.025, 0.5, 0.975], method=method)
     return {
@@ -119,11 +120,11 @@ def cell(value: Any) -> str:
 
 
 class Parts:
-    """The parts of a long study, each kept as it is done, so that a study resumes.
+    """The parts of a long study, each saved once it is done, so that it can resume.
 
     Args:
         out: the study's folder; the parts lie in its ``parts/``.
-        config: parts of another config are not this study's.
+        config: the study's settings; parts made under others are ignored.
     """
 
     def __init__(self, out: Path, config: StudyConfig):
@@ -151,10 +152,10 @@ class Parts:
 
 
 def identity(config: StudyConfig) -> dict[str, Any]:
-    """Returns what makes a study the study it is, as JSON values."""
+    """Returns the settings that identify a study, as JSON values."""
     fields = dataclasses.asdict(config)
     return {
-        # What a folder holds tells studies apart, not where it lies.
+        # A folder counts by its name, not by where it lies.
         k: v.name if isinstance(v, Path) else v
         for k, v in fields.items()
         if k not in _PLACES
@@ -195,7 +196,7 @@ def conduct(
     """
     name = config.study + ("-quick" if config.quick else "")
     check_numbers(config)
-    check_seed(config.seed, bits=31)  # the others, that follow it, have 32 bits too
+    check_seed(config.seed, bits=31)  # so that the seeds after it fit in 32 bits
     config = with_paths(config)
     out = (config.out or Path("runs") / "studies" / name).absolute()
     out.mkdir(parents=True, exist_ok=True)

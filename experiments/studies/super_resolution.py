@@ -1,11 +1,11 @@
 """Super-resolution x4: what SRGAN gives up in PSNR, and what it gains.
 
-SRResNet is trained on the mean absolute difference, SRGAN begins with it and plays the
-game (Ledig et al. 2017, arXiv:1609.04802), both with the preset "small" of
+SRResNet is trained on the mean absolute difference; SRGAN begins with it and adds the
+adversarial game (Ledig et al. 2017, arXiv:1609.04802), both with the preset "small" of
 `experiments.srgan`: two photos to train on, and one, scikit-learn's flower, held out.
-It is judged whole, beside Pillow's bicubic enlargement: PSNR and SSIM of Y, and the
-distance of patches by EfficientNet's features. The weights of both networks are also
-blended (Wang et al. 2018, arXiv:1809.00219).
+The whole flower is judged, beside Pillow's bicubic enlargement, by PSNR and SSIM of Y,
+and by the distance between EfficientNet's features of patches. The weights of both
+networks are also interpolated (Wang et al. 2018, arXiv:1809.00219).
 
 Expected: SRResNet is 1.0 dB or more above bicubic with every seed; SRGAN has a lower
 PSNR and a smaller distance of patches; blending leads from one to the other
@@ -42,7 +42,7 @@ class Config(StudyConfig):
 
     study: ClassVar[str] = "super_resolution"
 
-    # Seeds.
+    # Number of seeds.
     seeds: int = 3
     # Updates of SRResNet.
     first_steps: int = 10_000

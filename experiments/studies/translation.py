@@ -1,8 +1,8 @@
 """Translation: letters of one style into another, with pairs and without.
 
 pix2pix learns DejaVu Sans to Serif from pairs, CycleGAN from the same letters without
-their pairing; both are judged on held-out letters, of which no rendering was seen. With
-pairs the losses are taken apart as in the paper's ablation (Isola et al. 2017,
+their pairing; both are judged on held-out letters, no rendering of which was seen in
+training. With pairs the losses are ablated as in the paper (Isola et al. 2017,
 arXiv:1611.07004, section 4.2): L1 alone, the GAN alone, and both.
 
 There are three judges. L1, divided by that of the copied input, tells whether the
@@ -10,7 +10,7 @@ pixels are right. The task score tells whether a classifier of all letters, whic
 saw an output, can read the translations: 0 stands for its accuracy on copied inputs, 1
 for that on real targets. The style is the share that a classifier calls Serif.
 
-Expected: L1 alone has the least L1, and by the task score the mixture is sharper. About
+Expected: L1 alone has the lowest L1, and L1 with the GAN the higher task score. About
 three hours on two cores; each run is kept once it is done, and a run that was stopped
 is continued::
 
@@ -40,12 +40,12 @@ _ROWS = 8  # letters of the picture
 
 
 class Method(NamedTuple):
-    """A method: what is trained, and what of it is judged.
+    """A method: what is trained, and which of its outputs is judged.
 
     Attributes:
         command: the module of its command.
         settings: the values that differ from the preset's.
-        way: the names of inputs, of truths, and of the result among the samples.
+        way: the names of inputs, of targets, and of the output among the samples.
     """
 
     command: Any
@@ -74,7 +74,7 @@ class Config(StudyConfig):
     steps: int = 4_000
     # Updates of CycleGAN's generators.
     unpaired_steps: int = 6_000
-    # Passes over all letters of the classifier that reads them.
+    # Epochs of the classifier that reads the letters.
     reader_epochs: float = 300
     # Where decoded caches are kept.
     data_dir: Path = Path("~/.cache/jaxgan")

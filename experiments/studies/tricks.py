@@ -3,7 +3,7 @@
 The tips are those of "How to train a GAN?" (Chintala et al. 2016, the list known as
 ganhacks), a talk without measurements: normalised inputs, spherical latents, real and
 fake in separate batches, soft and noisy labels, Adam for G and SGD for D, noise on the
-inputs, dropout in G, replay of old fakes. Each is played with and without, on equal
+inputs, dropout in G, replay of old fakes. Each is tried with and without, on the same
 seeds, and judged by the interval of the paired difference. Only one result is expected:
 a control, which changes nothing but the seeds, must show no difference. About a quarter
 of an hour on one core; each cell is kept once it is done::
@@ -75,9 +75,9 @@ class Config(StudyConfig):
     beta1: float = 0.5
     # SGD's learning rate, for D.
     sgd_rate: float = 0.1
-    # A real's label is 1 - soft.
+    # Soft labels: that of a real image is 1 - soft.
     soft: float = 0.1
-    # The share of labels that is wrong.
+    # Noisy labels: the share of labels that is wrong.
     flipped: float = 0.05
     # Initial standard deviation of the noise, which decays to 0 at the end.
     noise: float = 0.2

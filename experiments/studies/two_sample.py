@@ -2,10 +2,11 @@
 
 Claim (after Lopez-Paz & Oquab 2017, arXiv:1610.06545). The classifier test, the 1-NN
 test and MMD reject a true null in at most one of twenty tests, on points and on images.
-The alternatives are a ladder in R^2 and R^10; two are real: the digits of other
-writers, and the samples of a GAN that was trained briefly. Each should be found by one
-of the three with a power of 0.8 at 320 examples; the curves of power over the number of
-examples tell which one. Ten minutes on one core, kept part by part::
+The alternatives are simulated in R^2 and R^10; two are real: the digits of other
+writers, and the samples of a GAN that was trained briefly. Each should be detected by
+one of the three with a power of 0.8 at 320 examples; the curves of power over the
+number of examples tell which one. Ten minutes on one core; each part is saved once it
+is done::
 
     python -m experiments.studies.two_sample
 
@@ -60,9 +61,9 @@ class Config(StudyConfig):
     repetitions: int = 200
     # Random relabellings of one test, for 1-NN and MMD.
     permutations: int = 199
-    # The classifier's hidden rectifiers, as many as in the paper.
+    # Hidden ReLU units of the classifier, as many as in the paper.
     hidden: int = 20
-    # The classifier's steps of Adam.
+    # Adam steps of the classifier.
     classifier_steps: int = 300
     # GANs whose samples are judged in turn.
     members: int = 4
