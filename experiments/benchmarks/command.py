@@ -26,11 +26,11 @@ class RaceConfig:
     benchmark: ClassVar[str] = "benchmark"
     """The benchmark's name, also that of its module and of its JSON file."""
 
-    # Segments of each contestant.
+    # Rounds, in each of which every contestant works for one segment.
     rounds: int = 5
-    # Approximate length of a segment; a single unit of work may take longer.
+    # Approximate length of a segment, in seconds; a single unit may take longer.
     seconds: float = 3.0
-    # A small form that shows that it works, not its speed.
+    # A small form, to see that the benchmark runs; it does not show the speed.
     quick: bool = False
     # Where the files go.
     out: Path = Path("runs/benchmarks")
@@ -113,7 +113,7 @@ def show_targets(targets: Sequence[Mapping[str, Any]]) -> None:
 
 def main(config_class: type[RaceConfig], run: Callable[[Any], Any]) -> None:
     """Runs a benchmark as its command line says."""
-    # The contestants run on the CPU, so this process, which only asks, does too.
+    # The contestants run on the CPU, so this process, which only starts them, does too.
     jax.config.update("jax_platforms", "cpu")
     command.main(
         config_class,

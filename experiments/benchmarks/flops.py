@@ -13,8 +13,8 @@ network's own input is not needed. One example of a step is then
     relativistic    F_D                       D judges reals in the G-update too
 
 A penalty takes F_D for the gradient of its input, and 2 F_D for the backward pass
-through that gradient, which has products only: the second derivative of a rectifier is
-zero. All contestants are given the same number, whatever they compute, so that their
+through that gradient, which has products only: the second derivative of a ReLU is zero.
+All contestants are given the same number, whatever they compute, so that their
 GFLOP/s are comparable. jaxgan's strided convolutions take 9 products for 16 on a CPU
 (`jaxgan.nets.conv.winograd`), and so may exceed the ceiling of the matrix product. Work
 done once per update on weights alone, as for spectral norm, is not counted. The steps

@@ -149,7 +149,7 @@ def _training(work: Work) -> Callable[[int], None]:
 
 
 def population(work: Work) -> Callable[[int], None]:
-    """Returns the loop of `jaxgan.population.train`, in a form that can go on."""
+    """Returns the loop of `jaxgan.population.train`, in a form that can continue."""
     keys = jax.vmap(jax.random.key)(np.arange(work.members, dtype=np.uint32))
     return _drawing(work, keys, jax.vmap)
 

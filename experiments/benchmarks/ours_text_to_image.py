@@ -1,6 +1,6 @@
 """Images from captions as `experiments.text_to_image` plays its preset "small".
 
-Nothing fits the text encoder before, which does not affect the time, and no generator
+The text encoder is not fitted first, which does not affect the time, and no generator
 is averaged.
 """
 

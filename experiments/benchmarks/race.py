@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 LONGEST_SECONDS = 600.0
-"""The most seconds of a start, and of a segment beyond the time asked of it."""
+"""The most seconds that a start may take, or a segment beyond its requested time."""
 
 NO_TIME = "no time left"
 """The failure of a contestant that was not started."""
@@ -58,8 +58,8 @@ class Record:
         first_seconds: seconds from its process's start to the end of its first unit.
         rates: units per second, one for each round.
         peak_bytes: the most memory that it used, as of `child.peak_bytes`.
-        failure: why it ended early: its own account, or the last line of its errors, or
-            that it took too long; None if it did not.
+        failure: why it ended early: its own message, the last line of its errors, or a
+            timeout; None if it did not.
     """
 
     first_seconds: float = float("nan")

@@ -35,7 +35,7 @@ def _images(work: Work, shape: tuple[int, ...], seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     if len(shape) == 3:
         return random.integers(0, 256, (work.examples, *shape), np.uint8)
-    # Points must be near those of a run, whose logits would be others.
+    # Points lie near those of a real run, so that logits are realistic.
     angle = 2 * np.pi * random.integers(0, 8, work.examples) / 8
     modes = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return (modes + 0.02 * random.standard_normal(modes.shape)).astype(np.float32)

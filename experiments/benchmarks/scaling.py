@@ -33,17 +33,17 @@ class Config(RaceConfig):
 
     benchmark: ClassVar[str] = "scaling"
 
-    # batch, width, resolution, devices, population.
+    # Sizes to vary: batch, width, resolution, devices, population; by default all.
     axes: tuple[str, ...] = AXES
-    # Segments of each point.
+    # Rounds, in each of which every point works for one segment.
     rounds: int = 3
-    # Approximate length of a segment; a single step may take longer.
+    # Approximate length of a segment, in seconds; a single step may take longer.
     seconds: float = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """One work with one of its numbers varied; ``devices`` is no field of a work."""
+    """One work with one of its numbers varied; ``devices`` is not a field of a work."""
 
     name: str
     work: works.Work

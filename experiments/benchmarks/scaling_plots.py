@@ -1,4 +1,4 @@
-"""The pictures of `scaling`, from its numbers alone."""
+"""The plots of `scaling`, from its numbers alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -42,7 +42,7 @@ def ratio(ours: Record, theirs: Record) -> dict[str, Any] | None:
 
 
 def best(records: Mapping[str, Record], prefix: str) -> str | None:
-    """Returns whose median rate is highest, of the names that start with ``prefix``."""
+    """Returns the name with the highest median rate, among those with ``prefix``."""
     medians = {
         name: float(np.median(record.rates))
         for name, record in records.items()
@@ -68,7 +68,7 @@ def summarise(
     """Returns the contestants of one work as JSON values.
 
     Args:
-        records: of the race, ceilings left out.
+        records: the race's, without the ceilings.
         second: seconds to the first step of those that were started again.
         flops: operations of one unit.
         images: images of one unit.

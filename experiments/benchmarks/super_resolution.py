@@ -1,9 +1,9 @@
-"""Super-resolution in numbers: SRResNet and SRGAN, on random parts of tiles.
+"""Super-resolution in numbers: SRResNet and SRGAN, on random crops of tiles.
 
 They are both stages of the preset "small" of `experiments.srgan`; no network has a
 norm. Nothing here imports a framework.
 
-The floating-point operations of a step, in the terms of `flops`, count a part once for
+The floating-point operations of a step, in the terms of `flops`, count a crop once for
 both players' updates, as `translation` counts a translation. One example of a step of
 SRResNet, and of SRGAN's generator, takes
 
@@ -23,7 +23,7 @@ from experiments.benchmarks.works import Work
 NETWORKS = ("srresnet", "srgan")
 
 PARTS = 2
-"""The side of a tile, as a multiple of that of the part which is played."""
+"""The side of a tile, as a multiple of that of the crop that is trained on."""
 
 BLOCKS = 5
 """The generator's residual blocks."""
@@ -35,7 +35,7 @@ HIDDEN = 16
 """Units of the discriminator's hidden layer, as a multiple of its first map's width."""
 
 L1 = 0.01
-"""SRGAN's weight of the distance to the target."""
+"""SRGAN's weight of the L1 distance to the target."""
 
 CONTENT = 1.0
 """SRGAN's weight of the distance between the discriminator's features."""
@@ -48,7 +48,7 @@ SLOPE = 0.2
 
 
 def part(work: Work) -> int:
-    """Returns the side of a target's part, in pixels.
+    """Returns the side of a target's crop, in pixels.
 
     Example:
         >>> from experiments.benchmarks.works import WORKS

@@ -1,4 +1,4 @@
-"""The speeds that jaxgan must reach, and aims at, on each work."""
+"""The speeds that jaxgan must reach, and those that it aims at, on each work."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -6,10 +6,10 @@ framework.
 
 The floating-point operations of a step, in the terms of `flops`, count an embedding
 once for both players' updates, and the maps of a real image once for its right and its
-wrong caption, though the game may compute them anew. With M the discriminator's maps of
-an image, of which m is the first, H its layers from there and a caption to the logit,
-and t and u the layers that a caption passes alone in the discriminator and in the
-generator, one example of a step takes
+wrong caption, though the game may compute them anew. With M those of the
+discriminator's maps of an image (m of the first), H those of its layers from maps and
+caption to the logit, and t and u those of the layers that see only the caption, in the
+discriminator and in the generator, one example of a step takes
 
     encoder          2 F_T                       right and wrong
     generator        F_G                         for the discriminator

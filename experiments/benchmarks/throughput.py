@@ -43,8 +43,9 @@ class Config(RaceConfig):
 
     benchmark: ClassVar[str] = "throughput"
 
-    # mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64, sampling,
-    # sngan, r3gan, pix2pix, cyclegan, srresnet, srgan, text_to_image.
+    # Workloads: mlp, ring, dcgan, dcgan_r1, wgan_gp, population_16, population_64,
+    # sampling, sngan, r3gan, pix2pix, cyclegan, srresnet, srgan, text_to_image; by
+    # default all.
     work: tuple[str, ...] = tuple(works.WORKS)
     # Contestants besides jaxgan; by default all.
     rivals: tuple[str, ...] = CONTESTANTS[1:]

@@ -1,7 +1,7 @@
 """PyTorch's contestants: eager as tutorials write it, tuned, and compiled.
 
-eager: a fake is detached after it was made, real and fake are judged one after the
-other, Adam has its defaults, and the members of a population take turns.
+eager: a fake is made and then detached, real and fake are judged one after the other,
+Adam has its defaults, and the members of a population take turns.
 tuned ("channels last"): images are stored channels last, fakes for the discriminator
 are made without a graph, both are judged in one pass where no batch norm mixes them,
 the generator's update computes no gradient of the discriminator's weights, Adam is
@@ -122,10 +122,10 @@ def players(work: Work) -> tuple[nn.Module, nn.Module]:
 
 
 def eager_step(work: Work, g: nn.Module, d: nn.Module) -> Callable[[Tensor], None]:
-    """Returns ``step(images)``, images being uint8 ``[k b c h w]``, or points.
+    """Returns ``step(images)``, with images as uint8 ``[k b c h w]``, or points.
 
-    They are a batch for each update of the discriminator, and one for the generator's
-    if `works.Work.g_reals`.
+    They are a batch for each update of the discriminator, and one for that of the
+    generator if `works.Work.g_reals`.
     """
     g_optimizer, d_optimizer = (adam(work, player) for player in (g, d))
 
@@ -194,7 +194,7 @@ def tuned_step(
 
 
 def _training(steps: list[Callable[..., None]], work: Work) -> Run:
-    """Returns a run of one step that plays all members, or of one for each."""
+    """Returns a run of one step that plays all members, or of a step for each."""
     tables = [_on_device(table) for table in random_data.tables(work).values()]
     members = [work.members] if len(steps) < work.members else []
     shape = (work.batches, *members, work.batch_size)

@@ -1,9 +1,9 @@
 """SRResNet and SRGAN's discriminator in PyTorch: modules of its own layers, NCHW.
 
 Initialised as jaxgan's are; there is no norm. PyTorch's convolutions of stride 2 pad
-images at the start, jaxgan's at the end, so these networks are jaxgan's seen in two
-mirrors: of images, kernels and maps with rows and columns reversed. Random parts are
-turned and flipped anyway.
+images at the start, jaxgan's at the end, so these networks equal jaxgan's with the rows
+and columns of images, kernels and maps reversed. Random crops are rotated and flipped
+anyway.
 """
 
 # pyright: reportMissingImports=false

@@ -1,10 +1,10 @@
 """SRResNet's and SRGAN's losses and steps in PyTorch.
 
-A step cuts a random part of each pair once, for both players' updates, as a data loader
-would, and magnifies it once (`torch_pairs`). The discriminator's logits and features of
+A step crops each pair at random once for both players' updates, as a data loader would,
+and magnifies the crop once (`torch_pairs`). The discriminator's logits and features of
 the originals have no gradient in the generator's update.
 
-tuned: parts and kernels are stored channels last, original and fake are judged in one
+tuned: crops and kernels are stored channels last, original and fake are judged in one
 pass, which does not change the result, since there is no norm, and Adam is fused.
 
 compiled: the tuned images and losses through torch.compile.
@@ -80,12 +80,12 @@ def make_step(
 
 
 def parts(work: Work, small: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
-    """Cuts a random part of each pair, turned and flipped in one of eight ways.
+    """Crops each pair at random, rotated and flipped in one of eight ways.
 
     Args:
-        work: the game, which has the part's size.
+        work: the game, which has the crop's size.
         small: ``[b c h w]``.
-        whole: ``[b c s·h s·w]``, of which the parts begin at a pixel of ``small``.
+        whole: ``[b c s·h s·w]``, whose crops begin at a pixel of ``small``.
     """
     b, channels, *size = small.shape
     side = super_resolution.part(work) // work.scale

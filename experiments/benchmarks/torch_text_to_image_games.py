@@ -1,10 +1,10 @@
 """The losses and the step of images from captions, in PyTorch.
 
 A step draws a wording of each caption and embeds it once, for both players' updates,
-and without a graph, since the text encoder stands still. Fakes are made anew for each
+and without a graph, since the text encoder is fixed. Fakes are made anew for each
 update, as in the other games from latents. The maps of a real image are judged with its
 right and with its wrong caption, as in DF-GAN's code. The generator's update computes
-no gradient of the discriminator's weights, nor any of its logits of reals.
+no gradients of the discriminator's weights or of its logits of reals.
 
 tuned: images and kernels are stored channels last, right and wrong captions are
 embedded in one pass, real and fake are judged in one pass, which does not change the

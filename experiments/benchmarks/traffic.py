@@ -1,12 +1,12 @@
-"""The bytes that a step must move at least, in closed form, for its roofline.
+"""The least bytes that a step must move, in closed form, for its roofline.
 
 As `flops` counts what the networks define, this counts what no program can avoid when
-nothing but elementwise work is fused: each layer's output is written once and read once
+only elementwise operations are fused: each layer's output is written once and read once
 in the forward pass (2 A numbers per example, A being all outputs of a network), and in
 the backward pass its output is read and its gradient written and read (3 A)::
 
     D-update        2 A_G + 2 (5 A_D)
-    R1 or R2        8 A_D       the gradient by the input, and its own way back
+    R1 or R2        8 A_D       the gradient of the input, and its backward pass
     WGAN-GP         10 A_D      its points have a forward pass too
     G-update        5 A_G + 5 A_D
     relativistic    2 A_D       D judges reals in the G-update too

@@ -13,7 +13,7 @@ pix2pix one example of a step takes
 
 and for CycleGAN, whose generators are alike, and its discriminators too,
 
-    generators       6 (3 F_G) - 4 f_G       only those back have inputs to learn from
+    generators       6 (3 F_G) - 4 f_G       only the ways back need input gradients
     discriminators   4 (3 F_D - f_D)
     through them     2 (2 F_D)
 """
@@ -28,19 +28,19 @@ PATCHES = (1, 2)
 """Layers of stride 2 of each PatchGAN."""
 
 DROPOUT = 0.5
-"""pix2pix's dropout, in the innermost block up; CycleGAN's generators have none."""
+"""pix2pix's dropout, in the innermost upsampling block; CycleGAN has none."""
 
 L1 = 100.0
-"""pix2pix's weight of the distance to the target."""
+"""pix2pix's weight of the L1 distance to the target."""
 
 CYCLE = 10.0
-"""CycleGAN's weight of the cycle, each way."""
+"""CycleGAN's weight of the cycle loss, in each direction."""
 
 IDENTITY = 5.0
-"""CycleGAN's weight of the identity, each way."""
+"""CycleGAN's weight of the identity loss, in each direction."""
 
 POOL = 50
-"""The number of old fakes of each set that CycleGAN's discriminators see."""
+"""The size of each of CycleGAN's pools of old fakes."""
 
 MOST = 8
 """The width of a network's widest map, as a multiple of its first's."""

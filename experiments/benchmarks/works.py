@@ -1,7 +1,7 @@
-"""The works that are raced: games in numbers, which every framework builds for itself.
+"""The works (workloads) that are raced: games as numbers, built by every framework.
 
-Nothing here imports a framework: a contestant's process loads its own framework only,
-so that its memory and its start are its own.
+Nothing here imports a framework: a contestant's process loads only its own framework,
+so that no other counts in its memory and its start.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ class Work:
         name: its name in the tables.
         network: "mlp", "dcgan", "sngan" or "r3gan"; or, for a game whose constants are
             in a module of its own, one of `families.NETWORKS`.
-        image_shape: ``[h w c]``, of a pair that of the larger image; ``[2]`` of points.
+        image_shape: ``[h w c]``, of the larger image of a pair; ``[2]`` for points.
         latent_dim: the size of the latent, from N(0, I); 0 for a game without one.
         width: units of a hidden layer, or channels of the generator's finest hidden
-            map; a "sngan" discriminator's maps have half as many. Of a U-Net, those
-            of the first map.
-        d_width: those of the discriminator's first map in `families.NETWORKS`, or 0.
+            map (a U-Net's first); a "sngan" discriminator's maps have half as many.
+        d_width: channels of the discriminator's first map, in `families.NETWORKS`
+            only; else 0.
         batch_size: examples of one update.
         d_steps: D-updates for each G-update; 0 if there is no discriminator.
         loss: "non_saturating", "wasserstein", "hinge", "relativistic",
@@ -31,12 +31,12 @@ class Work:
         r1: weight of the squared gradient norm on reals.
         r2: the same on fakes.
         gp: weight of WGAN-GP's penalty.
-        batch_norm: whether a "dcgan" discriminator has batch norm; its generator has.
+        batch_norm: whether a "dcgan" discriminator has batch norm; its generator does.
         widths: channels of each stage of an "r3gan", the coarsest first.
-        group_size: channels of a group of an "r3gan"'s 3x3 convolutions.
-        scale: how many times as high and wide as its input a target is.
+        group_size: channels per group of an "r3gan"'s 3x3 convolutions.
+        scale: a target's height and width, as a multiple of its input's.
         captions: the shape ``[k l]`` of an image's captions, k wordings of l words.
-        words: the size of the captions' vocabulary, whose number 0 is no word.
+        words: the size of the captions' vocabulary, in which 0 stands for no word.
         learning_rate: Adam's, for both players.
         beta1: Adam's.
         beta2: Adam's.
@@ -153,7 +153,7 @@ _WGAN_GP = dataclasses.replace(
     beta2=0.9,
 )
 # The presets "small" of `experiments.sngan` and `experiments.r3gan`, with constants for
-# their schedules: the first learning rate of SNGAN, and the values at the end of
+# their schedules: the initial learning rate of SNGAN, and the values at the end of
 # R3GAN's burn-in.
 _SNGAN = Work(
     name="sngan",
@@ -183,7 +183,7 @@ _R3GAN = Work(
     beta1=0.0,
     beta2=0.99,
 )
-# The same for `experiments.pix2pix` and `experiments.cyclegan`, at the first rate.
+# The same for `experiments.pix2pix` and `experiments.cyclegan`, at the initial rate.
 _PIX2PIX = Work(
     name="pix2pix",
     network="pix2pix",

@@ -1,4 +1,4 @@
-"""Checks that jaxgan is right, repeatable and fast on the device that JAX finds.
+"""Checks that jaxgan is correct, repeatable and fast on the device that JAX finds.
 
 The checks run one after another, each within its share of the budget, and write their
 results as they go; a check that does not fit is skipped or cut off, and one that fails
@@ -16,7 +16,7 @@ command continues what an earlier one did not finish::
     race        beside PyTorch and plain Flax
     population  many games in one vmap
     loop        how the steps of a run are best compiled
-    input       what resident and streamed data cost of a step
+    input       the share of a step that resident and streamed data take
 
 Exit code 1 if a check failed, or found that something is wrong; 2 for input that cannot
 be used.

@@ -1,4 +1,4 @@
-"""The device's ceilings: products of matrices, and passes over memory."""
+"""The device's ceilings: matrix products, and passes over memory."""
 
 from collections.abc import Callable
 from typing import Any

@@ -15,7 +15,7 @@ from experiments.benchmarks.accelerator.plan import OutOfTime, Plan
 from experiments.benchmarks.child import reason
 
 MODULES = {"race": "rivals", "input": "feeding"}
-"""The modules of the checks whose name is not that of their module."""
+"""The modules of the checks that are named otherwise."""
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ are compared by digest. On a GPU all of this is done without and with
 what the flag costs.
 
 The same steps are then played in exact shards (`jaxgan.shards`) on one device and on
-all devices, or twice if there is only one; a CPU poses as two.
+all devices, or twice if there is only one; a CPU is split into two devices.
 """
 
 import dataclasses

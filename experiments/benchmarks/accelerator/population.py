@@ -37,7 +37,7 @@ def measure(plan: Plan) -> Parts:
 
 
 def grown(plan: Plan, name: str, *, until: float) -> Parts:
-    """Yields a game's populations of the missing sizes, and where vmap pays so far.
+    """Yields a game's populations of the missing sizes, and up to which vmap pays.
 
     A member's cost is the time of the population's step over that of its members run
     one by one: below 1, vmap pays.

@@ -1,10 +1,10 @@
 """Compares values and gradients on this device with those of the CPU.
 
 Losses, penalties, and one D-step and one G-step of several games run on the device in
-float32 with products of the highest precision, in float32 at the device's default
-precision (TF32 on NVIDIA's cards), and in bfloat16. The reference runs on the CPU in
-float64; in float32 at the highest precision where float64 would change the random
-numbers (dropout's masks, the points of WGAN-GP and DRAGAN).
+float32 with matrix products of the highest precision, in float32 at the device's
+default precision (TF32 on NVIDIA's cards), and in bfloat16. The reference runs on the
+CPU in float64; in float32 at the highest precision where float64 would change the
+random numbers (dropout's masks, the points of WGAN-GP and DRAGAN).
 
 The error of an array is ``|a - r| / |R|`` in Euclidean norms, r being the reference and
 R the largest array of its group (one player's gradients, say); the error of a part is
