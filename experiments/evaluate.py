@@ -194,10 +194,13 @@ class Chosen(NamedTuple):
                 "The metrics lpips and diversity, and they alone, take --lpips VGG "
                 "HEADS: the files of VGG-16's weights (torchvision's "
                 "vgg16-397923af.pth) and of LPIPS v0.1's (vgg.pth of the package "
-                "lpips)."
+                f"lpips); got {len(config.lpips)} files for {', '.join(names)}."
             )
         if config.by_class and not chosen.of_sets:
-            raise InputError("--by-class is for metrics of sets, such as fid or kid.")
+            raise InputError(
+                "--by-class is for metrics of sets, such as fid or kid; got --metrics "
+                f"{' '.join(names)}."
+            )
         by_pixels = {"psnr", "ssim"} & set(chosen.of_pairs)
         if config.protocol is not None and not by_pixels:
             raise InputError(

@@ -35,7 +35,7 @@ def run(config: Config) -> None:
         InputError: for the first folder whose report cannot be written.
     """
     if not config.runs:
-        raise InputError("Name at least one run's folder: --workdir of that run.")
+        raise InputError("No run was given. Name the folder of one, its --workdir.")
     for folder in config.runs:
         print(write(expand(folder, "RUN")))
 

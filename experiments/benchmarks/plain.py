@@ -250,8 +250,8 @@ def start(spec: Mapping[str, Any]) -> Callable[[int], None]:
     work = works.from_json(spec["work"])
     if work.network in families.NETWORKS:
         raise InputError(
-            f"Plain Flax has no networks for {work.network!r}; leave it out of this "
-            "work's race."
+            f"Plain Flax has no networks for {work.network!r}; leave flax out of the "
+            "--rivals of this work."
         )
     return _sampling(work) if work.samples else _training(work)
 

@@ -41,7 +41,10 @@ def page(results: Path, root: Path) -> str:
         for path in sorted(results.glob("*/result.json"))
     ]
     if not sections:
-        raise InputError(f"There is no */result.json in --results {results}.")
+        raise InputError(
+            f"There is no */result.json in --results {results}. Give a folder that "
+            "holds the --out folders of studies."
+        )
     return "\n".join([_INTRODUCTION, *sections])
 
 
