@@ -115,7 +115,7 @@ def jittered(config: TranslationConfig, game: Game, *groups: tuple[str, ...]) ->
     """Returns the game on images that are cropped and mirrored at random, if asked for.
 
     Args:
-        config: its settings.
+        config: the settings.
         game: the game on whole images.
         groups: columns whose images are changed alike.
     """

@@ -60,7 +60,7 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     resolution: int | str | None = 32
     # Generator updates.
     steps: int = 8_000
-    # Examples of one update, over all devices; a round reads twice as many reals.
+    # Examples of one update, over all devices; a round reads twice as many images.
     batch_size: int = 32
     # Dimensions of the latent space.
     latent_dim: int = 64

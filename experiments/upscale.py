@@ -157,7 +157,7 @@ def _variables(sampler: Sampler) -> dict:
 
 
 def check_size(file: Path, scale: int, tile: int | None) -> None:
-    """Raises InputError for a file that is no image, or too large without --tile."""
+    """Raises InputError if a file is not an image, or too large without --tile."""
     if not file.is_file():
         raise InputError(f"There is no file {file}. Name image files after RUN.")
     width, height = look(file, otherwise="or leave it out").size

@@ -1,4 +1,4 @@
-"""One contestant in a process of its own: it answers over pipes, one line of JSON each.
+"""One contestant in a separate process: it answers over pipes, in lines of JSON.
 
 ``python -m experiments.benchmarks.child NAME SPEC`` prepares, does a first unit of its
 work and reports it. Then, for each line ``{"seconds": s}``, it works for about s

@@ -1,4 +1,4 @@
-"""The games that have networks, losses and numbers in modules of their own.
+"""The games that have networks, losses and numbers in separate modules.
 
 Each module has the names of its ``NETWORKS``, their constants, and ``flops(work)``.
 """

@@ -1,4 +1,4 @@
-"""Contestants in processes of their own, run in turn.
+"""Contestants in separate processes, run in turn.
 
 All are started first, one after another; then, round by round, each works for a few
 seconds while the others wait, in an order that rotates. A temporary slowdown of the

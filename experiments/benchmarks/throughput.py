@@ -1,6 +1,6 @@
 """jaxgan compared with plain Flax and PyTorch, on the same work, taking turns.
 
-Each contestant is a process of its own (`experiments.benchmarks.race`); they take turns
+Each contestant is a separate process (`experiments.benchmarks.race`); they take turns
 for a few seconds each, in several rounds, and a ratio is taken within a round. All do
 the same updates on random data of the same shape: equal networks, losses, Adam and
 numbers of forward passes (`works`), on all cores of the CPU, in float32. (But PyTorch

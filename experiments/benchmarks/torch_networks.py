@@ -1,4 +1,4 @@
-"""The networks of a work in PyTorch: modules of its own layers, NCHW.
+"""The networks of a work in PyTorch, built from its own layers, NCHW.
 
 Initialised as jaxgan's are: LeCun's normal for multi-layer perceptrons, N(0, 0.02) for
 DCGAN. `torch_residual` has the residual networks.

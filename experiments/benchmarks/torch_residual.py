@@ -1,4 +1,4 @@
-"""SNGAN's and R3GAN's residual networks in PyTorch: modules of its own layers, NCHW.
+"""SNGAN's and R3GAN's residual networks in PyTorch, from its own layers, NCHW.
 
 Initialised as jaxgan's are. Shortcuts and projections are computed on the smaller of
 two maps, as in jaxgan. R3GAN's images are resampled by a depthwise convolution, as is

@@ -1,4 +1,4 @@
-"""SRResNet and SRGAN's discriminator in PyTorch: modules of its own layers, NCHW.
+"""SRResNet and SRGAN's discriminator in PyTorch, built from its own layers, NCHW.
 
 Initialised as jaxgan's are; there is no norm. PyTorch's convolutions of stride 2 pad
 images at the start, jaxgan's at the end, so these networks equal jaxgan's with the rows

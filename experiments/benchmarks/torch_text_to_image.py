@@ -1,4 +1,4 @@
-"""GAN-CLS's networks and the text encoder in PyTorch: modules of its own layers, NCHW.
+"""GAN-CLS's networks and the text encoder in PyTorch, from its own layers, NCHW.
 
 Initialised as jaxgan's are. Only the generator has a norm, group norm.
 """

@@ -1,4 +1,4 @@
-"""pix2pix's and CycleGAN's networks in PyTorch: modules of its own layers, NCHW.
+"""pix2pix's and CycleGAN's networks in PyTorch, built from its own layers, NCHW.
 
 Initialised as jaxgan's are, by N(0, 0.02). Instance norm has no parameters.
 """
@@ -32,7 +32,7 @@ def instance_norm(channels: int, *, grouped: bool = False) -> nn.Module:
     """Returns a layer that gives each channel of each image mean 0 and variance 1.
 
     Args:
-        channels: of the images.
+        channels: the images' channels.
         grouped: whether to use group norm with groups of one channel: the same function
             by another kernel, which on a CPU takes half the time.
     """

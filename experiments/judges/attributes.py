@@ -167,7 +167,7 @@ def draw(
     """Returns samples for captions, as pixels.
 
     Args:
-        sampler: of a game that draws from captions, perhaps with other conditions.
+        sampler: that of a game with captions, and perhaps others, as its condition.
         data: the set.
         table: the split that the rows belong to.
         rows: the examples whose conditions the game gets.

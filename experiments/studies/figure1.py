@@ -117,7 +117,7 @@ def masses(x: Float[Array, " z"], edges: Float[Array, " e"]) -> Float[Array, " e
 
     Args:
         x: where G maps `LATENTS`; G is taken as linear between neighbours.
-        edges: of the bins.
+        edges: the edges of the bins.
     """
     low, high = jnp.minimum(x[:-1], x[1:]), jnp.maximum(x[:-1], x[1:])
     length = jnp.maximum(high - low, 1e-9)

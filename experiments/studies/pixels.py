@@ -38,10 +38,10 @@ class Split:
     """A set in three parts.
 
     Attributes:
-        name: of the set.
+        name: the set's name.
         train: images to train on, ``[n h w c]``.
         labels: their classes.
-        validation: rows to choose on.
+        validation: rows to make choices on.
         test: rows to judge on.
         test_labels: their classes.
     """

@@ -173,7 +173,7 @@ def clouds(
 
     Args:
         recipe: the game.
-        target: its data, drawn anew for every step.
+        target: the density that data are drawn from, anew for every step.
         keys: one for each seed, ``[n]``.
         make: builds the game from the recipe and a seed's hyper-parameters by name.
         make_step: builds the game's round; by default Algorithm 1.

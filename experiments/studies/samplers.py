@@ -28,8 +28,8 @@ def everyone(
     Args:
         count: rows that each returns.
         components: principal components that images are reduced to.
-        iterations: of k-means.
-        seed: of the random draws.
+        iterations: those of k-means.
+        seed: the seed of the random draws.
     """
 
     def real(data):

@@ -192,8 +192,8 @@ def play(
         config: the study's.
         recipe: a name from `name_of`.
         steps: generator updates.
-        seed: of the run.
-        data: its digits.
+        seed: the run's seed, added to the study's.
+        data: the digits.
         eyes: the classifier.
         at: the folder of its checkpoints.
         make: builds the game, as `make_gan`.

@@ -120,7 +120,7 @@ def cell(value: Any) -> str:
 
 
 class Parts:
-    """The parts of a long study, each saved once it is done, so that it can resume.
+    """The parts of a long study, each saved when done, so that the study can resume.
 
     Args:
         out: the study's folder; the parts lie in its ``parts/``.

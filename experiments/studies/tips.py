@@ -83,7 +83,7 @@ def replaying(gan: GAN, size: int) -> Game:
 
     Args:
         gan: the game.
-        size: of a point ``[d]``.
+        size: the numbers d of a point ``[d]``.
     """
 
     def empty() -> Pool:

@@ -1,4 +1,4 @@
-"""The checks, each in a process of its own, within its share of the time."""
+"""The checks, each in a separate process, within its share of the time."""
 
 import contextlib
 import dataclasses

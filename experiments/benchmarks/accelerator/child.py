@@ -1,4 +1,4 @@
-"""One check in a process of its own: a line of JSON for each part, as it comes.
+"""One check in a separate process: a line of JSON for each part, as it comes.
 
 ``python -m experiments.benchmarks.accelerator.child NAME PLAN``
 """

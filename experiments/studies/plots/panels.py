@@ -29,9 +29,9 @@ class Measured:
         label: for the legend; "" for none.
         x: the places of the measurements.
         values: one row per seed.
-        color: of the points or the line.
+        color: that of the points or the line.
         joined: whether to draw a line in a band, instead of points with bars.
-        style: of the line.
+        style: that of the line.
     """
 
     label: str

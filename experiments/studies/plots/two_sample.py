@@ -43,9 +43,9 @@ def figure(
 
     Args:
         curves: the findings.
-        sizes: of each of the two sets.
+        sizes: examples in each of the two sets.
         of: tests at each size.
-        level: of the tests, drawn as a line.
+        level: the tests' level, drawn as a line.
     """
     titles = list(dict.fromkeys(curve.title for curve in curves))
     rows = -(-len(titles) // 3)
