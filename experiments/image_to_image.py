@@ -31,6 +31,9 @@ class TranslationConfig(TrainConfig):
     # Halvings of a U-Net's maps; by default as many as the images' sides allow, at most
     # 8.
     depth: int | None = None
+    # Channels of a U-Net's convolutions at full resolution, such as 32 32; by default
+    # none, as in the papers. They keep details of a pixel or two sharp.
+    fine: tuple[int, ...] = ()
     # Channels of each discriminator's first map.
     d_width: int = 32
     # Layers of stride 2 of each PatchGAN: 0 sees 1 pixel, 1 sees 16, 2 sees 34, 3 sees
@@ -57,6 +60,8 @@ PAPER: dict[str, Any] = {
     "preset": "paper",
     "batch_size": 1,
     "g_width": 64,
+    "fine": (),
+    "norm": True,
     "d_width": 64,
     "patches": (3,),
     "residual": False,
@@ -71,7 +76,11 @@ PAPER: dict[str, Any] = {
 
 def unet(config: TranslationConfig, channels: int, **how: Any) -> nn.Module:
     """Returns a U-Net that makes images with ``channels`` channels."""
-    size: dict[str, Any] = {"width": config.g_width, "depth": config.depth}
+    size: dict[str, Any] = {
+        "width": config.g_width,
+        "depth": config.depth,
+        "fine": config.fine,
+    }
     return nets.unet.Generator(
         channels, **size, **_norm(config), **dtype(config), **how
     )

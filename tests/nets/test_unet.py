@@ -32,6 +32,7 @@ def twin(torch, p, x, *, residual):
     """From the inside out, as the authors build it; the norm's gains, if it has any."""
     functional = torch.nn.functional
     depth = sum(name.startswith("down") for name in p)
+    fine = sum(name.startswith("in_") for name in p)
     norms = iter(sorted(name for name in p if name.startswith("GroupNorm")))
     # In the order in which they are called: down, then up.
     order = [f"down_{i}" for i in range(1, depth - 1)]
@@ -48,12 +49,22 @@ def twin(torch, p, x, *, residual):
         return functional.instance_norm(y, weight=scale, bias=bias)
 
     def block(i, x):
-        before = functional.leaky_relu(x, 0.2) if i else x
+        before = functional.leaky_relu(x, 0.2) if i or fine else x
         y = layer(f"down_{i}", before, functional.conv2d)
         y = y if i == depth - 1 else torch.cat([y, block(i + 1, y)], dim=1)
         return layer(f"up_{i}", torch.relu(y), functional.conv_transpose2d)
 
-    y = block(0, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    def plain(name, x):
+        kernel = p[name]["kernel"].permute(3, 2, 0, 1)
+        return functional.conv2d(x, kernel, p[name].get("bias"), padding=1)
+
+    y = x.permute(0, 3, 1, 2)
+    for i in range(fine):
+        y = plain(f"in_{i}", functional.leaky_relu(y, 0.2) if i else y)
+    y = torch.cat([y, block(0, y)], dim=1) if fine else block(0, y)
+    for name in [*(f"out_{i}" for i in reversed(range(fine))), "out"] if fine else []:
+        y = plain(name, torch.relu(y))
+    y = y.permute(0, 2, 3, 1)
     return x + y if residual else torch.tanh(y)
 
 
@@ -71,6 +82,14 @@ def test_generator_is_pytorchs():
     module = unet.Generator(1, width=3, dropout=0.0, norm=AFFINE, use_bias=False)
     same = functools.partial(twin, residual=False)
     assert_twin_agrees(torch, module, _draw(2, 8, 24, 2), same)
+
+
+@pytest.mark.parametrize("fine", [(3,), (3, 4)])
+def test_layers_at_full_resolution_are_pytorchs(fine):
+    torch = pytest.importorskip("torch")
+    module = unet.Generator(1, width=2, depth=3, fine=fine, dropout=0.0)
+    same = functools.partial(twin, residual=True)
+    assert_twin_agrees(torch, module, _draw(2, 8, 16, 1), same)
 
 
 @pytest.mark.parametrize(
