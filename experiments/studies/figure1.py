@@ -11,8 +11,8 @@ chosen update; at the end the Jensen-Shannon divergence is below 0.01 nats and D
 
 The data are a mixture of two Gaussians on a line, z is N(0, 1), both players are
 multi-layer perceptrons. The generator's density needs no samples: it is continuous on a
-line, so a fine grid cuts z into equal masses, each spread evenly between the images of
-its two ends.
+line, so a fine grid cuts z into equal masses, each spread evenly between the points
+that its two ends are mapped to.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """Image models side by side: DCGAN, SNGAN, WGAN-GP and R3GAN, each for ten minutes.
 
-Every model is trained as by its command, with the preset "small", on Fashion-MNIST and,
-with ``--photos``, on photographs of 32x32 pixels, for as many rounds as take ten
-minutes on two CPU cores. Samples are judged against held-out images on
+Every model is trained as its command trains it, with the preset "small", on
+Fashion-MNIST and, with ``--photos``, on photographs of 32x32 pixels, for as many rounds
+as take ten minutes on two CPU cores. Samples are judged against held-out images on
 EfficientNet-lite0's features: kernel distance, precision, recall, and how often a
 classifier tells the two apart (C2ST, 0.5 if it cannot). None of the models was tuned
 for a table; no winner was chosen beforehand, and ten minutes say nothing about ten

@@ -57,7 +57,7 @@ class Config(StudyConfig):
 
 
 def game(config: Config, width: int) -> Any:
-    """Returns the game as a function of D's rate; nothing is averaged or decays."""
+    """Returns the game as a function of D's rate, without an average or decays."""
 
     def make_gan(d_rate):
         return GAN(

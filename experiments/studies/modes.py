@@ -17,8 +17,8 @@ so the samples of the first seed must also lie at least half as far from their n
 neighbours as samples of the target do.
 
 Expected: all 8 and all 25 modes in 95 % of 100 seeds, with at least 95 % of the samples
-of high quality, and of the true width. Found: the recipe makes a heap of points of each
-code, so it does not count; nor do the baselines, which bridge the gaps between the
+of high quality, and of the true width. Found: the recipe maps each code to a heap of
+points, so it does not count; nor do the baselines, which bridge the gaps between the
 modes. About an hour on one CPU core, in blocks of seeds that are kept, so that the same
 command continues after a stop::
 
