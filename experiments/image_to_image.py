@@ -60,8 +60,6 @@ PAPER: dict[str, Any] = {
     "preset": "paper",
     "batch_size": 1,
     "g_width": 64,
-    "fine": (),
-    "norm": True,
     "d_width": 64,
     "patches": (3,),
     "residual": False,

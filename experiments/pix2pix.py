@@ -2,7 +2,6 @@
 
 A U-Net whose output is added to its input, PatchGANs of several receptive fields,
 conditioned on the input, the non-saturating loss, halved for D, and L1 of weight 100.
-The U-Net has convolutions at full resolution too, unlike the paper's: see `--fine`.
 Images have 32 to 256 pixels. Without a download, it translates letters of one style
 into another::
 
@@ -61,12 +60,6 @@ class Config(TranslationConfig):
     # Whether the generator's output is added to the input; by default if both have the
     # same number of channels. Without it, lower the learning rate: tanh may saturate.
     residual: bool | None = None
-    # Channels of the U-Net's map at half the resolution.
-    g_width: int = 24
-    # Channels of the U-Net's convolutions at full resolution; the paper has none.
-    fine: tuple[int, ...] = (32, 32)
-    # Instance norm in the U-Net and the discriminators.
-    norm: bool = False
     # Dropout rate of the generator's innermost layers, in samples too.
     dropout: float = 0.5
     # Weight of the L1 distance to the target.
@@ -75,7 +68,7 @@ class Config(TranslationConfig):
     adversarial: float = 1.0
     # Adam's learning rate, for both players; it decays linearly to 0 over the second
     # half of the steps.
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
 
 
 PRESETS = {"small": Config(), "paper": Config(**PAPER, steps=80_000)}
