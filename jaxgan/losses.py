@@ -291,7 +291,7 @@ def flip_labels(loss: AdversarialLoss, *, probability: float | int) -> Adversari
 
     Args:
         loss: any loss.
-        probability: p of a flip, in [0, 1). At 1/2 there is nothing to learn.
+        probability: the probability p of a flip, in [0, 1); at 1/2 nothing is learnt.
 
     Returns:
         The flipped loss; equal arguments give equal losses.

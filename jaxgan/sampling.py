@@ -92,8 +92,8 @@ def sample(
             default 256, or fewer if images are larger than 64x64 pixels.
 
     Raises:
-        InputError: if the game has no ``sample``, if a condition is missing or given in
-            vain, or if it has another length, or labels outside the classes.
+        InputError: if the game has no ``sample``, if a condition is missing or not
+            expected, or if it has another length, or labels outside the classes.
     """
     check_count("count", count)
     if batch_size is not None:

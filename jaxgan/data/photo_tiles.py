@@ -82,7 +82,7 @@ def places(size: tuple[int, int], scale: int, tile: int, *, apart: bool) -> list
         size: the photo's (height, width).
         scale: the factor by which it is shrunk.
         tile: the side of a tile in pixels of the photo, a multiple of the scale.
-        apart: whether tiles do not overlap; else they overlap by half.
+        apart: whether tiles do not overlap; else they overlap by half or more.
     """
     step = max(tile // 2 // scale, 1) * scale
     sides = [side // scale * scale for side in size]
