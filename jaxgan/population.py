@@ -65,7 +65,7 @@ def train(
             choice of loss) is the same for all members.
         keys: the members' keys, such as ``jax.vmap(jax.random.key)(seeds)``.
         hypers: each hyper-parameter's values, ``[n]``; may be empty.
-        draw: ``(key, step) -> batch``, one step's batches ``[n b ...]``: a draw
+        draw: ``(key, step) -> batches``, those of one step ``[k b ...]``: a draw
             from a density, or rows of a table.
         steps: number of rounds.
         d_steps: as for `jaxgan.make_train_step`; None leaves it to ``make_step``.

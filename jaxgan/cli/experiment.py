@@ -59,7 +59,7 @@ def main(
         make_game: ``(config, data) -> game``.
         evaluators: the samples' evaluators, see `jaxgan.evaluation`. With
             ``--evaluate-every`` the best checkpoint is the one with the lowest value of
-            the first result.
+            the first result, or the highest if its ``higher_is_better`` is true.
         schedule: the rounds; by default Algorithm 1 with ``--d-steps``.
         presets: configs by name, for ``--preset``, see `command.main`.
         play: a function to call in place of `run`, with its arguments, such as for

@@ -24,7 +24,7 @@ def of_files(files: Sequence[Path], title: str) -> dict[str, dict[str, Any]]:
     Raises:
         OSError: a file cannot be read.
     """
-    from tqdm import tqdm  # not a core dependency
+    from tqdm import tqdm  # here, since jaxgan imports without it too
 
     sizes = {file: file.stat().st_size for file in files}
     starts = [(file, at) for file in files for at in range(0, sizes[file], _BLOCK)]

@@ -85,7 +85,7 @@ def _stamp(file: Path) -> list[int]:
 def _hash_all(root: Path, paths: Sequence[PurePosixPath]) -> list[str]:
     if not paths:
         return []
-    from tqdm import tqdm  # not a core dependency
+    from tqdm import tqdm  # here, since jaxgan imports without it too
 
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(read_hash, [root / path for path in paths])

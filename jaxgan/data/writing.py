@@ -118,7 +118,7 @@ def _decoded(
     skip: tuple[type[Exception], ...],
 ) -> Iterator[_Block]:
     """Yields the examples of a split in their order, decoded by several threads."""
-    from tqdm import tqdm  # not a core dependency
+    from tqdm import tqdm  # here, since jaxgan imports without it too
 
     size = min(_BLOCK, max(1, _BLOCK_BYTES // math.prod(shape)))
 

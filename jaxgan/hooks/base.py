@@ -25,6 +25,7 @@ class Run:
         hooks: all hooks of the run.
         shards: number of exact shards, or None.
         state: the current state.
+        step: the number of steps that are finished.
         notes: notes of each hook, by name, from the checkpoint that the run continues.
     """
 

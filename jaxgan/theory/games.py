@@ -67,7 +67,7 @@ class Method(NamedTuple):
 
 
 def bilinear(matrix: Any, *, gamma: Scalar = 0.0) -> Game:
-    """The game min over g, max over d of g^T A d, in the signs of a critic on fakes.
+    """The game max over g, min over d of g^T A d, a critic's score of the fakes.
 
     L_g = -g^T A d and L_d = g^T A d + gamma/2 |d|^2. The one equilibrium is the origin;
     there, and everywhere, the field has the eigenvalues ±i times the singular values of
