@@ -234,7 +234,7 @@ def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
         for run in runs
     )
     text = f"all {len(found) * len(next(iter(found.values())))} runs end finite"
-    return [Claim(f"{text}; the highest C2ST", worst, finite)]
+    return [Claim(f"{text} (measured: their highest C2ST)", worst, finite)]
 
 
 def _picture(sets: Any, names: Any, found: Any) -> Figure:

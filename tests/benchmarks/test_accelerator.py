@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.accelerator import exact, games, right
+from experiments.benchmarks.accelerator import checks, exact, games, right
 from experiments.benchmarks.accelerator.checks import SHARES
 from experiments.benchmarks.race import NO_TIME, Record
 from tests.benchmarks import faults
@@ -133,6 +134,13 @@ def test_exact_shards_play_alike_on_one_device_and_two(tmp_path):
     assert figures["holds"]
     ((_, figures),) = exact.shards(plan, "tests.benchmarks.faults.unrepeatable")
     assert not figures["holds"]
+
+
+def test_exact_shards_see_all_gpus_or_one():
+    sharded = partial(exact._sharded, make("gpu"), "one", "game")
+    shown = lambda entry: set(checks.ONE_DEVICE) & set(entry.environment)
+    assert shown(sharded(1)) == set(checks.ONE_DEVICE)
+    assert not shown(sharded(4))
 
 
 def test_run_that_fails_is_an_error_and_one_that_is_late_is_not(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ _GRACE = 5.0  # seconds past its time after which a check is asked to end
 _LAST = 5.0  # further seconds after which it is killed
 _LINES, _WIDTH = 3, 200  # the last lines of its errors to keep, and their width
 
-_ONE_DEVICE = {
+ONE_DEVICE = {
     "JAX_CUDA_VISIBLE_DEVICES": "0",
     "JAX_ROCM_VISIBLE_DEVICES": "0",
     "TPU_VISIBLE_CHIPS": "0",
@@ -82,7 +82,8 @@ def run(name: str, plan: dict[str, Any]) -> Outcome:
             stderr=errors,
             text=True,
             process_group=0,
-            env={**_ONE_DEVICE, **os.environ},
+            # "exact" counts all devices, and chooses those of each of its processes.
+            env={**({} if name == "exact" else ONE_DEVICE), **os.environ},
         )
         outcome = _listen(process, plan["seconds"])
         if outcome.status != "done":

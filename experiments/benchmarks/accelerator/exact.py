@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 from experiments.benchmarks import ours, random_data, summary, works
+from experiments.benchmarks.accelerator.checks import ONE_DEVICE
 from experiments.benchmarks.accelerator.plan import Parts, Plan, describe, shared_device
 from experiments.benchmarks.race import Entry, Record, race
 from experiments.benchmarks.works import Work
@@ -70,15 +71,14 @@ def shards(plan: Plan, game: str) -> Parts:
 
 def _sharded(plan: Plan, run: str, game: str, devices: int) -> Entry:
     """Returns the entry of a run in exact shards on ``devices`` devices."""
-    added, visible = FLAG, {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(devices)))}
+    added = FLAG
     if plan.platform == "cpu":
-        added, visible = f"--xla_force_host_platform_device_count={devices}", {}
+        added = f"--xla_force_host_platform_device_count={devices}"
     entry = _entry(plan, "shards", added, run, game)
-    return dataclasses.replace(
-        entry,
-        spec={**entry.spec, "shards": SHARDS},
-        environment={**entry.environment, **visible},
-    )
+    hidden = ONE_DEVICE if devices > 1 else {}
+    environment = {k: v for k, v in entry.environment.items() if k not in hidden}
+    spec = {**entry.spec, "shards": SHARDS}
+    return dataclasses.replace(entry, spec=spec, environment=environment)
 
 
 def repeat(plan: Plan, settings: Mapping[str, str], game: str) -> Parts:
@@ -168,6 +168,7 @@ def _entry(plan: Plan, flags: str, added: str, run: str, game: str) -> Entry:
         spec,
         {
             "XLA_FLAGS": f"{given} {added}".strip(),
+            **{name: os.environ.get(name, value) for name, value in ONE_DEVICE.items()},
             **shared_device(),
             # A program from the cache would hide that compiling it anew chooses other
             # kernels.

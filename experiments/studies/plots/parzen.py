@@ -70,7 +70,7 @@ def _strip(axis: Any, name: str, shown: np.ndarray, nearest: np.ndarray) -> None
     axis.set_xticks([])
     axis.set_yticks(
         [size / 2, 1.5 * size + len(gap)],
-        [f"{name}, seed 0", "nearest in training"],
+        [f"{name}, first seed", "nearest in training"],
     )
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -19,7 +19,7 @@ def picture(full: list[dict[str, Any]], modes: int) -> Figure:
     middle.set(xlabel="generator updates", ylabel="KL, nats", yscale="log")
     middle.legend()
     _samples(right, full[0]["shown"])
-    right.set_title("samples of seed 0")
+    right.set_title("samples of the first seed")
     figure.suptitle("StackedMNIST: relativistic pairing with R1 and R2")
     return figure
 
