@@ -222,7 +222,7 @@ def _table(sets: Any, names: Any, found: Any, real: Any) -> Table:
         own = real[title]
         data = [1_000 * own["kernel"], *(own[k] for k in _JUDGES[1:])]
         rows.append([title, "training images", *data, ""])
-    return Table([*header, "minutes"], rows)
+    return Table([*header, "minutes, busy core"], rows)
 
 
 def _claims(sets: Any, names: Any, found: Any) -> list[Claim]:
