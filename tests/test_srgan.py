@@ -83,7 +83,6 @@ def test_each_stage_is_an_ordinary_finished_run(played, photos):
     assert load_run(config.workdir / "srgan").result["digest"] == result["digest"]
 
 
-@pytest.mark.digest
 def test_stopped_in_either_stage_it_ends_the_same(played, tmp_path):
     config, result = played
     again = dataclasses.replace(config, workdir=tmp_path / "again")

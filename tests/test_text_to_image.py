@@ -59,7 +59,6 @@ def played(tmp_path_factory, own):
     return config, unjudged(config)
 
 
-@pytest.mark.digest
 def test_stopped_and_continued_it_ends_the_same(played, tmp_path):
     config, result = played
     again = dataclasses.replace(config, workdir=tmp_path / "again")
@@ -169,7 +168,6 @@ def embedded(tmp_path_factory, own):
     return config, unjudged(config)
 
 
-@pytest.mark.digest
 def test_embeddings_take_the_text_encoders_place(embedded, tmp_path):
     config, result = embedded
     loaded = load_run(config.workdir)

@@ -61,7 +61,6 @@ def files(folder):
     return tuple(names)
 
 
-@pytest.mark.digest
 @pytest.mark.parametrize("name", ["paired", "unpaired"])
 def test_stopped_and_continued_it_ends_the_same(name, request, tmp_path):
     config, result = request.getfixturevalue(name)
