@@ -162,6 +162,11 @@ def test_an_unknown_network_is_refused(tmp_path):
         _played(cyclegan, tmp_path, network="transformer")
 
 
+def test_layers_at_full_resolution_are_of_a_unet(tmp_path):
+    with pytest.raises(InputError, match="--fine"):
+        _played(cyclegan, tmp_path, network="resnet", fine=(4,))
+
+
 def test_super_resolution_is_no_translation(tmp_path):
     for number in range(3):
         pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)

@@ -73,7 +73,8 @@ class Generator(nn.Module):
 
     Raises:
         InputError: for images that cannot be halved that often, a dropout outside
-            [0, 1), or a residual with other channels than the input.
+            [0, 1), fewer than 1 of ``fine``'s features, or a residual with other
+            channels than the input.
 
     Example:
         >>> import jax
@@ -104,6 +105,11 @@ class Generator(nn.Module):
             raise InputError(
                 "The dropout probability must be at least 0 and below 1, got "
                 f"{self.dropout:g}."
+            )
+        if min(self.fine, default=1) < 1:
+            raise InputError(
+                "A U-Net's convolutions at full resolution need at least 1 feature "
+                f"each, got fine={self.fine}."
             )
         residual = self.residual
         residual = x.shape[-1] == self.channels if residual is None else residual

@@ -92,6 +92,11 @@ def test_layers_at_full_resolution_are_pytorchs(fine):
     assert_twin_agrees(torch, module, _draw(2, 8, 16, 1), same)
 
 
+def test_layers_at_full_resolution_need_features():
+    with pytest.raises(InputError, match="fine"):
+        _shapes(unet.Generator(1, width=2, fine=(4, 0)), jnp.zeros((1, 32, 32, 1)))
+
+
 @pytest.mark.parametrize(
     ("size", "batch_norm", "expected"),
     [(256, True, 54_413_955), (256, False, 54_409_603), (128, False, None)],
