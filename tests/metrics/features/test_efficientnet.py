@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.checks import InputError
+from jaxgan.methods.perceived import efficientnet_features
 from jaxgan.metrics.features import efficientnet, resize
 from jaxgan.metrics.features.weights import read_weights
 
@@ -40,7 +41,10 @@ def params(arrays):
 
 
 def _reference(torch, state, x):
-    """The logits and what they are made of, from the state dict's names and shapes."""
+    """The logits and what they are made of, from the state dict's names and shapes.
+
+    And the last feature map of each stride.
+    """
     F = torch.nn.functional
 
     def conv(x, name, stride=1):
@@ -58,6 +62,7 @@ def _reference(torch, state, x):
 
     x = F.relu6(norm(conv(x, "_conv_stem", 2), "_bn0"))
     count = 1 + max(int(re.findall(r"\d+", k)[0]) for k in state if "_blocks" in k)
+    maps, reached = {}, 2
     for number in range(count):
         block, y = f"_blocks.{number}.", x
         if f"{block}_expand_conv.weight" in state:
@@ -67,8 +72,10 @@ def _reference(torch, state, x):
         y = conv(F.relu6(norm(y, f"{block}_bn1")), f"{block}_project_conv")
         y = norm(y, f"{block}_bn2")
         x = x + y if x.shape == y.shape else y
+        reached *= stride
+        maps[f"map_{reached}"] = x
     pooled = F.relu6(norm(conv(x, "_conv_head"), "_bn1")).mean((2, 3))
-    return pooled, F.linear(pooled, state["_fc.weight"], state["_fc.bias"])
+    return pooled, F.linear(pooled, state["_fc.weight"], state["_fc.bias"]), maps
 
 
 def test_outputs_are_those_of_pytorch(arrays, params):
@@ -79,11 +86,39 @@ def test_outputs_are_those_of_pytorch(arrays, params):
     x = efficientnet.normalise(resize.pil_bicubic_uint8(coarse, 224))
     state = {name: torch.tensor(np.array(array)) for name, array in arrays.items()}
     with torch.no_grad():
-        expected = _reference(torch, state, torch.tensor(x.transpose(0, 3, 1, 2)))
+        *expected, _ = _reference(torch, state, torch.tensor(x.transpose(0, 3, 1, 2)))
     found = _features(params, x)
     for y, z in zip((found["pooled"], found["logits"]), expected, strict=True):
         limit = 1e-4 * float(z.abs().max())
         np.testing.assert_allclose(y, z.numpy(), rtol=0, atol=limit)
+
+
+def test_maps_and_their_gradients_are_those_of_pytorch(arrays):
+    """As the content loss sees them: images in [-1, 1] of any size, and their slope."""
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(0)
+    image = random.uniform(-1, 1, (2, 40, 52, 3)).astype(np.float32)
+    state = {name: torch.tensor(np.array(array)) for name, array in arrays.items()}
+    x = torch.tensor(image.transpose(0, 3, 1, 2), requires_grad=True)
+    *_, expected = _reference(torch, state, ((x + 1) * 127.5 - 127) / 128)
+    perceive = efficientnet_features()
+    found, back = jax.vjp(jax.jit(perceive), image)
+    assert found.keys() == expected.keys() == {f"map_{2**i}" for i in range(1, 6)}
+    for name, y in expected.items():
+        y = y.detach().numpy().transpose(0, 2, 3, 1)
+        atol = 1e-4 * np.abs(y).max()
+        np.testing.assert_allclose(found[name], y, rtol=0, atol=atol)
+    sum(y.mean() for y in expected.values()).backward()
+    means = {
+        name: np.full(y.shape, 1 / y.size, np.float32) for name, y in found.items()
+    }
+    (slope,) = back(means)
+    reference = x.grad.numpy().transpose(0, 2, 3, 1)
+    atol = 1e-3 * np.abs(reference).max()
+    np.testing.assert_allclose(slope, reference, rtol=0, atol=atol)
+    grey = perceive(image[..., :1])
+    same = perceive(np.repeat(image[..., :1], 3, axis=-1))
+    jax.tree.map(np.testing.assert_array_equal, grey, same)
 
 
 @pytest.mark.parametrize(
