@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.checkpoint.record import versions
+from jaxgan.checkpoint.record import threads, versions
 
 FLAGS = {
     "jax_enable_x64": False,
@@ -28,6 +28,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "devices": [device.device_kind for device in jax.devices()],
         "cores": os.cpu_count(),
+        "threads": threads(),
         "flags": {name: getattr(jax.config, name) for name in FLAGS},
         "git_revision": _git_revision(),
     }
@@ -43,6 +44,21 @@ def repeatable_on_gpus() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if _DETERMINISTIC not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{_DETERMINISTIC}=true".strip()
+
+
+def repeatable_on_cpus(threads: int) -> None:
+    """Fixes how many threads a computation on CPUs uses, unless PJRT_NPROC is set.
+
+    By default there is one for each core, or for each device if those are more. A
+    matrix product's longest sums, such as the gradient of a 1x1 convolution's kernel
+    over all pixels of a batch, are divided among them, so that their last bits depend
+    on the number of threads. Call it before JAX's first computation, which reads the
+    variable.
+
+    Args:
+        threads: the number of threads; in exact shards, that of the shards.
+    """
+    os.environ.setdefault("PJRT_NPROC", str(threads))
 
 
 def _git_revision() -> str | None:

@@ -30,6 +30,7 @@ from jaxgan import GAN, nets, penalties, processes
 from jaxgan.checkpoint import digest
 from jaxgan.hooks import Checkpoint, Hook
 from jaxgan.methods.ada import ada, flip, shift
+from jaxgan.methods.r3gan import r3gan
 from tests import launch
 
 SHARDS, BATCH, EXAMPLES = 8, 32, 320
@@ -64,6 +65,18 @@ def _optimizers() -> dict[str, Any]:
     return {"g_optimizer": adam, "d_optimizer": adam, "latent_dim": 16}
 
 
+def _residual() -> GAN:
+    """R3GAN's networks: the gradients of 1x1 convolutions are sums over all pixels."""
+    how = {"widths": (32, 16, 8), "blocks": 1}
+    return r3gan(
+        generator=nets.r3gan.Generator(SIZE, 3, **how),
+        discriminator=nets.r3gan.Discriminator(**how),
+        gamma=1.0,
+        ema_half_life=1_000.0,
+        **_optimizers(),
+    )
+
+
 _ada = functools.partial(ada, speed_images=5_000, every=2)
 
 GAMES: dict[str, Callable[[], GAN]] = {
@@ -71,6 +84,7 @@ GAMES: dict[str, Callable[[], GAN]] = {
     "dcgan": lambda: _dcgan(batch_norm=True),
     "conditional": lambda: _dcgan(num_classes=10, condition="label"),
     "r1": lambda: _dcgan(penalties=((5.0, penalties.r1),)),
+    "residual": _residual,
     "memory": lambda: _dcgan(augment=_ada(transforms=(flip, shift))),
     "augmented": lambda: _dcgan(augment=_ada()),
 }
@@ -127,6 +141,7 @@ def worker(
     command = ("-m", "tests.exact_shards", "--games", name, "--steps", steps)
     command += ("--folder", folder, "--kill", kill)
     env = launch.environment(devices, folder.parents[1] / "compiled")
+    env["PJRT_NPROC"] = str(SHARDS)  # as the commands do
     begin = time.monotonic()
     start = launch.run if count == 1 else launch.together
     ended = start([command] * count, env, timeout=1_200)

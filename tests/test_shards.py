@@ -1,6 +1,8 @@
 """Exact shards: one game, to the bit, on any number of devices."""
 
 import functools
+import os
+import sys
 from unittest import mock
 
 import jax
@@ -10,10 +12,12 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import keys, losses, parallel, penalties
+from experiments import mlp
+from jaxgan import cli, compiled, keys, losses, parallel, penalties
+from jaxgan.checkpoint import record
 from jaxgan.game import Game, Objective
 from jaxgan.methods.ada import ada, flip, shift
-from tests import exact_shards, games
+from tests import exact_shards, games, launch
 
 SHARDS = 8
 FEW = 3
@@ -86,6 +90,45 @@ def test_shards_play_the_step_of_the_whole_batch(how):
         parts, metrics = jax.jit(make(shards=4, **how))(state, batch, games.KEY)
         games.assert_close(parts, whole, rtol=0, atol=1e-5)
         games.assert_close(metrics, seen, rtol=2e-5, atol=1e-6)
+
+
+def test_long_sums_are_the_same_on_any_number_of_devices_and_cores():
+    """A pool of threads divides them, so the commands fix the number of its threads."""
+
+    def found(devices: int, *words: str) -> str:
+        env = launch.environment(devices)
+        env.pop("PJRT_NPROC", None)
+        (ended,) = launch.run([["-m", "tests.programs.long_sum", *words]], env)
+        assert not ended.code, ended.err
+        return ended.out
+
+    assert found(1) == found(2) == found(8)
+    if len(os.sched_getaffinity(0)) < 8:
+        # Else the line above would show nothing.
+        assert found(1, "default") != found(1)
+
+
+def test_commands_in_exact_shards_fix_their_threads(tmp_path, monkeypatch):
+    monkeypatch.delenv("PJRT_NPROC", raising=False)
+    monkeypatch.setattr(sys, "argv", ["mlp", "--exact-shards", "5"])
+    monkeypatch.setattr(compiled, "keep", lambda folder: None)
+    seen = []
+    play = lambda config, make, **how: seen.append(os.environ["PJRT_NPROC"])
+    cli.main(mlp.Config, mlp.make_gan, play=play)
+    monkeypatch.setenv("PJRT_NPROC", "3")  # the user's own number stays
+    cli.main(mlp.Config, mlp.make_gan, play=play)
+    assert seen == ["5", "3"]
+
+
+def test_a_checkpoint_of_other_threads_is_named(monkeypatch):
+    """With a warning, see `tests.checkpoint.test_record`."""
+    threads = {}
+    for asked in ("", "16", "many"):
+        monkeypatch.setenv("PJRT_NPROC", asked)
+        threads[asked] = record.threads()
+    own = max(len(os.sched_getaffinity(0)), jax.local_device_count())
+    assert threads == {"": own, "16": max(16, jax.local_device_count()), "many": own}
+    assert f", {own} threads" in record.devices(None)
 
 
 def test_processes_and_a_killed_run_end_alike(tmp_path):

@@ -8,6 +8,7 @@ and ``versions``, so that a newer format can be told from a damaged record.
 
 import hashlib
 import json
+import os
 from importlib import metadata
 from typing import Any
 
@@ -73,10 +74,29 @@ def versions() -> dict[str, str]:
 def devices(shards: int | None) -> str:
     """Describes the devices of all processes, as far as the last bits depend on them.
 
-    These are the devices' number, or with exact shards the shards', and their kind.
+    These are the devices' number, or with exact shards the shards', and their kind; on
+    CPUs the threads too, see `jaxgan.environment.repeatable_on_cpus`.
     """
     number = jax.device_count() if shards is None else f"{shards} exact shards"
-    return f"{number} x {jax.devices()[0].device_kind}"
+    one = jax.devices()[0]
+    pool = f", {threads()} threads" if one.platform == "cpu" else ""
+    return f"{number} x {one.device_kind}{pool}"
+
+
+def threads() -> int:
+    """Returns the number of threads that XLA's computations on CPUs share.
+
+    There is one for each core that this process may use, or PJRT_NPROC of them, but at
+    least one for each of its devices.
+    """
+    asked = os.environ.get("PJRT_NPROC", "")
+    if asked.isdecimal():
+        cores = int(asked)
+    elif hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(cores, jax.local_device_count())
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from jaxgan.cli.config import (
 from jaxgan.cli.judges import EVALUATORS, judges_of
 from jaxgan.cli.load import restore_from
 from jaxgan.data import DataSet, parse_size
-from jaxgan.environment import repeatable_on_gpus
+from jaxgan.environment import repeatable_on_cpus, repeatable_on_gpus
 from jaxgan.evaluation import Evaluator
 from jaxgan.files import expand, write_json
 from jaxgan.game import Game, GameState, init
@@ -80,6 +80,8 @@ def _joined(
     play: Callable[..., Any], make_game: MakeGame, config: TrainConfig, **how: Any
 ) -> None:
     repeatable_on_gpus()
+    if config.exact_shards is not None:
+        repeatable_on_cpus(config.exact_shards)
     compiled.keep(expand(config.data_dir, "--data-dir").absolute() / "compiled")
     place = (config.coordinator, config.processes, config.process)
     if config.distributed or any(part is not None for part in place):
