@@ -15,28 +15,31 @@ Images are magnified tile by tile, each with enough of its surroundings that the
 is that of the whole image, up to rounding: tiles bound the memory and change nothing
 else. Above 40 megapixels the result itself is large, so ``--tile`` must be given.
 
-Grey images stay grey, and keep 16 bits if they have them; colour has 8. A palette
-becomes colours, transparency is enlarged by Pillow's bicubic filter, and images are
-turned upright as their EXIF orientation says.
+Grey images stay grey, and keep 16 bits if they have them; colour, and grey with
+transparency, has 8. A palette becomes colours, transparency is enlarged by Pillow's
+bicubic filter, images are turned upright as their EXIF orientation says, and of several
+frames or pages the first is taken. A file that cannot be read does not stop the others.
 """
 
 import contextlib
 import dataclasses
 import io
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from jaxtyping import Shaped
-from PIL import Image, ImageOps
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
 from tqdm import tqdm
 
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
-from jaxgan.data.images import FORMATS, look
+from jaxgan.data.images import look
+from jaxgan.data.originals import Original, read
 from jaxgan.evaluation.magnified import TILE, magnify
 from jaxgan.files import expand
 from jaxgan.images import as_uint8
@@ -48,7 +51,7 @@ MOST = 40_000_000
 """The pixels of a result above which --tile must be given."""
 
 _LARGEST = 2**16 - 1  # of 16 bits
-_WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_OTHERWISE = "or leave it out"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,15 +89,28 @@ def run(config: Config) -> None:
         for file in files:
             check_size(file, scale, config.tile)
     out = None if config.out is None else folder(expand(config.out, "--out"))
+    place = lambda file: file.parent if out is None else out
     for file in files:
-        with _of_any_size():
-            image = opened(file)
-        made = enlarged(image, sampler, scale, config.tile or TILE, file.name)
+        check_writable(place(file))
+    failed = []
+    for file in files:
+        try:
+            with _of_any_size():
+                original = read(file, otherwise=_OTHERWISE)
+        except InputError as error:
+            failed.append(str(error))
+            continue
+        made = enlarged(original, sampler, scale, config.tile or TILE, file.name)
         content = io.BytesIO()
-        made.save(content, "PNG", icc_profile=image.info.get("icc_profile"))
-        place = out or file.parent
-        path = written(content.getvalue(), place, f"{file.stem}-x{scale}")
-        print(f"{path}: {made.width}x{made.height} pixels (width x height)")
+        made.save(content, "PNG", icc_profile=original.profile)
+        path = written(content.getvalue(), place(file), f"{file.stem}-x{scale}")
+        first = f", the first of {original.frames}" if original.frames > 1 else ""
+        print(f"{path}: {made.width}x{made.height} pixels (width x height){first}")
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(files)} images were not magnified:\n"
+            + "\n".join(failed)
+        )
 
 
 @contextlib.contextmanager
@@ -125,6 +141,11 @@ def network(root: Path, weight: float | None) -> Sampler:
             )
         return _sampler(root)
     missing = [name for name in ("srresnet", "srgan") if not (root / name).is_dir()]
+    if missing == ["srgan"]:
+        raise InputError(
+            f"The second stage of {root} has not begun. To magnify with the first, "
+            f"give {root / 'srresnet'}."
+        )
     if missing:
         raise InputError(
             f"{root} holds no run of srgan: there is neither config.json nor the "
@@ -158,92 +179,82 @@ def _variables(sampler: Sampler) -> dict:
 
 def check_size(file: Path, scale: int, tile: int | None) -> None:
     """Raises InputError if a file is not an image, or too large without --tile."""
+    if file.is_dir():
+        raise InputError(
+            f"{file} is a folder. Name the image files in it, such as {file}/*.jpg."
+        )
     if not file.is_file():
         raise InputError(f"There is no file {file}. Name image files after RUN.")
-    width, height = look(file, otherwise="or leave it out").size
+    width, height = look(file, otherwise=_OTHERWISE).size
     pixels = width * height * scale**2
     if pixels > MOST and tile is None:
         raise InputError(
-            f"{file} would become {width * scale}x{height * scale} pixels, "
+            f"{file} would become {scale} times as wide and as high, "
             f"{pixels / 1e6:.0f} megapixels, and need some {pixels * 16 / 2**30:.1f} "
             "GiB of memory and much time. To go ahead, give --tile, such as --tile "
             f"{TILE}."
         )
 
 
-def opened(file: Path) -> Image.Image:
-    """Reads the image of a file, upright, in the mode I;16, L, LA, RGB or RGBA.
-
-    Raises:
-        InputError: if it cannot be read, or has values without a known range.
-    """
-    try:
-        # Not by its path: Pillow would map it, see `jaxgan.data.images`.
-        with file.open("rb") as content, Image.open(content, formats=FORMATS) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-    except Exception as error:  # Pillow's errors differ by format, place and version
-        raise InputError(
-            f"{file} cannot be read as an image: {error}. Repair it, or convert it."
-        ) from error
-    if upright.mode in _WIDE:
-        return _in_16_bits(upright, file)
-    if upright.mode == "F":
-        raise InputError(
-            f"{file} holds floats, whose range is not known; convert it to 16 bits."
-        )
-    grey = upright.mode in ("1", "L", "LA", "La")
-    alpha = "A" if upright.has_transparency_data else ""
-    made = upright.convert(("L" if grey else "RGB") + alpha)
-    if upright.mode not in ("L", "LA", "RGB", "RGBA"):
-        made.info.pop("icc_profile", None)  # it is for other colours
-    return made
-
-
-def _in_16_bits(image: Image.Image, file: Path) -> Image.Image:
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > _LARGEST:
-        raise InputError(
-            f"{file} holds values from {values.min()} to {values.max()}; expected "
-            f"0 to {_LARGEST}. Convert it to 8 or 16 bits."
-        )
-    return Image.fromarray(values.astype(np.uint16))
-
-
 def enlarged(
-    image: Image.Image, sampler: Sampler, scale: int, tile: int, title: str
+    original: Original, sampler: Sampler, scale: int, tile: int, title: str
 ) -> Image.Image:
     """Magnifies an image, keeping its mode; ``title`` is that of the progress bar."""
-    alpha = None
-    if image.mode in ("LA", "RGBA"):
-        size = (image.width * scale, image.height * scale)
-        alpha = image.getchannel("A").resize(size, Image.Resampling.BICUBIC)
-        image = image.convert(image.mode.removesuffix("A"))
-    pixels = np.asarray(image)
-    wide = pixels.dtype == np.uint16
-    if wide:
-        pixels = pixels.astype(np.float32) * (2 / _LARGEST) - 1
+    pixels, alpha = original.pixels, original.alpha
+    if alpha is not None:
+        pixels = _filled(pixels, alpha)
+    finish: Callable[[Any], Any] = as_uint8
+    if pixels.dtype == np.uint16:
+        pixels, finish = pixels.astype(np.float32) * (2 / _LARGEST) - 1, _as_uint16
     grey = pixels.ndim == 2
+    rgb = np.broadcast_to(pixels[..., None], (*pixels.shape, 3)) if grey else pixels
     with tqdm(desc=title, unit="tile", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        how = {"scale": scale, "tile": tile, "progress": progress}
-        made = magnify(sampler, _in_rgb(pixels), **how)
-    made = made.mean(axis=-1) if grey else made
-    if wide:
-        values = np.rint((made.astype(np.float64) + 1) * (_LARGEST / 2))
-        return Image.fromarray(values.clip(0, _LARGEST).astype(np.uint16))
-    result = Image.fromarray(np.asarray(as_uint8(made)))
+        made = magnify(
+            sampler,
+            rgb,
+            scale=scale,
+            tile=tile,
+            finish=lambda tile: finish(tile.mean(axis=-1) if grey else tile),
+            progress=progress,
+        )
+    result = Image.fromarray(made)
     if alpha is not None:
-        result.putalpha(alpha)
+        bicubic = Image.Resampling.BICUBIC
+        result.putalpha(Image.fromarray(alpha).resize(result.size, bicubic))
     return result
 
 
-def _in_rgb(pixels: np.ndarray) -> Shaped[np.ndarray, "h w 3"]:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+def _as_uint16(tile: Any) -> np.ndarray:
+    values = np.rint((np.asarray(tile, np.float64) + 1) * (_LARGEST / 2))
+    return values.clip(0, _LARGEST).astype(np.uint16)
+
+
+def _filled(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Gives transparent pixels the colour of the nearest that is not.
+
+    Their own, often black, does not show, but the network would mix it into the rim of
+    what does.
+    """
+    clear = alpha == 0
+    if not clear.any() or clear.all():
+        return pixels
+    nearest: Any = distance_transform_edt(
+        clear, return_distances=False, return_indices=True
+    )
+    return pixels[tuple(nearest)]
+
+
+def check_writable(place: Path) -> None:
+    """Raises InputError for a folder that no file can be written to."""
+    if not os.access(place, os.W_OK):
+        raise InputError(
+            f"Nothing can be written to the folder {place}. Give another with --out."
+        )
 
 
 def folder(path: Path) -> Path:

@@ -18,6 +18,7 @@ from jaxgan.cli.config import resolve
 from jaxgan.cli.dry_run import first_batch
 from jaxgan.cli.experiment import load_data
 from jaxgan.cli.workdir import describe
+from jaxgan.data import originals
 from jaxgan.files import write_json
 from jaxgan.methods.srgan import blend
 from jaxgan.nets.srresnet import Generator
@@ -169,7 +170,9 @@ def test_modes_stay_what_they_are_as_far_as_may_be(run, tmp_path, mode):
     clear = "A" if "A" in mode or "clear" in mode else ""
     grey = mode in ("L", "1", "LA")
     assert made.mode == ("L" if grey else "RGB") + clear
-    colours = np.asarray(image.convert("RGBA" if clear else "RGB"))[..., :3]
+    colours = np.asarray(image.convert("RGBA" if clear else "RGB"))
+    if clear:
+        colours = upscale._filled(colours[..., :3], colours[..., 3])
     expected = played(stages["srgan"], colours)
     expected = expected.mean(axis=-1, keepdims=True) if grey else expected
     found = np.asarray(made).reshape(28, 36, -1)
@@ -216,7 +219,7 @@ def test_large_results_ask_for_tiles(run, tmp_path, monkeypatch):
     root, _ = run
     Image.fromarray(pixels(20, 30, 3)).save(tmp_path / "large.png")
     monkeypatch.setattr(upscale, "MOST", 4 * 600 - 1)
-    with pytest.raises(InputError, match=r"60x40 pixels.*--tile"):
+    with pytest.raises(InputError, match=r"2 times.*--tile"):
         magnified(root, tmp_path / "large.png")
     magnified(root, tmp_path / "large.png", tile=8)
     monkeypatch.setattr(upscale, "MOST", 4 * 600)
@@ -238,6 +241,7 @@ def test_nothing_is_magnified_unless_all_can_be(run, tmp_path):
         ((good,), {"tile": 0}, "--tile"),
         ((good,), {"blend": 1.5}, "--blend"),
         ((good,), {"out": text}, "--out"),
+        ((good, tmp_path), {}, "folder"),
         ((floats,), {}, "range"),
     ):
         with pytest.raises(InputError, match=message) as caught:
@@ -248,6 +252,64 @@ def test_nothing_is_magnified_unless_all_can_be(run, tmp_path):
         "text.png",
         "floats.tif",
     }
+
+
+def test_a_damaged_file_does_not_stop_the_others(run, tmp_path, capsys):
+    root, _ = run
+    files = [tmp_path / f"{name}.png" for name in ("first", "cut", "last")]
+    for file in files:
+        Image.fromarray(pixels(9, 9, 3)).save(file)
+    whole = files[1].read_bytes()
+    files[1].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"1 of 3(.|\n)*cut\.png"):
+        magnified(root, *files)
+    made = {path.name for path in tmp_path.glob("*-x2.png")}
+    assert made == {"first-x2.png", "last-x2.png"}
+    assert capsys.readouterr().out.count("18x18 pixels") == 2
+
+
+def test_what_is_transparent_does_not_darken_what_is_not(run, tmp_path):
+    """A white disc, cut out: the black around it does not show, and must not."""
+    root, stages = run
+    height, width = np.mgrid[:20, :20]
+    distance = np.hypot(height - 9.5, width - 9.5)
+    alpha = (255 * np.clip(8 - distance, 0, 1)).round().astype(np.uint8)
+    colours = np.where(alpha[..., None] > 0, 200, [[[0, 0, 0]]]).astype(np.uint8)
+    Image.fromarray(np.dstack([colours, alpha])).save(tmp_path / "disc.png")
+    magnified(root, tmp_path / "disc.png")
+    found = np.asarray(opened(tmp_path / "disc-x2.png"))
+    grey = np.full_like(colours, 200)
+    expected = rounded(played(stages["srgan"], grey))
+    np.testing.assert_allclose(found[..., :3], expected, atol=1)
+    assert 0 < found[..., 3].mean() < 255
+
+
+def test_the_first_of_several_frames_is_taken(run, tmp_path, capsys):
+    root, _ = run
+    frames = [Image.fromarray(pixels(9, 9, 3, seed=seed)) for seed in range(3)]
+    file = tmp_path / "moving.gif"
+    frames[0].save(file, save_all=True, append_images=frames[1:])
+    magnified(root, file)
+    assert "the first of 3" in capsys.readouterr().out
+
+
+def test_the_first_stage_is_named_while_the_second_has_not_begun(run, tmp_path):
+    root, _ = run
+    (tmp_path / "srresnet").symlink_to(root / "srresnet")
+    Image.fromarray(pixels(9, 9, 3)).save(tmp_path / "good.png")
+    with pytest.raises(InputError, match=r"not begun.*srresnet"):
+        magnified(tmp_path, tmp_path / "good.png")
+
+
+def test_a_folder_that_takes_no_files_is_named_before_any_work(
+    run, tmp_path, monkeypatch
+):
+    root, _ = run
+    Image.fromarray(pixels(9, 9, 3)).save(tmp_path / "good.png")
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    monkeypatch.setattr(upscale, "enlarged", None)
+    with pytest.raises(InputError, match="--out"):
+        magnified(root, tmp_path / "good.png")
 
 
 def test_a_folder_that_cannot_be_written_is_named(run, tmp_path, monkeypatch):
@@ -285,5 +347,6 @@ def test_photos_beyond_pillows_limit_ask_for_tiles(tmp_path):
         upscale.check_size(tmp_path / "huge.png", 4, None)
     with upscale._of_any_size():
         upscale.check_size(tmp_path / "huge.png", 4, 256)
-        assert upscale.opened(tmp_path / "huge.png").size == (14_000, 13_000)
+        whole = originals.read(tmp_path / "huge.png", otherwise="")
+        assert whole.pixels.shape == (13_000, 14_000)
     assert Image.MAX_IMAGE_PIXELS is not None

@@ -65,7 +65,7 @@ def look(file: pathlib.Path, *, otherwise: str = _OTHERWISE) -> Look:
     Raises:
         UnreadableImage: the header is not that of an image in one of ``FORMATS``.
     """
-    with _naming(str(file), otherwise), _opened(file) as image:
+    with naming(str(file), otherwise), opened(file) as image:
         gray = image.mode in _GRAY_MODES or wide.is_gray_with_alpha(image)
         return Look(image.size, gray, image.has_transparency_data)
 
@@ -123,8 +123,8 @@ def read(
             have no known range, or are larger than ``bits`` allow.
     """
     with (
-        _naming(name, otherwise),
-        _opened(file) as image,
+        naming(name, otherwise),
+        opened(file) as image,
         _with_few_others(image),
     ):
         plain, largest = _plain(image, name, channels, bits)
@@ -146,7 +146,7 @@ def fit(
 
 
 @contextmanager
-def _naming(name: str, otherwise: str) -> Iterator[None]:
+def naming(name: str, otherwise: str) -> Iterator[None]:
     """Turns any error of Pillow into an `UnreadableImage` that names the file.
 
     Pillow's errors for damaged files differ by format, place and version.
@@ -173,7 +173,7 @@ def _naming(name: str, otherwise: str) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(file: pathlib.Path | io.BytesIO) -> Iterator[Image.Image]:
+def opened(file: pathlib.Path | io.BytesIO) -> Iterator[Image.Image]:
     """Opens an image as an open file, not by its path.
 
     Given a path, Pillow would memory-map the file, and it reads a rotated TIFF of one
@@ -209,9 +209,12 @@ def _plain(
         plain, largest = wide.to_8_bits(image, name, facts, bits)
         plain = _on_white(plain)
     plain = plain.convert("L" if channels == 1 else "RGB")
-    turn = _orientation(image)
-    upright = plain.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else plain
-    return upright, largest
+    return upright(plain, orientation(image)), largest
+
+
+def upright(image: Image.Image, turn: int | None) -> Image.Image:
+    """Turns an image, given its file's `orientation`."""
+    return image.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else image
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -223,7 +226,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     return white
 
 
-def _orientation(image: Image.Image) -> int | None:
+def orientation(image: Image.Image) -> int | None:
     """Returns the EXIF orientation; None if it is missing or damaged.
 
     Such damage does not hide the picture. To be called after the pixels are read: by

@@ -9,6 +9,7 @@ import struct
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8, UInt16
 from PIL import Image
 
 from jaxgan.checks import InputError
@@ -98,21 +99,49 @@ def to_8_bits(
         InputError: the values are floats or integers of 32 bits, negative, or larger
             than ``bits`` allow; colour of less than 16 bits.
     """
-    if image.mode not in _WIDE_MODES and told.rawmode != _PNG_GRAY_ALPHA:
+    if not is_gray(image, told):
         largest = _check_colour(image, name, told, bits)
         return image, None if _is_told(told, bits) else largest
+    values, alpha, peak, largest = _gray_and_peak(image, name, told, bits)
+    gray = _scaled(peak, 255, told)[values]
+    if alpha is not None:
+        gray = np.stack([gray, alpha], axis=-1)
+    return Image.fromarray(gray), None if _is_told(told, bits) else largest
+
+
+def is_gray(image: Image.Image, told: Facts) -> bool:
+    """Returns whether an image of more than 8 bits is grayscale, perhaps with alpha."""
+    return image.mode in _WIDE_MODES or told.rawmode == _PNG_GRAY_ALPHA
+
+
+def to_16_bits(
+    image: Image.Image, name: str, told: Facts
+) -> tuple[UInt16[np.ndarray, "h w"], UInt8[np.ndarray, "h w"] | None]:
+    """Scales a loaded grayscale image to 16 bits; returns values and alpha, if any.
+
+    Args and errors are those of `to_8_bits`.
+    """
+    values, alpha, peak, _ = _gray_and_peak(image, name, told, None)
+    return _scaled(peak, 2**_FULL - 1, told)[values], alpha
+
+
+def _gray_and_peak(
+    image: Image.Image, name: str, told: Facts, bits: int | None
+) -> tuple[np.ndarray, np.ndarray | None, int, int]:
+    """Returns values, alpha, the value of white, and the largest value."""
     values, alpha = _gray(image, name, told)
     present = np.zeros(2**_FULL, bool)
     present[values] = True
     found = np.flatnonzero(present)  # far fewer values than pixels
     peak = _peak(found, name, told, bits)
-    scaled = np.minimum(np.arange(2**_FULL), peak) * (255.0 / peak)
-    table = np.rint(255 - scaled if told.inverted else scaled).astype(np.uint8)
-    gray = table[values]
-    if alpha is not None:
-        gray = np.stack([gray, alpha], axis=-1)
-    largest = int(found.max(initial=0))
-    return Image.fromarray(gray), None if _is_told(told, bits) else largest
+    return values, alpha, peak, int(found.max(initial=0))
+
+
+def _scaled(peak: int, most: int, told: Facts) -> np.ndarray:
+    """Returns a table from values to 0 ... ``most``, where ``peak`` is white."""
+    scaled = np.minimum(np.arange(2**_FULL), peak) * (most / peak)
+    scaled = most - scaled if told.inverted else scaled
+    return np.rint(scaled).astype(np.uint8 if most < 2**8 else np.uint16)
 
 
 def _is_told(told: Facts, bits: int | None) -> bool:

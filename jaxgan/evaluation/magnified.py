@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from jaxgan.checks import InputError
 from jaxgan.images import as_uint8
@@ -44,9 +44,10 @@ def magnify(
     *,
     scale: int,
     tile: int = TILE,
+    finish: Callable[[Any], Any] = np.asarray,
     progress: Progress | None = None,
-) -> Float[np.ndarray, "g q c"]:
-    """Returns an image of any size magnified by a game, tile by tile, in [-1, 1].
+) -> Shaped[np.ndarray, "g q *c"]:
+    """Returns an image of any size magnified by a game, tile by tile.
 
     Args:
         sampler: sampler of a game whose player "generator" magnifies its condition, and
@@ -54,10 +55,12 @@ def magnify(
         image: [h w c], uint8 or floats in [-1, 1].
         scale: scale factor of the generator.
         tile: see `jaxgan.tiles.apply_tiled`.
+        finish: applied to each magnified tile, floats [h w c] in [-1, 1], such as
+            `jaxgan.images.as_uint8`: of a large result the floats need much memory.
         progress: see `jaxgan.tiles.apply_tiled`.
     """
     key = jax.random.key(0)  # nothing is drawn
-    play = lambda window: sampler(key, 1, condition=window[None])[0]
+    play = lambda window: finish(sampler(key, 1, condition=window[None])[0])
     radius = sampler.game.players["generator"].module.radius
     how: dict[str, Any] = {"radius": radius, "scale": scale, "progress": progress}
     return apply_tiled(play, image, tile=tile, **how)
@@ -80,7 +83,7 @@ def magnified(
 
     for name, image in photos_of(data)[:most]:
         small, original = shrunk(image, data.scale)
-        output = np.asarray(as_uint8(magnify(sampler, small, scale=data.scale)))
+        output = magnify(sampler, small, scale=data.scale, finish=as_uint8)
         bicubic = enlarged(small, data.scale)
         yield Magnification(name, small, output, bicubic, original)
 
