@@ -33,6 +33,7 @@ birds. Not reproduced, because that set is not available here.
 
 import dataclasses
 import functools
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -46,13 +47,16 @@ from experiments.captions.sheet import Captions
 from experiments.judges.attributes import Attributes
 from experiments.judges.retrieval import Retrieval
 from jaxgan import Game, GameState, keys, losses, nets, penalties
-from jaxgan.checks import chosen
+from jaxgan.checks import InputError, chosen
 from jaxgan.cli import TrainConfig, main, run
+from jaxgan.cli.load import data_of
 from jaxgan.data import DataSet, load_captioned
 from jaxgan.data.captioned import CaptionedSet
+from jaxgan.data.source import DataWarning
 from jaxgan.methods.gan_cls import gan_cls, with_text
 
 _OTHERS = 1_024  # captions to draw wrong ones from
+_TOO_MANY = 0.25  # of these, that are right by chance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,13 +200,35 @@ def _others(data: Any, column: str) -> np.ndarray:
     """Returns captions to draw wrong ones from, evenly spaced over the training set.
 
     For a loaded run they are blank: its state holds the real ones.
+
+    Raises:
+        InputError: all captions are equal, so none is wrong.
+
+    Warns:
+        DataWarning: of those drawn at random, many would be right.
     """
     if not isinstance(data, CaptionedSet):
         blank = np.float32 if column == "embeddings" else np.int32
         return np.zeros((_OTHERS, data.shape_of(column)[-1]), blank)
     captions = data.train.columns[column]
     captions = captions.reshape(-1, captions.shape[-1])
-    return captions[np.linspace(0, len(captions) - 1, _OTHERS).astype(int)]
+    others = captions[np.linspace(0, len(captions) - 1, _OTHERS).astype(int)]
+    _, counts = np.unique(others, axis=0, return_counts=True)
+    share = float(np.sum((counts / counts.sum()) ** 2))
+    if len(counts) == 1:
+        raise InputError(
+            "All captions are equal, so no image has a wrong one to learn from. Give "
+            "captions that tell the images apart."
+        )
+    if share > _TOO_MANY:
+        warnings.warn(
+            f"Of the wrong captions that the discriminator learns to refuse, "
+            f"{share:.0%} are right: the set has few that differ, or a frequent one. "
+            "Write captions that tell the images apart, or lower --mismatch.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return others
 
 
 def begin(config: Config, data: Any, state: GameState) -> GameState:
@@ -227,7 +253,29 @@ def play(config: Config, make: Any = make_game, **how: Any) -> dict[str, Any] | 
         found.update(config=config, data=data)
         return make(config, data)
 
-    return run(config, noted, begin=lambda state: begin(**found, state=state), **how)
+    how["begin"] = lambda state: begin(**found, state=state)
+    how["adopt"] = lambda state: adopt(**found, state=state)
+    return run(config, noted, **how)
+
+
+def adopt(config: Config, data: Any, state: GameState) -> GameState:
+    """Returns another run's state, with wrong captions from this run's set.
+
+    Raises:
+        InputError: that run's captions have other words, which its encoder has learnt.
+    """
+    assert config.from_run is not None
+    there, here = data_of(config.from_run).get("vocabulary"), data.vocabulary.as_json()
+    words = lambda told: None if told is None else (told["words"], told["length"])
+    if not config.embeddings and words(there) != words(here):
+        raise InputError(
+            f"--from {config.from_run}: its captions have other words than those of "
+            f"{config.dataset}, so its text encoder cannot read them. Begin without "
+            "--from, or give a run on the same captions."
+        )
+    column = "embeddings" if config.embeddings else "captions"
+    others = jnp.asarray(_others(data, column))
+    return state.replace(memory={**state.memory, "others": others})
 
 
 EVALUATORS = (Attributes(), Retrieval())

@@ -15,6 +15,7 @@ from experiments.judges.retrieval import Retrieval
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run
 from jaxgan.data import load_captioned
+from jaxgan.data.source import DataWarning
 from jaxgan.evaluation.inputs import held_out
 from jaxgan.sampling import Sampler
 from tests.cli.interrupt import interrupted
@@ -218,9 +219,55 @@ def test_captions_that_repeat_are_no_rivals(played):
     rows = np.arange(len(kinds))
     others = retrieval._others(repeated, rows, 1, jax.random.key(0))
     assert (kinds[others] != kinds[rows, None]).all()
+    # Rivals that equal each other would be one: chance is 1/2, not 1/4.
+    assert retrieval._others(repeated, rows, 3, jax.random.key(0)).shape[1] == 1
     words[:] = words[0]
     assert retrieval._others(repeated, rows, 1, jax.random.key(0)).shape[1] == 0
     assert Retrieval(steps=1)(None, repeated, jax.random.key(0)) == {}
+
+
+def captioned(folder, own, texts):
+    """The pictures of ``own`` with other captions."""
+    folder.mkdir()
+    lines = ["file,caption"]
+    for number in range(40):
+        name = f"{number:02}.png"
+        (folder / name).write_bytes((own / name).read_bytes())
+        lines.append(f"{name},{texts(number)}")
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n")
+    return f"captions:{folder}"
+
+
+def test_a_run_goes_on_from_another_if_its_words_are_the_same(played, own, tmp_path):
+    config, _ = played
+    how = {"from_run": str(config.workdir), "steps": 6, "data_dir": tmp_path}
+    # A word less, and one more.
+    zinc = lambda i: ("a zinc square", "a green square", "all blue")[i % 3]
+    other = captioned(tmp_path / "zinc", own, zinc)
+    changed = dataclasses.replace(config, **how, dataset=other)
+    few = pytest.warns(DataWarning, match="are right")
+    with few, pytest.raises(InputError, match="--from"):
+        unjudged(dataclasses.replace(changed, workdir=tmp_path / "a"))
+    # The same words, but of only half of the captions: wrong ones are of this set.
+    half = lambda i: ("a red square", "a green square", "all blue")[i % 3]
+    fewer = captioned(tmp_path / "half", own, half)
+    workdir = tmp_path / "b"
+    changed = dataclasses.replace(config, **how, dataset=fewer, workdir=workdir)
+    with pytest.warns(DataWarning, match="are right"):
+        unjudged(changed)
+    loaded = load_run(workdir)
+    decode = loaded.data.vocabulary.decode
+    wrong = {decode(row) for row in np.asarray(loaded.state.memory["others"])}
+    assert wrong == {"a red square", "a green square", "all blue"}
+
+
+def test_captions_that_are_all_equal_are_refused(own, tmp_path):
+    same = captioned(tmp_path / "same", own, lambda number: "a square")
+    config = text_to_image.Config(
+        **SMALL, dataset=same, workdir=tmp_path / "run", data_dir=tmp_path
+    )
+    with pytest.raises(InputError, match="equal"):
+        unjudged(config)
 
 
 def test_the_text_encoder_is_not_fitted_where_the_run_cannot_be(

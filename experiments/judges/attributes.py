@@ -3,7 +3,8 @@
 A reader of every factor, `experiments.judges.attribute_reader`, is trained on real
 pictures by the training set's writers, with all pairs of shape and colour, including
 those that the game never sees. It reads samples of held-out captions and, to show how
-far it can be trusted, the real pictures of the same captions, by unseen writers.
+far it can be trusted, the real pictures of the same captions: by unseen writers or,
+where none writes, with factors whose combination it has not seen.
 """
 
 import dataclasses
@@ -229,12 +230,27 @@ def _real(data: CaptionedSet, pictures: int) -> tuple[Pixels, Int32[np.ndarray, 
     if data.name not in DRAWN:
         return data.train.columns["image"], data.train.columns["factors"]
     if data.name == "pictographs":
-        from jaxgan.data.pictographs import draw as drawn
-    elif data.name == "scenes":
+        return _pictographs(data, pictures)
+    if data.name == "scenes":
         from jaxgan.data.scenes import draw as drawn
     else:
         from jaxgan.data.two_scenes import draw as drawn
     return drawn(pictures, seed=_SEED, size=data.image_shape[0], pairs="all")
+
+
+def _pictographs(
+    data: CaptionedSet, pictures: int
+) -> tuple[Pixels, Int32[np.ndarray, "n f"]]:
+    """Draws pictographs, without the held-out ones.
+
+    Equal factors are equal pictures, which the reader would know by heart.
+    """
+    from jaxgan.data.pictographs import draw as drawn
+
+    images, factors = drawn(pictures, seed=_SEED, size=data.image_shape[0], pairs="all")
+    held_out = set(map(tuple, data.test.columns["factors"].tolist()))
+    new = np.array([tuple(row) not in held_out for row in factors.tolist()])
+    return images[new], factors[new]
 
 
 def alike(

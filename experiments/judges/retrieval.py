@@ -33,13 +33,15 @@ class Retrieval:
     """Evaluator of images from captions: "r_precision", with that of real images.
 
     It is the share of samples whose own caption is nearer than all others: held-out
-    captions drawn at random, none with the same factors or, where these are not known,
-    the same wording. "real" in the details is the share for the held-out images.
-    Returns nothing if there are no other captions.
+    captions drawn at random, no two with the same factors or, where these are not
+    known, the same wording. With m of them, chance is 1 / (m + 1). "real" in the
+    details is the share for the held-out images. Returns nothing if there are no other
+    captions.
 
     Attributes:
         samples: held-out captions that are drawn.
-        among: captions that each image is compared with.
+        among: captions that each image is compared with; fewer, if the set has fewer
+            that differ.
         steps: updates of the encoder.
     """
 
@@ -98,17 +100,24 @@ def _in_parts(function: Any, size: int = 250) -> Any:
 
 
 def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.ndarray:
-    """Draws rows of other captions for each row, ``[n m]``, m at most ``count``."""
-    table, random = data.test, generator(key)
-    columns = table.columns
-    kinds = columns["factors"] if data.factors else columns["captions"][:, 0]
-    _, marks = np.unique(kinds, axis=0, return_inverse=True)
-    marks = marks.ravel()
-    most = len(table) - np.bincount(marks).max()
-    count = min(count, int(most))
-    pick = lambda row: random.choice(
-        np.flatnonzero(marks != marks[row]), count, replace=False
-    )
+    """Draws rows of other captions for each row, ``[n m]``, m at most ``count``.
+
+    No two of them, nor the row itself, are of one kind: captions that say the same
+    would be one rival, and chance better than it seems.
+    """
+    random, columns = generator(key), data.test.columns
+    values = columns["factors"] if data.factors else columns["captions"][:, 0]
+    _, kinds, sizes = np.unique(values, axis=0, return_inverse=True, return_counts=True)
+    kinds = kinds.ravel()
+    order = np.argsort(kinds, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    count = min(count, len(sizes) - 1)
+
+    def pick(row: int) -> np.ndarray:
+        others = random.choice(len(sizes) - 1, count, replace=False)
+        others += others >= kinds[row]  # leaves out its own
+        return order[starts[others] + random.integers(sizes[others])]
+
     return np.stack([pick(row) for row in rows])
 
 

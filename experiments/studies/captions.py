@@ -148,14 +148,15 @@ def _protocol(config: Config) -> str:
         "of held-out ones, each scene by a writer of whom nothing was seen. The reader "
         "of attributes learnt from real scenes with all pairs. Diversity is the mean "
         "distance of two samples of one caption, over that of two real scenes of equal "
-        "attributes."
+        "attributes. R-precision is over 1,000 captions, every other one of a held-out "
+        "pair."
     )
 
 
 def _table(found: Found) -> Table:
     header = [
         *("set", "pairs", "all right", "by attribute", "ceiling", "floor"),
-        *("R-precision", "of real", "diversity", "minutes"),
+        *("R-precision, both kinds", "of real", "diversity", "minutes"),
     ]
     rows = []
     for dataset, runs in found.items():

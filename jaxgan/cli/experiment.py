@@ -96,6 +96,7 @@ def run(
     evaluators: Sequence[Evaluator] = EVALUATORS,
     schedule: Schedule | None = None,
     begin: Begin | None = None,
+    adopt: Begin | None = None,
 ) -> dict[str, Any] | None:
     """Trains and evaluates, or continues the same run if its workdir holds one.
 
@@ -109,6 +110,8 @@ def run(
         begin: changes the state that a new run begins with, unless ``--from`` gives
             it. Anything that it depends on, such as another run's digest, belongs in
             the config.
+        adopt: changes the state that ``--from`` gives, such as what depends on the
+            data; it raises InputError if this run cannot go on from it.
 
     Returns:
         The content of result.json; None for a dry run.
@@ -132,7 +135,7 @@ def run(
         return None
     path = config.workdir
     assert path is not None  # resolve made it explicit
-    state = _first_state(config, path, state)
+    state = _first_state(config, path, state, adopt)
     with ExitStack() as stack:
         record = directory.describe(config, data, make_game)
         claim = directory.claim(path, record, defaults(type(config)))
@@ -248,7 +251,9 @@ def load_data(config: TrainConfig) -> Any:
     )
 
 
-def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState:
+def _first_state(
+    config: TrainConfig, path: Path, state: GameState, adopt: Begin | None
+) -> GameState:
     """Returns the state of ``--from``, unless the run has checkpoints already."""
     if kept.has_any(path) or config.from_run is None:
         return state
@@ -258,7 +263,7 @@ def _first_state(config: TrainConfig, path: Path, state: GameState) -> GameState
             f"{config.from_run} is at step {int(state.rounds)} already, and its steps "
             f"count: --steps must be larger, got {config.steps}."
         )
-    return state
+    return state if adopt is None else adopt(state)
 
 
 def _hooks(game: Game, config: TrainConfig, path: Path) -> tuple[Hook, ...]:

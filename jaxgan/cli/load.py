@@ -132,13 +132,26 @@ def restore_from(run: str, like: GameState) -> GameState:
     Raises:
         InputError: if there is none, or its networks or optimizers differ.
     """
+    folder, step = _place(run)
+    _read_record(folder)
+    return checkpoint.read_one(folder / "checkpoints", like, step=step).state
+
+
+def data_of(run: str) -> dict[str, Any]:
+    """Returns what config.json of RUN, or of RUN:STEP, says of its data.
+
+    Raises:
+        InputError: if there is none, or it is damaged.
+    """
+    return _read_record(_place(run)[0])["data"]
+
+
+def _place(run: str) -> tuple[Path, int | None]:
+    """Returns the folder and the step of RUN or RUN:STEP."""
     folder, _, step = run.rpartition(":")
-    if not (folder and step.isdecimal()):
-        folder, step = run, ""
-    _read_record(Path(folder))
-    kept = Path(folder) / "checkpoints"
-    number = int(step) if step else None
-    return checkpoint.read_one(kept, like, step=number).state
+    return (
+        (Path(folder), int(step)) if folder and step.isdecimal() else (Path(run), None)
+    )
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

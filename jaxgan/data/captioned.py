@@ -67,7 +67,8 @@ class CaptionedSet(DataSet):
 def held_out_pairs(first: int, second: int) -> Bool[np.ndarray, "first second"]:
     """Returns which combinations of two factors are held out, about a tenth.
 
-    A combination is held out if its index, counted row by row, is a multiple of ten.
+    A combination is held out if its index, counted row by row, is a multiple of ten. So
+    of 8 values of the second factor, such as the colours, only every other occurs.
 
     Args:
         first: the number of values of the first factor.

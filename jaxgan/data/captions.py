@@ -45,9 +45,8 @@ def load_captioned(
     split: a tenth is held out by a hash of the files' names, so adding files moves none
     of the others. Images with fewer captions than others have theirs repeated in turn.
 
-    The vocabulary holds the words of both splits, so that every caption of the set can
-    be encoded; ``note`` says which words occur only in held-out captions and are
-    therefore not learnt.
+    The vocabulary holds the words of both splits. Those that occur only in held-out
+    captions are not learnt: they are its ``unlearnt``, and ``note`` tells them.
 
     Args:
         name: ``scenes`` for digits of `jaxgan.data.scenes`, ``scenes:two`` for two of
@@ -165,7 +164,8 @@ def _of_files(
     located, twins = _located(Folder(read.path.parent, layout), root, skip_damaged)
     images = sets.cached(root / "cache", name, located, options, skip_damaged)
     words = [words_of(caption.text) for caption in read.captions]
-    vocabulary = vocabulary_of(words)
+    learnt = {word for name in train for place in places[name] for word in words[place]}
+    vocabulary = vocabulary_of(words, learnt)
     most = max(map(len, places.values()))
     texts = {"captions": _numbers(words, vocabulary), **vectors}
     splits = []
@@ -177,7 +177,7 @@ def _of_files(
         name,
         *map(Examples, splits),
         fingerprint=fingerprint_of(images.fingerprint, vocabulary, splits),
-        note=_note(read.path, places, words, vocabulary, (train, test)) + twins,
+        note=_note(read.path, places, vocabulary, (train, test)) + twins,
         vocabulary=vocabulary,
     )
 
@@ -239,7 +239,6 @@ def _numbers(
 def _note(
     path: Path,
     places: Places,
-    words: list[list[str]],
     vocabulary: Vocabulary,
     splits: tuple[list[PurePosixPath], list[PurePosixPath]],
 ) -> str:
@@ -248,11 +247,7 @@ def _note(
     few, many = min(counts), max(counts)
     each = f"{few} to {many} captions" if few < many else f"{few} captions"
     each = "1 caption" if many == 1 else each
-    trained, held_out = (
-        {word for name in split for place in places[name] for word in words[place]}
-        for split in splits
-    )
-    new = sorted(held_out - trained)
+    new = vocabulary.unlearnt
     lost = (
         f" {len(new):,} words occur only in captions that are held out, so nothing is "
         f"learnt about them: {listed(new)}."

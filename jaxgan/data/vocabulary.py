@@ -10,7 +10,7 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class Vocabulary:
     Attributes:
         words: each once, as `words_of` gives them.
         length: the length of a caption, words and padding.
+        unlearnt: those that no caption to train on has; `encode` refuses them.
 
     Raises:
         InputError: a word occurs twice or is not a result of `words_of`, or the length
@@ -64,6 +65,7 @@ class Vocabulary:
 
     words: tuple[str, ...]
     length: int
+    unlearnt: tuple[str, ...] = ()
 
     def __post_init__(self):
         if len(set(self.words)) < len(self.words):
@@ -87,8 +89,8 @@ class Vocabulary:
         """Turns a caption into the indices of its words, padded with 0.
 
         Raises:
-            InputError: a word is unknown (the message names it and similar words); the
-                caption has no word, or more than ``length``.
+            InputError: a word is unknown or was not learnt (the message names it and
+                similar words); the caption has no word, or more than ``length``.
         """
         words = words_of(text)
         if not words:
@@ -96,17 +98,18 @@ class Vocabulary:
                 f"The caption {text!r} has no word; expected words such as "
                 f"{', '.join(self.words[:_SHOWN])}."
             )
-        unknown = [word for word in dict.fromkeys(words) if word not in self._numbers]
+        known = self._numbers
+        unknown = [word for word in dict.fromkeys(words) if word not in known]
         if unknown:
             raise InputError(
                 f"The caption {text!r} has words that are unknown here: "
-                f"{'; '.join(map(self._like, unknown))}. Expected some of the "
-                f"{len(self.words):,} words of the captions that were trained on."
+                f"{'; '.join(_like(word, known) for word in unknown)}. Expected some "
+                f"of the {len(known):,} words of the captions that were trained on."
             )
         if len(words) > self.length:
             raise InputError(
                 f"The caption {text!r} has {len(words)} words; at most {self.length} "
-                "are read, as many as the longest trained on has. Shorten it."
+                "are read, as many as the set's longest has. Shorten it."
             )
         numbers = np.full(self.length, PAD, np.int32)
         numbers[: len(words)] = [self._numbers[word] for word in words]
@@ -133,7 +136,8 @@ class Vocabulary:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the vocabulary as JSON values, for `from_json`."""
-        return {"length": self.length, "words": list(self.words)}
+        value = {"length": self.length, "words": list(self.words)}
+        return value | ({"unlearnt": list(self.unlearnt)} if self.unlearnt else {})
 
     @classmethod
     def from_json(cls, value: Any) -> "Vocabulary":
@@ -148,21 +152,25 @@ class Vocabulary:
         """
         found = value if isinstance(value, Mapping) else {}
         length, words = found.get("length"), found.get("words")
-        right = isinstance(words, list) and all(isinstance(each, str) for each in words)
-        if not (right and words is not None and type(length) is int):
+        unlearnt = found.get("unlearnt", [])
+        are_words = lambda x: isinstance(x, list) and all(isinstance(y, str) for y in x)
+        if not (are_words(words) and are_words(unlearnt) and type(length) is int):
             raise InputError(
                 f"{value!r:.80} is not a vocabulary: expected an object with 'length', "
                 "a number, and 'words', a list of strings, as Vocabulary.as_json makes."
             )
-        return cls(tuple(words), length)
+        return cls(tuple(words), length, tuple(unlearnt))  # pyright: ignore
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.words, start=1)}
+        """The index of each word that was learnt."""
+        lost = set(self.unlearnt)
+        return {w: n for n, w in enumerate(self.words, start=1) if w not in lost}
 
-    def _like(self, word: str) -> str:
-        near = difflib.get_close_matches(word, self.words)
-        return f"{word!r}{f' (did you mean {_either(near)}?)' if near else ''}"
+
+def _like(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known)
+    return f"{word!r}{f' (did you mean {_either(near)}?)' if near else ''}"
 
 
 def _either(words: list[str]) -> str:
@@ -170,16 +178,21 @@ def _either(words: list[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def vocabulary_of(captions: Iterable[list[str]]) -> Vocabulary:
+def vocabulary_of(
+    captions: Iterable[list[str]], learnt: Collection[str] | None = None
+) -> Vocabulary:
     """Collects the words of captions in alphabetical order, and the longest's length.
 
     Args:
         captions: the words of each caption, see `words_of`.
+        learnt: the words of those to train on; None if all are.
 
     Example:
         >>> vocabulary_of([["a", "seven"], ["a", "red", "one"]])
-        Vocabulary(words=('a', 'one', 'red', 'seven'), length=3)
+        Vocabulary(words=('a', 'one', 'red', 'seven'), length=3, unlearnt=())
     """
     captions = list(captions)
     words = sorted({word for caption in captions for word in caption})
-    return Vocabulary(tuple(words), max(map(len, captions), default=1))
+    unlearnt = [] if learnt is None else [word for word in words if word not in learnt]
+    length = max(map(len, captions), default=1)
+    return Vocabulary(tuple(words), length, tuple(unlearnt))

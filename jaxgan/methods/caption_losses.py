@@ -111,7 +111,11 @@ def embed(nets: Nets, captions: Array) -> Array:
 
 
 def matching_aware(gan: GAN, nets: Nets, image: Any, text: Array, turn: Turn) -> Array:
-    """Computes ``|| grad_(x, t) D(x, t) ||^6`` of each image and caption, ``[b]``."""
+    """Computes ``|| grad_(x, t) D(x, t) ||^6`` of each image and caption, ``[b]``.
+
+    The norm is that of both gradients together, as in the authors' code; the paper
+    writes the sum of their norms, which is up to the square root of 2 times as large.
+    """
     play = nets.alone("discriminator")
 
     def one(key: Key, image: Any, text: Array) -> Array:

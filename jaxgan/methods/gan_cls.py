@@ -15,9 +15,10 @@ kinds of fakes half), and i = 1 (GAN-INT, eq. 5: interpolated captions, which no
 has). Tao et al. 2022 (arXiv:2008.05865, DF-GAN) use m = 1/2, the hinge loss, no
 interpolation, and the matching-aware gradient penalty
 
-    2 E || grad_(x, t) D(x, t) ||^6    eq. 4
+    2 E || grad_(x, t) D(x, t) ||^6
 
-on real images and their own captions' embeddings, with respect to both.
+on real images and their own captions' embeddings, with respect to both: as in the
+authors' code, where the paper's eq. 4 has the sum of the two gradients' norms.
 
 Captions are embedded by a fixed network: train it beforehand with
 `jaxgan.methods.matching`, and put it into the initial state with `with_text`. Wrong

@@ -10,6 +10,7 @@ import pytest
 from jaxgan.checks import InputError
 from jaxgan.data import images, load_captioned, pictographs, scenes, two_scenes
 from jaxgan.data.source import DataWarning
+from jaxgan.data.vocabulary import Vocabulary
 from tests.data.captioned_folders import (
     COUNT,
     fill,
@@ -103,12 +104,16 @@ def test_fewer_captions_are_repeated_in_turn(root):
     assert "2 to 5 captions each" in data.note
 
 
-def test_words_of_held_out_captions_alone_are_known_and_told(root):
+def test_words_of_held_out_captions_alone_are_told_and_not_taken(root):
     fill(root)
     held = told(data := opened(root), data.test)
     assert f"{len(held)} words occur only in captions that are held out" in data.note
     assert str(held[0]) in data.note.rpartition(":")[2]
-    assert data.vocabulary.encode(f"shade {held[0]}").all()
+    assert set(map(int, data.vocabulary.unlearnt)) == set(held)
+    with pytest.raises(InputError, match=f"unknown here: '{held[0]}'"):
+        data.vocabulary.encode(f"shade {held[0]}")
+    again = Vocabulary.from_json(data.vocabulary.as_json())
+    assert again == data.vocabulary
     write_csv(root, [(name, "the same words") for name, _ in lines_of()])
     assert "only in captions" not in opened(root).note
 

@@ -98,14 +98,33 @@ def test_files_that_are_no_array_are_refused(root, tmp_path):
     broken.write_bytes(b"")
     several = tmp_path / "several.npz"
     np.savez(several, a=VECTORS, b=VECTORS)
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(several.read_bytes()[:200])
+    text = tmp_path / "text.csv"
+    text.write_text("1,2,3")
+    whole = saved(root, VECTORS).read_bytes()
+    damaged = {
+        "short": whole[:-8],
+        "header": whole[:40],
+        "bracket": whole.replace(b")", b" ", 1),
+        "huge": whole.replace(b"(80, 3)", b"(%d, 3)" % 10**11, 1),
+        "objects": whole.replace(b"'<f8'", b"'|O' ", 1),
+    }
+    assert sum(each != whole for each in damaged.values()) == len(damaged)
+    for name, content in damaged.items():
+        (tmp_path / f"{name}.npy").write_bytes(content)
     for path, message in (
         (tmp_path / "missing.npy", "missing"),
-        (broken, "cannot be read"),
+        (broken, r"not a \.npy"),
+        (text, r"not a \.npy"),
         (several, "several arrays"),
+        (cut, "several arrays"),
         (tmp_path, "cannot be read"),
+        *((tmp_path / f"{name}.npy", "cannot be read") for name in damaged),
     ):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=message) as caught:
             opened(root, embeddings=path)
+        assert "pickle" not in str(caught.value)
 
 
 def test_drawn_sets_take_none(root, tmp_path):

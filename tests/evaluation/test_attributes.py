@@ -15,7 +15,15 @@ import jaxgan
 from experiments.judges import attribute_reader, attributes
 from jaxgan import losses
 from jaxgan.checks import InputError
-from jaxgan.data import CaptionedSet, Factor, Vocabulary, captioned, from_arrays, scenes
+from jaxgan.data import (
+    CaptionedSet,
+    Factor,
+    Vocabulary,
+    captioned,
+    from_arrays,
+    pictographs,
+    scenes,
+)
 from jaxgan.images import as_float
 from jaxgan.methods.pix2pix import pix2pix
 from jaxgan.sampling import Sampler
@@ -235,6 +243,15 @@ def test_only_handwriting_is_bent_much(data, name, monkeypatch):
     count = 600 if name == "mine" else 30
     assert (len(images), len(factors), images.shape[1]) == (count, count, 16)
     assert list(sizes) == [len(factor.phrases) for factor in data.factors]
+
+
+def test_the_reader_of_pictographs_sees_none_that_it_judges_by():
+    """Equal factors are equal pictures: it would know them by heart."""
+    held_out = pictographs.pictographs(count=2_000, size=16)
+    images, factors = attributes._real(held_out, 20_000)
+    judged = set(map(tuple, held_out.test.columns["factors"].tolist()))
+    assert not judged & set(map(tuple, factors.tolist()))
+    assert len(images) == len(factors) > 19_000
 
 
 def test_moved_pixels_are_those_of_scipy():
