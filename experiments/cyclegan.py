@@ -103,8 +103,10 @@ def _generator(config: Config, channels: int) -> nn.Module:
     if config.network == "unet":
         return unet(config, channels, dropout=0.0, residual=config.residual)
     if config.network == "resnet":
-        if config.fine:
-            raise InputError("--fine is for --network unet; leave it out for resnet.")
+        if config.fine or config.depth is not None:
+            raise InputError(
+                "--fine and --depth are for --network unet; leave them out for resnet."
+            )
         size = {"width": config.g_width, "residual": config.residual}
         return nets.cyclegan.Generator(channels, **size, **dtype(config))
     raise InputError(f"--network must be unet or resnet, got {config.network!r}.")

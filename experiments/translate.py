@@ -8,13 +8,14 @@
 
 Each file is resized to the size of the run's training images. The translations go to a
 new folder, by default RUN/translations-1, -2 and so on, as PNG files with the names of
-the inputs, and, as sheet.png, side by side with the inputs. Nothing is overwritten.
+the inputs; sheet.png shows the first 20 side by side with them. Nothing is overwritten.
 
 If the generator has dropout, it is on, as in training; ``--draws N`` translates each
 file N times, with different noise. The same ``--seed`` gives the same images.
 """
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from jaxgan.cli import command, load_run
 from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data import images
+from jaxgan.data.source import USUAL_BITS, DataWarning
 from jaxgan.files import expand, new_folder, write_atomically
 from jaxgan.images import as_uint8
 from jaxgan.methods import pix2pix
@@ -57,6 +59,8 @@ class Config:
     # Take the centre of files of another shape than the run's, instead of refusing
     # them.
     crop: bool = False
+    # The bits of 16-bit grayscale files, such as 12; by default those of the run.
+    bits: int | None = None
     # The best checkpoint of a run with --evaluate-every, instead of the newest.
     best: bool = False
     # A new folder for the translations; by default one in RUN.
@@ -80,14 +84,11 @@ def run(config: Config) -> None:
     source, made = direction(loaded, back=config.back)
     height, width, channels = _shape(loaded, source)
     how = {"channels": channels, "resolution": (height, width), "crop": config.crop}
-    how["bits"] = loaded.record["config"].get("bits")
-    how["otherwise"] = "or leave it out"
-    inputs = np.stack(
-        [
-            images.decode(expand(file, "FILES"), str(file), **how)
-            for file in config.files
-        ]
-    )
+    of_run = loaded.record["config"].get("bits")
+    how["bits"] = of_run if config.bits is None else config.bits
+    of_pairs = loaded.record["data"]["name"].startswith("pairs:")
+    alone = of_pairs and height == width
+    inputs = np.stack([read(file, alone=alone, **how) for file in config.files])
     folder = new_folder(expand(config.run, "RUN"), config.out, "translations")
     outputs = translate(loaded, inputs, source, made, config.draws, config.seed)
     for file, drawn in zip(config.files, outputs, strict=True):
@@ -103,6 +104,41 @@ def run(config: Config) -> None:
         columns[name] = outputs[:_ON_A_SHEET, number]
     write_atomically(folder / "sheet.png", png(pictures.strips(columns)))
     print(f"{len(config.files)} files translated: {folder}")
+
+
+def read(file: Path, *, alone: bool, **how: Any) -> UInt8[np.ndarray, "h w c"]:
+    """Reads a file as the run's training images were read.
+
+    Args:
+        file: the image file.
+        alone: refuse an image twice as wide as high: it may be a pair side by side,
+            whose centre would be half an input and half a target.
+        how: see `jaxgan.data.images.read`.
+
+    Raises:
+        InputError: for a file that cannot be read, or is of another shape.
+
+    Warns:
+        DataWarning: for one that looks too dark for its bits.
+    """
+    otherwise = "or leave it out"
+    path = expand(file, "FILES")
+    width, height = images.look(path, otherwise=otherwise).size
+    if alone and width == 2 * height:
+        raise InputError(
+            f"{file} is twice as wide as high, as pairs side by side are, but only "
+            "inputs can be translated. Cut off its right half."
+        )
+    found = images.read(path, str(file), otherwise=otherwise, **how)
+    if found.largest is not None and found.largest < 2**USUAL_BITS:
+        warnings.warn(
+            f"{file} has 16 bits, but no value exceeds {found.largest:,} of 65,535, so "
+            f"it is almost black. If it holds {USUAL_BITS} bits, pass --bits "
+            f"{USUAL_BITS} for grayscale, or convert colour to 8 bits.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return found.image
 
 
 def direction(loaded: LoadedRun, *, back: bool = False) -> tuple[str, str | None]:
@@ -149,15 +185,19 @@ def _shape(loaded: LoadedRun, source: str) -> tuple[int, int, int]:
 
 
 def _check_names(files: tuple[Path, ...]) -> None:
-    """Raises InputError if two results would have the same name."""
+    """Raises InputError if two results would have the same name.
+
+    Upper and lower case do not count: on some disks they are one name.
+    """
     taken: dict[str, object] = {"sheet": "the overview"}
     for file in files:
-        if file.stem in taken:
+        name = file.stem.casefold()
+        if name in taken:
             raise InputError(
-                f"{file} and {taken[file.stem]} would both become {file.stem}.png. "
+                f"{file} and {taken[name]} would both become {file.stem}.png. "
                 "Translate them one after the other, or rename one."
             )
-        taken[file.stem] = file
+        taken[name] = file
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from experiments import cyclegan, draw, mlp, pix2pix, srgan, translate
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run
+from jaxgan.data.source import DataWarning
 from tests.cli.interrupt import interrupted
 
 SMALL = {
@@ -162,9 +163,18 @@ def test_an_unknown_network_is_refused(tmp_path):
         _played(cyclegan, tmp_path, network="transformer")
 
 
-def test_layers_at_full_resolution_are_of_a_unet(tmp_path):
-    with pytest.raises(InputError, match="--fine"):
-        _played(cyclegan, tmp_path, network="resnet", fine=(4,))
+@pytest.mark.parametrize("changes", [{"fine": (4,)}, {"depth": 3}])
+def test_settings_of_a_unet_are_not_for_others(tmp_path, changes):
+    with pytest.raises(InputError, match="--fine and --depth"):
+        _played(cyclegan, tmp_path, network="resnet", **changes)
+
+
+def test_names_that_differ_by_case_are_one_on_some_disks(paired, files):
+    ask = lambda *names: translate.Config(run=str(paired[0].workdir), files=names)
+    shouted = files[0].with_stem(files[0].stem.upper())
+    for names in ((files[0], shouted), (files[0].with_stem("Sheet"),)):
+        with pytest.raises(InputError, match="would both become"):
+            translate.run(ask(*names))
 
 
 def test_super_resolution_is_no_translation(tmp_path):
@@ -208,6 +218,20 @@ def test_files_are_read_with_the_runs_bits(folder, tmp_path):
     expected = np.asarray(loaded.sample(1, condition=inputs))[0, ..., 0]
     pixels = np.round((expected.clip(-1, 1) + 1) * 127.5)
     np.testing.assert_allclose(_read(out / "11.png"), pixels, atol=2)
+    # A file of 16 bits in use; and one that looks as if it had 12, in a run of 8.
+    ask = translate.Config(run=str(config.workdir), files=(name,), bits=16)
+    how = {"channels": 1, "resolution": None, "crop": False, "alone": False}
+    assert translate.read(name, bits=16, **how).max() == round(440 / 65_535 * 255)
+    translate.run(ask)
+    with pytest.warns(DataWarning, match="--bits 12"):
+        translate.read(name, bits=None, **how)
+    # A pair side by side: its centre is neither an input nor a target.
+    both = tmp_path / "both.png"
+    Image.new("L", (64, 32)).save(both)
+    for crop in (False, True):
+        ask = translate.Config(run=str(config.workdir), files=(both,), crop=crop)
+        with pytest.raises(InputError, match="right half"):
+            translate.run(ask)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 10**20])

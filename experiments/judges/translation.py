@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.judges.letters import Letters, styles_of
 from jaxgan.evaluation import Evaluator, TwoSample
-from jaxgan.evaluation.translations import OneWay, Translations
+from jaxgan.evaluation.translations import Apart, OneWay, Translations
 from jaxgan.metrics.result import Result
 from jaxgan.sampling import Sampler
 from jaxgan.typing import Key
@@ -39,7 +39,7 @@ def _one_way(source: str, output: str, prefix: str) -> tuple[Evaluator, ...]:
     judges = (
         Hidden(Translations(source=source)),
         Letters(source=source, output=output),
-        TwoSample(),
+        Apart(evaluator=TwoSample(), source=source, output=output),
     )
     how = {"source": source, "output": output, "made": f"fake_{output}"}
     return tuple(OneWay(evaluator=judge, prefix=prefix, **how) for judge in judges)

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxgan import keys
+from jaxgan.data.arrays import Examples
+from jaxgan.data.dataset import DataSet
 from jaxgan.data.pictures import as_rgb
 from jaxgan.evaluation.evaluator import Evaluator
-from jaxgan.evaluation.inputs import draw, entry, held_out, output_of
+from jaxgan.evaluation.inputs import draw, entry, held_out, output_of, trained_on
 from jaxgan.metrics import means, ssim
 from jaxgan.metrics.paired import RGB
 from jaxgan.metrics.result import Result
@@ -96,6 +98,50 @@ def apart(x: Pixels, y: Pixels) -> np.ndarray:
     """
     gap = np.abs(x.astype(np.float64) - y.astype(np.float64)) / 255
     return gap.reshape(len(gap), -1).mean(axis=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Apart:
+    """Evaluator: applies another to translations and to originals of other examples.
+
+    The held-out rows may be pairs, as those of aligned sets are. A perfect translation
+    then equals the original of its row, and a test by nearest neighbours would take it
+    for a copy, and an untranslated input for a good one. So inputs come from every
+    other held-out row, and originals from the rows between. Rows to train on, of which
+    a shorter side has copies, are given without these.
+
+    Attributes:
+        evaluator: the other one.
+        source: the data's entry that is translated.
+        output: the entry that the translations imitate.
+        least: with fewer rows of each, nothing is returned.
+        most: maximum number of held-out rows to use.
+    """
+
+    evaluator: Evaluator
+    source: str
+    output: str
+    least: int = 10
+    most: int = 2_000
+
+    def __call__(self, sampler: Sampler, data: Any, key: Key) -> dict[str, Result]:
+        table = held_out(data)
+        count = min(self.most, len(table)) // 2
+        if count < self.least:
+            return {}
+        inputs = table.batch(np.arange(0, 2 * count, 2))[self.source]
+        originals = table.batch(np.arange(1, 2 * count, 2))[self.output]
+        test = Examples({self.source: inputs, self.output: originals})
+        train = trained_on(data)
+        rows = train.batch(np.arange(min(len(train), 8 * count)))
+        train = Examples({self.output: _distinct(rows[self.output])})
+        return dict(self.evaluator(sampler, DataSet("apart", train, test), key))
+
+
+def _distinct(rows: np.ndarray) -> np.ndarray:
+    """Returns the rows without copies of others, in order."""
+    first = {row.tobytes(): place for place, row in reversed(list(enumerate(rows)))}
+    return rows[sorted(first.values())]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

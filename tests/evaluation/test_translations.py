@@ -1,5 +1,7 @@
 """Translations judged by their truths: against NumPy, in both directions of a game."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -10,7 +12,7 @@ from experiments.judges import letters
 from jaxgan.checks import InputError
 from jaxgan.data import from_arrays, glyphs
 from jaxgan.evaluation import TwoSample
-from jaxgan.evaluation.translations import OneWay, Translations
+from jaxgan.evaluation.translations import Apart, OneWay, Translations
 from jaxgan.images import as_float, as_uint8
 from jaxgan.methods.cyclegan import cyclegan
 from jaxgan.methods.pix2pix import pix2pix
@@ -95,6 +97,32 @@ def test_a_game_of_two_directions_is_judged_in_one(source, output):
     np.testing.assert_allclose(found["this_l1"].value, l1, rtol=1e-6)
     told = OneWay(evaluator=TwoSample(samples=9), **how)(sampler, data, KEY)
     assert 0 <= told["this_two_sample"].value <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [("right", 0.4, 0.6), ("copied", 0.9, 1)]
+)
+def test_held_out_pairs_do_not_flatter_what_translates_nothing(kind, low, high):
+    """Of spots whose brightness says the side: right ones cannot be told apart."""
+    random = np.random.default_rng(0)
+    spots = lambda n: random.integers(0, 100, (n, 12, 12, 1), np.uint8)
+    a, other = spots(400), spots(800)
+    columns = {"a": other, "b": np.resize(other[:400] + 100, other.shape)}  # repeated
+    data = from_arrays(columns, {"a": a, "b": a + 100}, name="pairs")
+    made = {"right": lambda x: x + 100, "copied": lambda x: x}[kind]
+    game = dataclasses.replace(_Known(a).game, condition=("a",), output="b")
+
+    class Translating(Sampler):
+        def __call__(self, key, count, *, condition=None, first=0):
+            return {"b": as_float(made(condition["a"]))}
+
+    sampler = Translating(game, None)
+    judged = Apart(evaluator=TwoSample(), source="a", output="b")
+    found = judged(sampler, data, KEY)["two_sample"]
+    assert low <= found.value <= high
+    assert 0.4 <= found.details["reference_train_against_test"] <= 0.6
+    few = from_arrays(columns, {"a": a[:19], "b": a[:19]}, name="few")
+    assert judged(sampler, few, KEY) == {}
 
 
 class _Known(Sampler):
