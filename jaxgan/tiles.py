@@ -42,11 +42,11 @@ def apply_tiled(
     radius: int,
     scale: int = 1,
     progress: Progress | None = None,
-) -> Shaped[np.ndarray, "g q o"]:
-    """Applies a function of images window by window: ``[h w c] -> [s·h s·w o]``.
+) -> Shaped[np.ndarray, "g q *o"]:
+    """Applies a function of images window by window: ``[h w c] -> [s·h s·w ...]``.
 
     Args:
-        function: ``[h w c] -> [s·h s·w o]``, for any size, whose output at a pixel
+        function: ``[h w c] -> [s·h s·w ...]``, for any size, whose output at a pixel
             depends only on the input within ``radius`` pixels and on the position of
             the image's border, such as a network without norms.
         image: the whole image.

@@ -31,7 +31,7 @@ from experiments.judges.lookup import baselines
 from experiments.studies import study
 from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
-from jaxgan import cli
+from jaxgan import cli, init
 from jaxgan.data import load_pairs
 from jaxgan.evaluation.inputs import held_out
 from jaxgan.evaluation.translations import Translations, one_way, translate
@@ -112,8 +112,8 @@ def judge_baselines(config: Config) -> dict[str, dict[str, Any]]:
     name = pix2pix.Config().dataset
     data = load_pairs(name, data_dir=expand(config.data_dir, "--data-dir"))
     game = pix2pix.make_game(pix2pix.Config(), data)
-    unused: Any = None  # neither baseline has a state
-    found = baselines(Sampler(game=game, state=unused), data)
+    state = init(game, jax.random.key(0), data.train.batch(np.arange(2)))
+    found = baselines(Sampler(game=game, state=state), data)
     pairs = {"pairs": len(data.train), "held out": len(held_out(data))}
     return {
         each: {**judge(config, sampler, data, _PAIRS), **pairs}

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -116,8 +117,9 @@ def test_maps_and_their_gradients_are_those_of_pytorch(arrays):
     reference = x.grad.numpy().transpose(0, 2, 3, 1)
     atol = 1e-3 * np.abs(reference).max()
     np.testing.assert_allclose(slope, reference, rtol=0, atol=atol)
-    grey = perceive(image[..., :1])
-    same = perceive(np.repeat(image[..., :1], 3, axis=-1))
+    grey = jnp.asarray(image[..., :1])
+    same = perceive(jnp.repeat(grey, 3, axis=-1))
+    grey = perceive(grey)
     jax.tree.map(np.testing.assert_array_equal, grey, same)
 
 
