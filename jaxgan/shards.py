@@ -71,15 +71,16 @@ def in_shards(
     devices = keys.axis_size(axis_name)
     check_shards(shards, devices * len(jax.tree.leaves(examples)[0]), devices)
     mine = shards // devices
-    # With a spare row: on a single one the compiler would leave out the slicing, and
-    # the body would be compiled, and round, differently.
-    spare = lambda leaf: jnp.pad(leaf, [(0, 1)] + [(0, 0)] * (leaf.ndim - 1))
+    # With as many rows as there are shards, and a spare one, on any number of devices:
+    # with other shapes the compiler may fuse and round the body differently.
+    more = shards + 1 - mine
+    spare = lambda leaf: jnp.pad(leaf, [(0, more)] + [(0, 0)] * (leaf.ndim - 1))
     parts = jax.tree.map(spare, cut(examples, mine))
     # Jitted, so that finding the results' shapes and running the loop share one trace.
     measure = jax.jit(measure)
     nth = lambda i: jax.tree.map(lambda leaf: leaf[i], parts)
     shapes = jax.eval_shape(lambda: measure(collections, *nth(0)))
-    empty = jax.tree.map(lambda s: jnp.zeros((mine + 1, *s.shape), s.dtype), shapes)
+    empty = jax.tree.map(lambda s: jnp.zeros((shards + 1, *s.shape), s.dtype), shapes)
     empty = own(empty, axis_name)
 
     def play(i, found):
