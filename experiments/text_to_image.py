@@ -262,7 +262,7 @@ def adopt(config: Config, data: Any, state: GameState) -> GameState:
     """Returns another run's state, with wrong captions from this run's set.
 
     Raises:
-        InputError: that run's captions have other words, which its encoder has learnt.
+        InputError: that run's captions have other words than this run's.
     """
     assert config.from_run is not None
     there, here = data_of(config.from_run).get("vocabulary"), data.vocabulary.as_json()

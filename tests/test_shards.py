@@ -120,8 +120,7 @@ def test_commands_in_exact_shards_fix_their_threads(tmp_path, monkeypatch):
     assert seen == ["5", "3"]
 
 
-def test_a_checkpoint_of_other_threads_is_named(monkeypatch):
-    """With a warning, see `tests.checkpoint.test_record`."""
+def test_threads_are_those_of_the_variable_or_one_for_each_core(monkeypatch):
     threads = {}
     for asked in ("", "16", "many"):
         monkeypatch.setenv("PJRT_NPROC", asked)

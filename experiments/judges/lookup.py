@@ -1,4 +1,4 @@
-"""Translations that learn nothing, which show what a figure of a judge is worth."""
+"""Translations without learning: baselines that a trained model must beat."""
 
 import dataclasses
 from typing import Any
@@ -17,12 +17,12 @@ Pixels = UInt8[np.ndarray, "n h w c"]
 class Lookup(Sampler):
     """Translates each input to the target of the training input nearest to it, in L1.
 
-    Of letters that is often the same letter with another accent. A model that is no
-    better may have learnt the training set by heart, and no accent.
+    For a letter that is often the same letter with another accent, so a model that is
+    no better may not have learnt the accents.
 
     Attributes:
-        inputs: those of the training set.
-        targets: their targets.
+        inputs: the training set's inputs.
+        targets: the training set's targets.
     """
 
     inputs: Pixels
@@ -46,7 +46,12 @@ class Copied(Sampler):
 
 
 def baselines(sampler: Sampler, data: Any) -> dict[str, Sampler]:
-    """Returns both, by name, for the game of another sampler on pairs."""
+    """Returns both baselines, by name, for a game on pairs.
+
+    Args:
+        sampler: a sampler of that game, trained or not.
+        data: the pairs, with columns "input" and "target".
+    """
     columns = data.train.columns
     pairs = {"inputs": columns["input"], "targets": columns["target"]}
     how = {"game": sampler.game, "state": sampler.state}

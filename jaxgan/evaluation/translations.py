@@ -107,8 +107,8 @@ class Apart:
     The held-out rows may be pairs, as those of aligned sets are. A perfect translation
     then equals the original of its row, and a test by nearest neighbours would take it
     for a copy, and an untranslated input for a good one. So inputs come from every
-    other held-out row, and originals from the rows between. Rows to train on, of which
-    a shorter side has copies, are given without these.
+    other held-out row, and originals from the rows between. Of the training rows, in
+    which a shorter side is repeated, only the first of equal ones are passed on.
 
     Attributes:
         evaluator: the other one.
@@ -133,7 +133,7 @@ class Apart:
         originals = table.batch(np.arange(1, 2 * count, 2))[self.output]
         test = Examples({self.source: inputs, self.output: originals})
         train = trained_on(data)
-        rows = train.batch(np.arange(min(len(train), 8 * count)))
+        rows = train.batch(np.arange(min(len(train), 4 * count)))
         train = Examples({self.output: _distinct(rows[self.output])})
         return dict(self.evaluator(sampler, DataSet("apart", train, test), key))
 
