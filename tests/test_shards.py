@@ -98,7 +98,7 @@ def test_long_sums_are_the_same_on_any_number_of_devices_and_cores():
     def found(devices: int, *words: str) -> str:
         env = launch.environment(devices)
         env.pop("PJRT_NPROC", None)
-        (ended,) = launch.run([["-m", "tests.programs.long_sum", *words]], env)
+        (ended,) = launch.run([["-m", "tests.long_sum", *words]], env)
         assert not ended.code, ended.err
         return ended.out
 

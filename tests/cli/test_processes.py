@@ -37,7 +37,10 @@ class Runs:
         self.like = jaxgan.init(gan, games.KEY, data.train.batch(np.arange(1)))
 
     def environment(self, devices: int = 2) -> dict[str, str]:
-        return launch.environment(devices, self.folder / "cache")
+        # As many threads in one process as in several: a checkpoint saved with others
+        # is restored with a warning, which is an error here.
+        env = launch.environment(devices, self.folder / "cache")
+        return {**env, "PJRT_NPROC": "8"}
 
     def worker(self, workdir: str, strike: str = "0@0", *more: object) -> list[object]:
         places = ("--data-dir", self.data_dir, "--workdir", self.folder / workdir)
