@@ -1,5 +1,6 @@
 """Chunks of train steps: one compiled call, one program for any number of steps."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,10 @@ def make_chunk(
         ``[m k b ...]``. ``log`` holds each metric of every step, ``[m]``; its first
         ``count`` values are valid. The count is traced, so that one program serves any.
     """
-    axis_name = parallel.AXIS if jax.device_count() > 1 else None
+    # Exact shards are mapped on a single device too: the compiler rounds a program
+    # that is not mapped differently.
+    mapped = jax.device_count() > 1 or shards is not None
+    axis_name = parallel.AXIS if mapped else None
     # Jitted, so that finding the metrics' shapes and running the loop share one trace.
     train_step = jax.jit(
         make_train_step(
@@ -75,7 +79,17 @@ def make_chunk(
 
     if axis_name is None:
         return jax.jit(chunk, donate_argnums=0, compiler_options=_compiler_options())
-    return parallel.spread_chunk(chunk, shared_table=resident)
+    spread = parallel.spread_chunk(chunk, shared_table=resident)
+    if jax.device_count() > 1:
+        return spread
+    # On a single device `jaxgan.feed` leaves out the axis of devices.
+    lead = functools.partial(jax.tree.map, lambda leaf: jnp.expand_dims(leaf, 0))
+
+    def alone(state, table, rows, count, key):
+        table = table if resident else lead(table)
+        return spread(state, table, lead(rows), count, key)
+
+    return alone
 
 
 def kept_chunk(game: Game, *, schedule: Schedule, **how: Any) -> Callable:
