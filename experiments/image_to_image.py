@@ -50,6 +50,8 @@ class TranslationConfig(TrainConfig):
     ema_half_life: float = 5_000.0
     # Pixels by which training images are enlarged before a random crop; 0 for none.
     jitter: int = 0
+    # Pixels by which training images are moved at most; their borders are repeated.
+    shift: int = 0
     # Mirror half of the training images left to right.
     mirror: bool = False
     # Compute in bfloat16; parameters, logits and losses stay float32.
@@ -119,16 +121,15 @@ def average(config: TranslationConfig) -> EMA | None:
 
 
 def jittered(config: TranslationConfig, game: Game, *groups: tuple[str, ...]) -> Game:
-    """Returns the game on images that are cropped and mirrored at random, if asked for.
+    """Returns the game on images that are cropped, moved or mirrored, if asked for.
 
     Args:
         config: the settings.
         game: the game on whole images.
         groups: columns whose images are changed alike.
     """
-    if not config.jitter and not config.mirror:
-        return game
-    return jitter.jittered(game, *groups, pixels=config.jitter, mirror=config.mirror)
+    how = {"pixels": config.jitter, "shift": config.shift, "mirror": config.mirror}
+    return jitter.jittered(game, *groups, **how) if any(how.values()) else game
 
 
 def _norm(config: TranslationConfig) -> dict[str, Any]:

@@ -80,16 +80,7 @@ def make_chunk(
     if axis_name is None:
         return jax.jit(chunk, donate_argnums=0, compiler_options=_compiler_options())
     spread = parallel.spread_chunk(chunk, shared_table=resident)
-    if jax.device_count() > 1:
-        return spread
-    # On a single device `jaxgan.feed` leaves out the axis of devices.
-    lead = functools.partial(jax.tree.map, lambda leaf: jnp.expand_dims(leaf, 0))
-
-    def alone(state, table, rows, count, key):
-        table = table if resident else lead(table)
-        return spread(state, table, lead(rows), count, key)
-
-    return alone
+    return spread if jax.device_count() > 1 else _on_one_device(spread, resident)
 
 
 def kept_chunk(game: Game, *, schedule: Schedule, **how: Any) -> Callable:
@@ -110,6 +101,20 @@ def kept_chunk(game: Game, *, schedule: Schedule, **how: Any) -> Callable:
     while len(_kept) > _KEPT:
         del _kept[next(iter(_kept))]
     return _kept[called][1]
+
+
+def _on_one_device(spread: Callable, resident: bool) -> Callable:
+    """Returns a mapped chunk whose arguments need no axis of devices.
+
+    `jaxgan.feed` leaves that axis out where there is only one device.
+    """
+    lead = functools.partial(jax.tree.map, lambda leaf: jnp.expand_dims(leaf, 0))
+
+    def chunk(state, table, rows, count, key):
+        table = table if resident else lead(table)
+        return spread(state, table, lead(rows), count, key)
+
+    return chunk
 
 
 def _compiler_options() -> dict[str, str] | None:

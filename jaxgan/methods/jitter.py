@@ -1,9 +1,10 @@
-"""Random jitter of training images: enlarged, cropped back at random, mirrored.
+"""Random jitter of training images: enlarged, cropped back at random, moved, mirrored.
 
 Isola et al. 2017 (arXiv:1611.07004, appendix 6.2) resize images of 256 pixels to 286,
 crop 256 at a random place and mirror half of them; Zhu et al. 2017 do the same with
-each of two unpaired sets. It changes only what the players train on: samples are drawn
-from images as they are.
+each of two unpaired sets. Small images blur when they are enlarged; moving them by
+whole pixels keeps each as sharp as it is. Jitter changes only what the players train
+on: samples are drawn from images as they are.
 """
 
 import dataclasses
@@ -22,7 +23,11 @@ from jaxgan.typing import Array, Batch, Key
 
 
 def jittered(
-    game: Game, *groups: Sequence[str], pixels: int = 30, mirror: bool = True
+    game: Game,
+    *groups: Sequence[str],
+    pixels: int = 30,
+    shift: int = 0,
+    mirror: bool = True,
 ) -> Derived:
     """Returns the game on jittered images.
 
@@ -33,12 +38,14 @@ def jittered(
             equal.
         pixels: the number of pixels by which height and width are enlarged, bilinearly,
             before a crop to the original size; 0 for none, at most the images' side.
+        shift: the most pixels by which images are moved, up or down and to the left or
+            to the right; their borders are repeated. 0 for none.
         mirror: whether half of the examples are mirrored left to right.
 
     Raises:
-        InputError: no group was given, or ``pixels`` is negative; when the game is
-            played, for entries of one group that differ in size, or are smaller than
-            ``pixels``.
+        InputError: no group was given, or ``pixels`` or ``shift`` is negative; when the
+            game is played, for entries of one group that differ in size, or are smaller
+            than ``pixels``.
 
     Example:
         >>> import flax.linen as nn, jaxgan
@@ -51,15 +58,16 @@ def jittered(
         >>> pairs = {name: jnp.ones((2, 32, 32, 1)) for name in ("input", "target")}
         >>> state = jaxgan.init(game, jax.random.key(0), pairs)
     """
-    if not groups or pixels < 0:
+    if not groups or pixels < 0 or shift < 0:
         raise InputError(
             "jittered needs the names of the entries to jitter, and 0 pixels or more; "
-            f"got {groups} and {pixels}."
+            f"got {groups}, pixels={pixels} and shift={shift}."
         )
     kept = tuple(tuple(group) for group in groups)
+    how = functools.partial(jitter, pixels=pixels, shift=shift, mirror=mirror)
 
     def moved(objective: Objective) -> Objective:
-        loss = functools.partial(_loss, objective.loss, kept, pixels, mirror)
+        loss = functools.partial(_loss, objective.loss, kept, pixels, how)
         return dataclasses.replace(objective, loss=loss)
 
     objectives = {name: moved(each) for name, each in game.objectives.items()}
@@ -67,7 +75,7 @@ def jittered(
 
 
 def jitter(
-    key: Key, images: Sequence[Array], *, pixels: int, mirror: bool
+    key: Key, images: Sequence[Array], *, pixels: int, mirror: bool, shift: int = 0
 ) -> list[Array]:
     """Applies the same jitter to images ``[h w c]`` of one size.
 
@@ -76,10 +84,12 @@ def jitter(
         images: the images; they may differ in their channels.
         pixels: see `jittered`.
         mirror: see `jittered`.
+        shift: see `jittered`.
     """
     height, width, _ = images[0].shape
-    crop_key, mirror_key = jax.random.split(key)
+    crop_key, mirror_key, shift_key = jax.random.split(key, 3)
     top, left = jax.random.randint(crop_key, (2,), 0, pixels + 1)
+    down, right = jax.random.randint(shift_key, (2,), 0, 2 * shift + 1)
     turned = jax.random.bernoulli(mirror_key) & mirror
 
     def one(image: Array) -> Array:
@@ -89,6 +99,10 @@ def jitter(
             image = jax.image.resize(image, size, "linear")
             start, shape = (top, left, 0), (height, width, channels)
             image = jax.lax.dynamic_slice(image, start, shape)
+        if shift:
+            edges = ((shift, shift), (shift, shift), (0, 0))
+            large, start = jnp.pad(image, edges, mode="edge"), (down, right, 0)
+            image = jax.lax.dynamic_slice(large, start, image.shape)
         return jnp.where(turned, image[:, ::-1], image)
 
     return [one(image) for image in images]
@@ -98,7 +112,7 @@ def _loss(
     loss: Callable[..., Any],
     groups: tuple[tuple[str, ...], ...],
     pixels: int,
-    mirror: bool,
+    jitter: Callable[..., list[Array]],
     nets: Nets,
     batch: Batch,
     turn: Turn,
@@ -120,6 +134,5 @@ def _loss(
                 f"jitter: choose at most {smallest}, such as {max(1, smallest // 8)}."
             )
         keys = turn.draws(f"jitter/{'/'.join(group)}")
-        alike = functools.partial(jitter, pixels=pixels, mirror=mirror)
-        batch |= dict(zip(group, jax.vmap(alike)(keys, images), strict=True))
+        batch |= dict(zip(group, jax.vmap(jitter)(keys, images), strict=True))
     return loss(nets, batch, turn)

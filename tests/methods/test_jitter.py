@@ -54,12 +54,28 @@ def test_every_crop_of_the_enlarged_image_is_as_likely(mirror):
     assert ((counts - expected) ** 2 / expected).sum() < 3 * len(crops)
 
 
+def test_every_shift_is_as_likely_and_repeats_the_border():
+    one, most = image(), 2
+    play = jax.vmap(lambda key: jitter(key, [one], pixels=0, shift=2, mirror=False)[0])
+    made = np.asarray(play(KEYS))
+    down, right = (np.arange(size) for size in (5, 7))
+    moved = np.stack([
+        np.asarray(one)[(down + y).clip(0, 4)][:, (right + x).clip(0, 6)]
+        for y in range(-most, most + 1)
+        for x in range(-most, most + 1)
+    ])  # fmt: skip
+    same = (made[:, None] == moved).all(axis=(2, 3, 4))
+    np.testing.assert_array_equal(same.sum(axis=1), 1)
+    counts, expected = same.sum(axis=0), len(KEYS) / len(moved)
+    assert ((counts - expected) ** 2 / expected).sum() < 3 * len(moved)
+
+
 def test_images_of_a_group_are_moved_alike():
     one = image()
     both = [one[..., :1], jnp.concatenate([one, one], axis=-1)]
     for key in KEYS[:10]:
-        first, second = jitter(key, both, pixels=3, mirror=True)
-        alone = jitter(key, [one], pixels=3, mirror=True)[0]
+        first, second = jitter(key, both, pixels=3, shift=1, mirror=True)
+        alone = jitter(key, [one], pixels=3, shift=1, mirror=True)[0]
         np.testing.assert_array_equal(first, alone[..., :1])
         np.testing.assert_array_equal(second[..., 2:], alone)
 
@@ -116,6 +132,8 @@ def test_what_cannot_be_jittered_is_refused():
         jittered(game())
     with pytest.raises(InputError, match="-1"):
         jittered(game(), NAMES, pixels=-1)
+    with pytest.raises(InputError, match="shift=-2"):
+        jittered(game(), NAMES, shift=-2)
     batch = plays.first(pairs())
     huge = jittered(game(), NAMES, pixels=100_000)
     with pytest.raises(InputError, match="by 100000"):
