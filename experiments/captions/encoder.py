@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 import optax
@@ -26,9 +27,9 @@ def fitted(
 ) -> dict[str, Variables]:
     """Fits a text and an image encoder to each other; returns the variables of both.
 
-    Trains on one device with the rest of the batch as negatives, by Adam with a
-    learning rate that decays from 1e-3 to 0 along a cosine. The same key gives the same
-    encoders.
+    A caption's embedding also has to tell the words of another wording of it. Trains on
+    one device with the rest of the batch as negatives, by Adam with a learning rate
+    that decays from 1e-3 to 0 along a cosine. The same key gives the same encoders.
 
     Args:
         data: the set; only its training examples are used.
@@ -40,6 +41,7 @@ def fitted(
     game = matching(
         text=text_encoder(data, dim),
         image=nets.text.ImageEncoder(dim),
+        words=nn.Dense(data.vocabulary.size),
         optimizer=optax.adam(optax.cosine_decay_schedule(1e-3, steps)),
     )
     count, random = len(data.train), generator(key)
@@ -53,7 +55,7 @@ def fitted(
         found = _columns(data, np.concatenate(rows))
         batches = {n: c.reshape(*shape, *c.shape[1:]) for n, c in found.items()}
         state = _played(game, state, batches, key)
-    return {name: player.variables for name, player in state.players.items()}
+    return {name: state.players[name].variables for name in ("text", "image")}
 
 
 def _columns(data: CaptionedSet, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,6 +10,12 @@ al. 2021, arXiv:2103.00020, figure 3). The negatives are the other pairs of the 
 but only those on the same device and in the same microbatch: more devices or
 microbatches make the task easier. Train the encoders on one device, in whole batches.
 
+What distinguishes few pairs of a batch, such as a digit among scenes that also differ
+in colour, size and place, hardly pays in that loss. With ``words``, a third network
+that predicts words from a caption's embedding, the embedding has to keep them: the loss
+gains the mean, over the words w of another wording of the same pair, of -log softmax of
+the predicted logits at w. Wordings differ in their synonyms, so those are not kept.
+
 `jaxgan.methods.gan_cls` draws images from captions that such an encoder has embedded,
 as Reed et al. 2016 (arXiv:1605.05396) and their successors do.
 """
@@ -21,11 +27,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int
 
 from jaxgan.game import Game, Objective
 from jaxgan.player import Player
 from jaxgan.turn import Nets, Turn
-from jaxgan.typing import Array, Batch, Key
+from jaxgan.typing import Batch, Key
 
 ADAM = optax.adam(1e-3)
 
@@ -34,6 +41,7 @@ def matching(
     *,
     text: nn.Module,
     image: nn.Module,
+    words: nn.Module | None = None,
     optimizer: optax.GradientTransformation = ADAM,
     temperature: float = 0.1,
 ) -> Game:
@@ -45,7 +53,10 @@ def matching(
     Args:
         text: ``captions [b L] -> [b d]``, such as `jaxgan.nets.text.TextEncoder`.
         image: ``image [b ...] -> [b d]``, such as `jaxgan.nets.text.ImageEncoder`.
-        optimizer: the optimizer of both.
+        words: ``embedding [b d] -> logits [b size]``, with one for each word of the
+            vocabulary, such as ``nn.Dense(size)``; None for the encoders alone. It is a
+            player too, "words".
+        optimizer: the optimizer of all.
         temperature: tau; embeddings of length sqrt(d) have logits within ±1/tau.
 
     Example:
@@ -56,19 +67,25 @@ def matching(
         >>> batch["captions"] = batch["captions"].astype(jnp.int32)
         >>> state = init(game, jax.random.key(0), batch)
     """
-    loss = functools.partial(matching_loss, temperature=temperature)
+    modules = {"text": text, "image": image}
+    modules |= {} if words is None else {"words": words}
+    loss = functools.partial(
+        matching_loss, temperature=temperature, has_words=words is not None
+    )
     return Game(
         players={
-            "text": Player(module=text, optimizer=optimizer),
-            "image": Player(module=image, optimizer=optimizer),
+            name: Player(module=module, optimizer=optimizer)
+            for name, module in modules.items()
         },
-        objectives={"match": Objective(players=("text", "image"), loss=loss)},
+        objectives={"match": Objective(players=tuple(modules), loss=loss)},
         clock="match",
         output=None,
     )
 
 
-def matching_loss(nets: Nets, batch: Batch, turn: Turn, *, temperature: float):
+def matching_loss(
+    nets: Nets, batch: Batch, turn: Turn, *, temperature: float, has_words: bool = False
+):
     """Computes each pair's loss ``[b]``, and whether its caption finds its image."""
     texts = nets("text", wording(batch["captions"], turn))
     images = nets("image", batch["image"])
@@ -76,8 +93,31 @@ def matching_loss(nets: Nets, batch: Batch, turn: Turn, *, temperature: float):
     own = jnp.arange(len(texts))
     entropy = optax.softmax_cross_entropy_with_integer_labels
     loss = (entropy(logits, own) + entropy(logits.T, own)) / 2
-    found = (logits.argmax(axis=1) == own).astype(jnp.float32)
-    return loss, {"found": found}
+    outputs = {"found": (logits.argmax(axis=1) == own).astype(jnp.float32)}
+    if has_words:
+        other = wording(batch["captions"], turn, "other_wording")
+        outputs["words"] = words_loss(nets("words", texts), other)
+        loss = loss + outputs["words"]
+    return loss, outputs
+
+
+def words_loss(
+    logits: Float[Array, "b size"], captions: Int[Array, "b L"]
+) -> Float[Array, " b"]:
+    """Computes the mean of -log softmax of the logits at a caption's words.
+
+    Args:
+        logits: those of the vocabulary's words.
+        captions: words' indices; 0 is not a word.
+
+    Example:
+        >>> uniform = words_loss(jnp.zeros((1, 8)), jnp.array([[3, 5, 0]]))
+        >>> print(f"{uniform[0]:.4f}, log 8 = {jnp.log(8):.4f}")
+        2.0794, log 8 = 2.0794
+    """
+    is_word = captions != 0
+    each = jnp.take_along_axis(nn.log_softmax(logits), captions, axis=1)
+    return -(each * is_word).sum(axis=1) / jnp.maximum(is_word.sum(axis=1), 1)
 
 
 def wording(captions: Array, turn: Turn, name: str = "wording") -> Array:

@@ -59,6 +59,37 @@ def test_the_loss_is_info_nce():
     np.testing.assert_allclose(found["match_found"], right)
 
 
+def test_words_are_predicted_from_another_wording():
+    """Of wordings [1, 2, 0] and [3, 0, 0], with logits that do not depend on them."""
+    batch = plays.first(batches(size=4))
+    wordings = jnp.tile(jnp.array([[1, 2, 0], [3, 0, 0]]), (4, 1, 1))
+    batch = {**batch, "captions": wordings}
+    bias = np.random.default_rng(0).normal(size=9).astype(np.float32)
+    dense = nn.Dense(
+        9,
+        kernel_init=nn.initializers.zeros,
+        bias_init=lambda *_: jnp.asarray(bias),
+    )
+    played = matching(text=Text(), image=nn.Dense(4), words=dense)
+    state = jaxgan.init(played, KEY, batch)
+    step = jax.jit(jaxgan.make_update(played, "match"))
+    log = bias - np.log(np.exp(bias.astype(np.float64)).sum())
+    first, second = -(log[1] + log[2]) / 2, -log[3]
+    seen = [step(state, batch, key)[1] for key in jax.random.split(KEY, 10)]
+    found = np.array([each["match_words"] for each in seen])
+    # Each of the four examples has one of both wordings at random.
+    shares = (found - first) / (second - first)
+    np.testing.assert_allclose(shares * 4, np.round(shares * 4), atol=1e-4)
+    assert len(np.unique(np.round(shares * 4))) > 1
+    updated, _ = step(state, batch, KEY)
+    moved = lambda name: jax.tree.map(
+        lambda a, b: bool((a != b).any()),
+        updated.players[name].params,
+        state.players[name].params,
+    )
+    assert all(jax.tree.leaves([moved(name) for name in ("text", "image", "words")]))
+
+
 def test_pairs_find_each_other():
     batch = plays.first(batches())
     state = jaxgan.init(game(), KEY, batch)
