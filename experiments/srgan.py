@@ -86,6 +86,9 @@ class First(TrainConfig):
     ends: int = 3
     # Learn the slopes of the generator's activations, as in the paper.
     prelu: bool = False
+    # Double maps by nearest neighbours and convolve them; else by sub-pixel
+    # convolutions, as in the paper.
+    resize: bool = True
     # Adam's learning rate.
     learning_rate: float = 1e-3
     # Number of cosine decays of the learning rate to 0, one after another.
@@ -148,6 +151,7 @@ PRESETS = {
         part=128,
         width=64,
         blocks=16,
+        resize=False,
         first_steps=1_000_000,
         first_learning_rate=2e-4,
         restarts=4,
@@ -212,6 +216,7 @@ def _generator(config: First) -> srresnet.Generator:
         config.blocks,
         config.ends,
         config.prelu,
+        config.resize,
         dtype=jnp.bfloat16 if config.bfloat16 else jnp.float32,
     )
 

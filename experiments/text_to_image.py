@@ -5,7 +5,7 @@ large red seven in the middle of a blue ground"; 10 % of the pairs of digit and 
 are never trained on::
 
     python -m experiments.text_to_image
-    python -m experiments.text_to_image --network df_gan --loss hinge --matching-aware 2
+    python -m experiments.text_to_image --network gan_cls --mismatch 0.5
     python -m experiments.text_to_image --dataset captions:PATH --resolution 64
     python -m experiments.draw RUN "a large red seven on a blue ground"
 
@@ -20,10 +20,12 @@ Samples for held-out captions are judged: scenes by a classifier of every attrib
 (`experiments.judges.attributes`), on pairs that were trained on and on the others; and
 all sets by R-precision (`experiments.judges.retrieval`).
 
-The preset "small" has GAN-CLS's networks with fewer channels than the paper's, and
-relativistic pairing with R1 and R2 (Huang et al. 2024, arXiv:2501.05441). The
-preset "gan_cls" has the paper's loss, its interpolated captions and its optimizer for
-64 pixels; "df_gan" has DF-GAN's networks, losses and optimizers for 256::
+The preset "small" has GAN-CLS's generator with fewer channels than the paper's, a
+projection discriminator, and relativistic pairing with R1 and R2 (Huang et al. 2024,
+arXiv:2501.05441); with GAN-CLS's discriminator and wrong captions it draws digits that
+nobody can read after as many updates. The preset "gan_cls" has the paper's networks,
+loss, wrong and interpolated captions and optimizer for 64 pixels; "df_gan" has DF-GAN's
+networks, losses and optimizers for 256::
 
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
 
@@ -54,6 +56,7 @@ from jaxgan.data import DataSet, load_captioned
 from jaxgan.data.captioned import CaptionedSet
 from jaxgan.data.source import DataWarning
 from jaxgan.methods.gan_cls import gan_cls, with_text
+from jaxgan.schedules import by_images
 
 _OTHERS = 1_024  # captions to draw wrong ones from
 _TOO_MANY = 0.25  # of these, that are right by chance
@@ -79,8 +82,9 @@ class Config(TrainConfig):
     text_dim: int = 64
     # Updates of the text encoder, before the game.
     text_steps: int = 3_000
-    # The networks: gan_cls, or df_gan.
-    network: str = "gan_cls"
+    # The networks: gan_cls, df_gan, or projection: gan_cls's generator, and a
+    # discriminator with an inner product of image and caption.
+    network: str = "projection"
     # Channels of the generator's finest hidden maps.
     g_width: int = 32
     # Channels of the discriminator's finest hidden maps.
@@ -90,7 +94,7 @@ class Config(TrainConfig):
     # The adversarial loss: non_saturating, hinge, or relativistic.
     loss: str = "relativistic"
     # Weight of mismatched pairs, real images with wrong captions, among D's fakes.
-    mismatch: float = 0.5
+    mismatch: float = 0.0
     # Weight of interpolated captions in the generator's loss.
     interpolated: float = 0.0
     # Weight of DF-GAN's matching-aware gradient penalty; 0 for none.
@@ -100,8 +104,10 @@ class Config(TrainConfig):
     # Weight of R2.
     r2: float = 0.5
     # Adam's learning rate, for the generator and for the discriminator.
-    g_learning_rate: float = 3e-4
-    d_learning_rate: float = 3e-4
+    g_learning_rate: float = 5e-4
+    d_learning_rate: float = 5e-4
+    # Let both learning rates decay to 0 along a cosine.
+    cosine: bool = True
     # Adam's betas, for both players.
     beta1: float = 0.0
     beta2: float = 0.99
@@ -122,6 +128,8 @@ PRESETS = {
         steps=100_000,
         text_dim=1_024,
         text_steps=20_000,
+        network="gan_cls",
+        mismatch=0.5,
         g_width=128,
         d_width=64,
         latent_dim=100,
@@ -131,6 +139,7 @@ PRESETS = {
         r2=0.0,
         g_learning_rate=2e-4,
         d_learning_rate=2e-4,
+        cosine=False,
         beta1=0.5,
         beta2=0.999,
         resolution=64,
@@ -143,6 +152,7 @@ PRESETS = {
         text_dim=256,
         text_steps=20_000,
         network="df_gan",
+        mismatch=0.5,
         latent_dim=100,
         loss="hinge",
         matching_aware=2.0,
@@ -150,6 +160,7 @@ PRESETS = {
         r2=0.0,
         g_learning_rate=1e-4,
         d_learning_rate=4e-4,
+        cosine=False,
         beta2=0.9,
         resolution=256,
     ),
@@ -160,7 +171,6 @@ def make_game(config: Config, data: Any) -> Game:
     """Returns the game on a captioned set."""
     column = "embeddings" if config.embeddings else "captions"
     weighted = ((config.r1, penalties.r1), (config.r2, penalties.r2))
-    adam = functools.partial(optax.adam, b1=config.beta1, b2=config.beta2)
     return gan_cls(
         **_networks(config, data),
         text=None if config.embeddings else encoder.text_encoder(data, config.text_dim),
@@ -171,8 +181,8 @@ def make_game(config: Config, data: Any) -> Game:
         interpolated=config.interpolated,
         matching_aware=config.matching_aware,
         penalties=[(weight, each) for weight, each in weighted if weight],
-        g_optimizer=adam(config.g_learning_rate),
-        d_optimizer=adam(config.d_learning_rate),
+        g_optimizer=_adam(config, config.g_learning_rate),
+        d_optimizer=_adam(config, config.d_learning_rate),
         latent_dim=config.latent_dim,
         ema_half_life=config.ema_half_life,
         show=Captions(),
@@ -182,18 +192,31 @@ def make_game(config: Config, data: Any) -> Game:
 LOSSES = {
     name: getattr(losses, name) for name in ("non_saturating", "hinge", "relativistic")
 }
-NETWORKS = {"gan_cls": nets.gan_cls, "df_gan": nets.df_gan}
+NETWORKS = {
+    "gan_cls": (nets.gan_cls.Generator, nets.gan_cls.Discriminator),
+    "projection": (nets.gan_cls.Generator, nets.gan_cls.ProjectionDiscriminator),
+    "df_gan": (nets.df_gan.Generator, nets.df_gan.Discriminator),
+}
 
 
 def _networks(config: Config, data: DataSet) -> dict[str, Any]:
     height, width, channels = data.image_shape
-    of = chosen("--network", NETWORKS, config.network)
+    generator, discriminator = chosen("--network", NETWORKS, config.network)
     dtype = jnp.bfloat16 if config.bfloat16 else jnp.float32
     size = (height, width)
     return {
-        "generator": of.Generator(size, channels, config.g_width, dtype=dtype),
-        "discriminator": of.Discriminator(config.d_width, dtype=dtype),
+        "generator": generator(size, channels, config.g_width, dtype=dtype),
+        "discriminator": discriminator(config.d_width, dtype=dtype),
     }
+
+
+def _adam(config: Config, rate: float) -> optax.GradientTransformation:
+    how: dict[str, Any] = {"b1": config.beta1, "b2": config.beta2}
+    if not config.cosine:
+        return optax.adam(rate, **how)
+    images: Any = config.steps * config.batch_size
+    falling = optax.cosine_decay_schedule(rate, images)
+    return by_images(optax.adam, learning_rate=falling, **how)
 
 
 def _others(data: Any, column: str) -> np.ndarray:

@@ -280,17 +280,17 @@ def test_the_text_encoder_is_not_fitted_where_the_run_cannot_be(
     assert "fitting" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("network", ["gan_cls", "df_gan"])
+@pytest.mark.parametrize("network", text_to_image.NETWORKS)
 @pytest.mark.parametrize("size", [48, (24, 32)])
 def test_sides_may_be_three_times_a_power_of_two(network, size):
     """Scenes of two digits have 48 pixels; 12 channels are no multiple of 8."""
-    of = text_to_image.NETWORKS[network]
-    generator = of.Generator(size, 3, 12)
+    maker, judged_by = text_to_image.NETWORKS[network]
+    generator = maker(size, 3, 12)
     z, text = jnp.zeros((2, 4)), jnp.zeros((2, 8))
     draw_all = lambda key: generator.init_with_output(key, z, text)[0]
     images = jax.eval_shape(draw_all, jax.random.key(0))
     assert images.shape == (2, *np.broadcast_to(size, 2), 3)
-    judge = lambda key: of.Discriminator(12).init_with_output(
+    judge = lambda key: judged_by(12).init_with_output(
         key, jnp.zeros(images.shape), text
     )[0]
     assert jax.eval_shape(judge, jax.random.key(0)).shape == (2,)

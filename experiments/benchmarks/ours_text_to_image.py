@@ -1,7 +1,7 @@
 """Images from captions as `experiments.text_to_image` plays its preset "small".
 
-The text encoder is not fitted first, which does not affect the time, and no generator
-is averaged.
+The text encoder is not fitted first, which does not affect the time, the learning rates
+are constant, and no generator is averaged.
 """
 
 import jax.numpy as jnp
@@ -22,11 +22,11 @@ def make_game(work: Work) -> Game:
         generator=nets.gan_cls.Generator(
             (height, width), channels, work.width, dtype=dtype
         ),
-        discriminator=nets.gan_cls.Discriminator(work.d_width, dtype=dtype),
+        discriminator=nets.gan_cls.ProjectionDiscriminator(work.d_width, dtype=dtype),
         text=nets.text.TextEncoder(work.words, text_to_image.TEXT),
         others=text_to_image.others(work),
         loss=getattr(losses, work.loss),
-        mismatch=text_to_image.MISMATCH,
+        mismatch=0.0,
         interpolated=0.0,
         penalties=[(work.r1, penalties.r1), (work.r2, penalties.r2)],
         g_optimizer=adam,

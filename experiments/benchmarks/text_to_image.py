@@ -1,23 +1,25 @@
-"""Images from captions in numbers: GAN-CLS against wrong captions, with R1 and R2.
+"""Images from captions in numbers: a projection discriminator, with R1 and R2.
 
 It is the preset "small" of `experiments.text_to_image`. Its text encoder is fixed, but
-belongs to the step: each update draws wordings, and embeds them. Nothing here imports a
+belongs to the step: each update draws a wording, and embeds it. Nothing here imports a
 framework.
 
 The floating-point operations of a step, in the terms of `flops`, count an embedding
-once for both players' updates, and the maps of a real image once for its right and its
-wrong caption, though the game may compute them anew. With M those of the
-discriminator's maps of an image (m of the first), H those of its layers from maps and
-caption to the logit, and t and u those of the layers that see only the caption, in the
-discriminator and in the generator, one example of a step takes
+once for both players' updates, though the game computes it anew. With M those of the
+discriminator's maps of an image (m of the first), H those of its other layers, and t
+and u those of the layers that see only the caption, in the discriminator and in the
+generator, one example of a step takes
 
-    encoder          2 F_T                       right and wrong
+    encoder          F_T
     generator        F_G                         for the discriminator
-    discriminator    2 (3 M - m) + 3 (3 H - t)   real and fake; fake, right and wrong
+    discriminator    2 (3 M - m + 3 H - t)       real and fake
     R1 and R2        2 (3 (M + H - t))
     generator        3 F_G - u                   the caption needs no gradient
     through it       2 (M + H) - t               on the way to the generator
     beside it        M + H                       the real's logit
+
+The inner product of image and caption counts for nothing, like all that is not a matrix
+product or a convolution.
 """
 
 import itertools
@@ -39,23 +41,20 @@ DEPTH = 2
 """Layers of the text encoder before the mean and the maximum over the words."""
 
 HIDDEN = 256
-"""Channels of the discriminator's 1x1 convolution over map and caption."""
+"""The discriminator's features of an image, and of a caption."""
 
 GROUPS = 8
 """The most groups of the generator's group norm."""
 
 OTHERS = 1_024
-"""The captions that wrong ones are drawn from."""
-
-MISMATCH = 0.5
-"""The weight of real images with wrong captions among the discriminator's fakes."""
+"""Captions in the game's memory, to draw wrong ones from; none is drawn here."""
 
 SLOPE = 0.2
 """LeakyReLU's slope for negative inputs."""
 
 
 def others(work: Work) -> np.ndarray:
-    """Returns the captions that wrong ones are drawn from, evenly spaced: ``[m l]``."""
+    """Returns captions to draw wrong ones from, evenly spaced: ``[m l]``."""
     captions = random_data.captions(work).reshape(-1, work.captions[-1])
     return captions[np.linspace(0, len(captions) - 1, OTHERS).astype(int)]
 
@@ -87,12 +86,12 @@ def flops(work: Work) -> float:
     encoder, generator = _encoder(work), _generator(work)
     maps, head = _judge(work)
     g, m, h = sum(generator), sum(maps), sum(head)
-    of_reals_and_fakes = 2 * (3 * m - maps[0]) + 3 * (3 * h - head[0])
+    of_reals_and_fakes = 2 * (3 * m - maps[0] + 3 * h - head[0])
     alone = m + h
     penalties = 3 * (alone - head[0]) * (bool(work.r1) + bool(work.r2))
     d_update = g + of_reals_and_fakes + penalties
     g_update = 3 * g - generator[0] + 2 * alone - head[0] + alone
-    return work.batch_size * (2 * encoder + d_update + g_update)
+    return work.batch_size * (encoder + d_update + g_update)
 
 
 def _encoder(work: Work) -> float:
@@ -115,16 +114,18 @@ def _generator(work: Work) -> list[float]:
 
 
 def _judge(work: Work) -> tuple[list[float], list[float]]:
-    """Returns those of the discriminator's maps, and those with the caption."""
+    """Returns those of the discriminator's maps and of its other layers.
+
+    Of the others, the caption's comes first.
+    """
     widths, (base, times) = judge_widths(work), work.maps
     channels = itertools.pairwise([work.image_shape[2], *widths])
     maps = [
         (base << times - 1 - i) ** 2 * _dense(16 * into, out)
         for i, (into, out) in enumerate(channels)
     ]
-    places = base * base
-    joint = places * _dense(widths[-1] + TEXT, HIDDEN)
-    return maps, [_dense(TEXT, TEXT), joint, _dense(places * HIDDEN, 1)]
+    seen = _dense(base * base * widths[-1], HIDDEN)
+    return maps, [_dense(TEXT, HIDDEN), seen, _dense(HIDDEN, 1)]
 
 
 def _dense(into: int, out: int) -> float:

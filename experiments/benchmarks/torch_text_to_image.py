@@ -1,4 +1,4 @@
-"""GAN-CLS's networks and the text encoder in PyTorch, from its own layers, NCHW.
+"""The networks of images from captions in PyTorch, from its own layers, NCHW.
 
 Initialised as jaxgan's are. Only the generator has a norm, group norm.
 """
@@ -75,12 +75,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """``[b c h w], [b d] -> [b]``: an image's maps, which are judged with a caption."""
+    """``[b c h w], [b d] -> [b]``, with an inner product of image and caption."""
 
     def __init__(self, work: Work):
         super().__init__()
         widths, (base, _) = text_to_image.judge_widths(work), work.maps
-        size, hidden = text_to_image.TEXT, text_to_image.HIDDEN
+        hidden = text_to_image.HIDDEN
         maps: list[nn.Module] = []
         for into, out in itertools.pairwise([work.image_shape[2], *widths]):
             maps += [
@@ -88,18 +88,15 @@ class Discriminator(nn.Module):
                 nn.LeakyReLU(text_to_image.SLOPE),
             ]
         self.maps = nn.Sequential(*maps)
-        self.text = _dense(size, size)
-        self.joint = lecun(nn.Conv2d(widths[-1] + size, hidden, 1))
-        self.logit = _dense(base * base * hidden, 1)
-
-    def judge(self, maps: Tensor, text: Tensor) -> Tensor:
-        """Returns the logits of images, given their `maps`, with captions."""
-        text = _leaky(self.text(text))[:, :, None, None]
-        both = torch.cat([maps, text.expand(-1, -1, *maps.shape[2:])], 1)
-        return self.logit(_leaky(self.joint(both)).flatten(1))[:, 0].float()
+        self.text = _dense(text_to_image.TEXT, hidden)
+        self.seen = _dense(base * base * widths[-1], hidden)
+        self.logit = _dense(hidden, 1)
+        self.scale = hidden**-0.5
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
-        return self.judge(self.maps(x), text)
+        seen = _leaky(self.seen(self.maps(x).flatten(1)))
+        fits = (seen * self.text(text)).float().sum(1) * self.scale
+        return self.logit(seen)[:, 0].float() + fits
 
 
 Players = tuple[TextEncoder, Generator, Discriminator]

@@ -2,13 +2,11 @@
 
 A step draws a wording of each caption and embeds it once, for both players' updates,
 and without a graph, since the text encoder is fixed. Fakes are made anew for each
-update, as in the other games from latents. The maps of a real image are judged with its
-right and with its wrong caption, as in DF-GAN's code. The generator's update computes
-no gradients of the discriminator's weights or of its logits of reals.
+update, as in the other games from latents. The generator's update computes no gradients
+of the discriminator's weights or of its logits of reals.
 
-tuned: images and kernels are stored channels last, right and wrong captions are
-embedded in one pass, real and fake are judged in one pass, which does not change the
-result, since group norm does not mix examples, and Adam is fused.
+tuned: images and kernels are stored channels last, real and fake are judged in one
+pass, which does not change the result, since nothing mixes examples, and Adam is fused.
 
 compiled: the tuned encoder and losses through torch.compile.
 """
@@ -19,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from experiments.benchmarks import text_to_image, torch_text_to_image
+from experiments.benchmarks import torch_text_to_image
 from experiments.benchmarks.torch_objectives import (
     Gradient,
     gradient_by_autograd,
@@ -33,7 +31,6 @@ from experiments.benchmarks.torch_tools import (
     as_float,
     autocast,
     descend,
-    judged,
     latents,
     to_channels_last,
 )
@@ -61,22 +58,20 @@ def make_step(
     text, g, d = players
     text.requires_grad_(False)
     g_optimizer, d_optimizer = (adam(work, player, fused=tuned) for player in (g, d))
-    others = torch.from_numpy(text_to_image.others(work))
-    others = others.to(torch.get_default_device())
     layout = torch.channels_last if tuned else torch.contiguous_format
     gradient = gradient_by_func if compiled else gradient_by_autograd
 
-    def encode(right: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
-        return encoded(text, right, wrong, together=tuned)
+    def encode(captions: Tensor) -> Tensor:
+        return encoded(text, captions)
 
-    def d_loss_of(x: Tensor, z: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+    def d_loss_of(x: Tensor, z: Tensor, caption: Tensor) -> Tensor:
         with torch.no_grad():
-            fake = g(z, right)
+            fake = g(z, caption)
         how = {"gradient": gradient, "together": tuned}
-        return d_loss(work, d, x, fake, right, wrong, **how)
+        return d_loss(work, d, x, fake, caption, **how)
 
-    def g_loss_of(x: Tensor, z: Tensor, right: Tensor) -> Tensor:
-        return g_loss(d, x, g(z, right), right)
+    def g_loss_of(x: Tensor, z: Tensor, caption: Tensor) -> Tensor:
+        return g_loss(d, x, g(z, caption), caption)
 
     if compiled:
         encode, d_loss_of, g_loss_of = map(compile_, (encode, d_loss_of, g_loss_of))
@@ -84,37 +79,29 @@ def make_step(
     def step(images: Tensor, captions: Tensor) -> None:
         x = as_float(images[0].contiguous(memory_format=layout))
         # A CUDA graph's output may be overwritten before the generator's update.
-        right, wrong = (e.clone() for e in encode(*drawn(captions[0], others)))
+        caption = encode(drawn(captions[0])).clone()
         with autocast(work):
-            loss = d_loss_of(x, latents(work), right, wrong)
+            loss = d_loss_of(x, latents(work), caption)
         descend(d_optimizer, loss)
         d.requires_grad_(False)
         with autocast(work):
-            loss = g_loss_of(x, latents(work), right)
+            loss = g_loss_of(x, latents(work), caption)
         descend(g_optimizer, loss)
         d.requires_grad_(True)
 
     return step
 
 
-def drawn(captions: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Draws a wording ``[b l]`` of each of the captions ``[b k l]``, and a wrong one.
-
-    Args:
-        captions: the right captions.
-        others: those that wrong ones are drawn from, ``[m l]``.
-    """
+def drawn(captions: Tensor) -> Tensor:
+    """Draws a wording ``[b l]`` of each of the captions ``[b k l]``."""
     b, wordings, _ = captions.shape
-    right = captions[torch.arange(b), torch.randint(wordings, (b,))]
-    return right, others[torch.randint(len(others), (b,))]
+    return captions[torch.arange(b), torch.randint(wordings, (b,))]
 
 
-def encoded(
-    text: nn.Module, right: Tensor, wrong: Tensor, *, together: bool
-) -> tuple[Tensor, Tensor]:
-    """Returns the embeddings of right and wrong captions, without a graph."""
+def encoded(text: nn.Module, captions: Tensor) -> Tensor:
+    """Returns the embeddings of captions, without a graph."""
     with torch.no_grad():
-        return judged(text, right, wrong, together=together)
+        return text(captions)
 
 
 def d_loss(
@@ -122,53 +109,41 @@ def d_loss(
     d: Discriminator,
     x: Tensor,
     fake: Tensor,
-    right: Tensor,
-    wrong: Tensor,
+    caption: Tensor,
     *,
     gradient: Gradient = gradient_by_autograd,
     together: bool = False,
 ) -> Tensor:
-    """Returns D's loss of fakes and of wrong captions, with R1 and R2.
+    """Returns D's loss with R1 and R2.
 
     Args:
         work: the game.
         d: the discriminator.
         x: images.
         fake: fakes for the same captions, detached.
-        right: the embeddings of the images' captions.
-        wrong: those of wrong captions.
+        caption: the embeddings of the captions.
         gradient: how to differentiate.
         together: whether to judge images and fakes in one pass.
     """
 
-    def play(images: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns logits, their squared slopes, and the images' maps."""
-
-        def seen(images: Tensor) -> tuple[Tensor, Tensor]:
-            maps = d.maps(images)
-            return d.judge(maps, text), maps
-
-        logits, maps, slope = gradient(seen, images)
-        return logits, squared(slope, logits), maps
+    def play(images: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns logits and their squared slopes."""
+        logits, _, slope = gradient(lambda images: (d(images, text), ()), images)
+        return logits, squared(slope, logits)
 
     b = len(x)
     if together:
-        logits, slopes, maps = play(torch.cat([x, fake]), torch.cat([right, right]))
-        of_real, of_fake = logits[:b], logits[b:]
-        r1, r2, maps = slopes[:b], slopes[b:], maps[:b]
+        both = torch.cat([caption, caption])
+        logits, slopes = play(torch.cat([x, fake]), both)
+        of_real, of_fake, r1, r2 = logits[:b], logits[b:], slopes[:b], slopes[b:]
     else:
-        of_real, r1, maps = play(x, right)
-        of_fake, r2, _ = play(fake, right)
-    of_wrong = d.judge(maps, wrong)
-    mismatch = text_to_image.MISMATCH
-    loss = (1 - mismatch) * softplus(of_fake - of_real)
-    loss = loss + mismatch * softplus(of_wrong - of_real)
-    return (loss + work.r1 * r1 + work.r2 * r2).mean()
+        (of_real, r1), (of_fake, r2) = play(x, caption), play(fake, caption)
+    return (softplus(of_fake - of_real) + work.r1 * r1 + work.r2 * r2).mean()
 
 
-def g_loss(d: Discriminator, x: Tensor, fake: Tensor, right: Tensor) -> Tensor:
-    """Returns the mean of softplus(D(x, t) - D(fake, t)), t being right captions."""
-    of_fake = d(fake, right)
+def g_loss(d: Discriminator, x: Tensor, fake: Tensor, caption: Tensor) -> Tensor:
+    """Returns the mean of softplus(D(x, t) - D(fake, t)), t being the captions."""
+    of_fake = d(fake, caption)
     with torch.no_grad():
-        of_real = d(x, right)
+        of_real = d(x, caption)
     return softplus(of_real - of_fake).mean()

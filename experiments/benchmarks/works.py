@@ -239,7 +239,7 @@ _TEXT_TO_IMAGE = Work(
     r2=0.5,
     captions=(5, 18),
     words=78,
-    learning_rate=3e-4,
+    learning_rate=5e-4,
     beta1=0.0,
     beta2=0.99,
 )

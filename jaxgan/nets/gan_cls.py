@@ -5,6 +5,10 @@ concatenates the result to the latent; the discriminator repeats it at every pos
 its last map, 4x4, and a 1x1 convolution combines both. Here only the generator is
 normalised, by group norm, so that every example is judged by itself, as gradient
 penalties need; the paper has batch norm.
+
+`ProjectionDiscriminator` compares captions with whole images instead, by an inner
+product (Miyato & Koyama 2018, arXiv:1802.05637). On drawn scenes it tells digits apart
+after a fraction of the updates.
 """
 
 import math
@@ -81,10 +85,7 @@ class Discriminator(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], text: Float[Array, "b d"]
     ) -> Float[Array, " b"]:
-        _, height, width, _ = x.shape
-        _, times = doublings((height, width))
-        for i in range(times):
-            x = nn.leaky_relu(Conv(self.width << i, dtype=self.dtype)(x), SLOPE)
+        x = _halved(x, self.width, self.dtype)
         text = nn.Dense(self.text, dtype=self.dtype, name="text_dense")(text)
         text = nn.leaky_relu(text, SLOPE)[:, None, None, :]
         text = jnp.broadcast_to(text, (*x.shape[:3], self.text))
@@ -92,3 +93,39 @@ class Discriminator(nn.Module):
         x = nn.leaky_relu(nn.Dense(self.hidden, dtype=self.dtype)(x), SLOPE)
         logits = nn.Dense(1, dtype=self.dtype)(x.reshape(len(x), -1))
         return in_float32(logits)[:, 0]
+
+
+class ProjectionDiscriminator(nn.Module):
+    """``(image [b h w c], text [b d]) -> logits [b]``.
+
+    With features h of the image, a dense layer's from its last map, and a linear map V
+    of the caption, the logit is ``w h + b + <h, V text> / sqrt(hidden)``.
+
+    Attributes:
+        width: channels of the first map; twice as many at each coarser one.
+        hidden: number of the features.
+        dtype: dtype of the computation; parameters and logits are float32.
+    """
+
+    width: int = 32
+    hidden: int = 256
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], text: Float[Array, "b d"]
+    ) -> Float[Array, " b"]:
+        x = _halved(x, self.width, self.dtype).reshape(len(x), -1)
+        seen = nn.leaky_relu(nn.Dense(self.hidden, dtype=self.dtype)(x), SLOPE)
+        text = nn.Dense(self.hidden, dtype=self.dtype, name="text_dense")(text)
+        fits = in_float32(seen * text).sum(axis=1) * self.hidden**-0.5
+        return in_float32(nn.Dense(1, dtype=self.dtype)(seen))[:, 0] + fits
+
+
+def _halved(x: Array, features: int, dtype: Any) -> Array:
+    """Returns the last map of convolutions that halve images: 4x4, if square."""
+    _, height, width, _ = x.shape
+    _, times = doublings((height, width))
+    for i in range(times):
+        x = nn.leaky_relu(Conv(features << i, dtype=dtype)(x), SLOPE)
+    return x

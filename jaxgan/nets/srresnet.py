@@ -7,6 +7,12 @@ each is 3x3, to four times as many channels, which become 2x2 pixels. The result
 last convolution is added to a bicubic enlargement of the input, so that only the
 difference has to be learnt, whatever the size of the weights.
 
+A GAN can learn to cover smooth areas with a grid in place of grain, as sub-pixel
+convolutions can turn a flat map into any pattern of 2x2 pixels. With ``resize``, maps
+are doubled by nearest neighbours and then convolved, as in ESRGAN (Wang et al. 2018,
+arXiv:1809.00219; Odena et al. 2016, distill.pub/2016/deconv-checkerboard), at the same
+cost: what is flat stays flat.
+
 Unlike the paper's, these networks have no batch norm, whose batch statistics leave
 artefacts in images (Wang et al. 2018, arXiv:1809.00219). Instead the last convolution
 of each block starts with small weights, and that of the image with such small ones that
@@ -26,6 +32,7 @@ from jaxtyping import Array, Float
 
 from jaxgan.checks import InputError
 from jaxgan.layers.dense import Dense
+from jaxgan.layers.resample import upsample_nearest
 from jaxgan.layers.weight import Weight
 from jaxgan.nets.conv import Conv
 
@@ -52,6 +59,8 @@ class Generator(nn.Module):
         ends: height and width of the first and of the last kernel, odd; 9 in the paper.
         prelu: whether each activation learns its slope for negative inputs, as in the
             paper, starting at 0.25; else LeakyReLU.
+        resize: whether maps are doubled by nearest neighbours and convolved; else by
+            sub-pixel convolutions, as in the paper.
         dtype: dtype of the computation; parameters and images are float32.
 
     Raises:
@@ -70,6 +79,7 @@ class Generator(nn.Module):
     blocks: int = 5
     ends: int = 3
     prelu: bool = False
+    resize: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -89,8 +99,12 @@ class Generator(nn.Module):
             y = y + conv(self.width, f"block_{i}_2", init=_SMALL)(z)
         y = first + conv(self.width, "last_block", init=_SMALL)(y)
         for i in range(_doublings(self.scale)):
-            y = conv(4 * self.width, f"double_{i}", init=alike(_USUAL))(y)
-            y = self._activated(to_pixels(y), f"double_{i}")
+            name = f"double_{i}"
+            if self.resize:
+                y = conv(self.width, name)(upsample_nearest(y))
+            else:
+                y = to_pixels(conv(4 * self.width, name, init=alike(_USUAL))(y))
+            y = self._activated(y, name)
         channels = x.shape[-1]
         y = conv(channels, "image", self.ends, _FAINT)(y).astype(jnp.float32)
         return enlarge(x.astype(jnp.float32), self.scale) + y
@@ -107,7 +121,7 @@ class Generator(nn.Module):
 
         It is measured from the input pixel that the output pixel lies in.
         """
-        return radius(self.scale, self.blocks, self.ends)
+        return radius(self.scale, self.blocks, self.ends, resize=self.resize)
 
 
 class Discriminator(nn.Module):
@@ -246,21 +260,21 @@ def _keys(distance: np.ndarray) -> np.ndarray:
     return np.where(d < 1, near, np.where(d < 2, far, 0.0))
 
 
-def radius(scale: int, blocks: int, ends: int) -> int:
+def radius(scale: int, blocks: int, ends: int, *, resize: bool = False) -> int:
     """Computes `Generator.radius` of a network with these fields.
 
     The receptive field is traced from the image back to the input, for each place that
     an output pixel can have within its pixel of the input.
 
     Example:
-        >>> radius(4, 16, 9), radius(2, 5, 3)
-        (40, 14)
+        >>> radius(4, 16, 9), radius(2, 5, 3), radius(4, 5, 3, resize=True)
+        (40, 14, 13)
     """
-    furthest = _REACH
+    furthest, fine, coarse = _REACH, int(resize), int(not resize)
     for phase in range(scale):
         low, high = phase - ends // 2, phase + ends // 2
         for _ in range(_doublings(scale)):
-            low, high = low // 2 - 1, high // 2 + 1
+            low, high = (low - fine) // 2 - coarse, (high + fine) // 2 + coarse
         reach = 2 * blocks + 1 + ends // 2
         furthest = max(furthest, reach - low, reach + high)
     return furthest

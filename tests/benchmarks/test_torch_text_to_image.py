@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxgan
-from experiments.benchmarks import flops, ours, text_to_image, works
+from experiments.benchmarks import flops, ours, works
 from tests.benchmarks.text_to_image_twins import (
     PLAYERS,
     WORK,
@@ -70,16 +70,14 @@ def played(player, *inputs):
 
 def test_encoder_is_jaxgans():
     """Of captions with words missing, and of one without any."""
-    right, _ = captions()
-    some = np.concatenate([right, np.zeros_like(right[:1])])
+    some = np.concatenate([captions(), np.zeros_like(captions()[:1])])
     assert (some == 0).any(axis=1).sum() > 2
     near(modules()[0](torch.tensor(some)), played("text", some))
 
 
 def test_networks_are_jaxgans():
     _, g, d = modules()
-    right, z = captions()[0], latents("g")
-    embedded = played("text", right)
+    z, embedded = latents("g"), played("text", captions())
     made = g(torch.tensor(z), torch.tensor(embedded))
     near(made.permute(0, 2, 3, 1), played("generator", z, embedded))
     x = pixels().float() / 127.5 - 1
@@ -102,12 +100,11 @@ def test_losses_and_gradients_are_jaxgans(way):
     games, how = torch_text_to_image_games, WAYS[way]
     text, g, d = modules()
     x = pixels().float() / 127.5 - 1
-    given = map(torch.tensor, captions())
-    right, wrong = games.encoded(text, *given, together="together" in how)
+    caption = games.encoded(text, torch.tensor(captions()))
     z_d, z_g = (torch.tensor(latents(objective)) for objective in "dg")
-    fake = g(z_d, right).detach()
-    d_loss = games.d_loss(WORK, d, x, fake, right, wrong, **how)
-    g_loss = games.g_loss(d, x, g(z_g, right), right)
+    fake = g(z_d, caption).detach()
+    d_loss = games.d_loss(WORK, d, x, fake, caption, **how)
+    g_loss = games.g_loss(d, x, g(z_g, caption), caption)
     movers = {"d": (d, "discriminator", d_loss), "g": (g, "generator", g_loss)}
     for objective, (module, player, loss) in movers.items():
         expected, grads = truth()[objective]
@@ -123,8 +120,8 @@ def test_step_is_jaxgans(tuned, monkeypatch):
     in_plain_descent(monkeypatch, games)
     drawn = iter([torch.tensor(latents(objective)) for objective in "dg"])
     monkeypatch.setattr(games, "latents", lambda work: next(drawn))
-    given = [torch.tensor(each) for each in captions()]
-    monkeypatch.setattr(games, "drawn", lambda captions, others: given)
+    given = torch.tensor(captions())
+    monkeypatch.setattr(games, "drawn", lambda captions: given)
     nets = modules()
     step = games.make_step(WORK, nets, tuned=tuned)
     players = [(n, functools.partial(to_torch, n)) for n in PLAYERS]
@@ -142,26 +139,17 @@ def test_flops_are_those_that_torch_counts(tuned):
         step(image, torch.ones(1, 2, 5, 18, dtype=torch.int32))
     # The penalties' images have a gradient of the loss, though nothing needs it; and
     # the logit's gradient by the last layer's output does not depend on that layer.
-    more, less = 2 * 16 * 3 * 32 * 16**2, 2 * 16 * 256
+    more, less = 2 * 16 * 3 * 32 * 16**2, 2 * 256
     assert counter.total == flops.of_unit(work) + 2 * 2 * (more - less)
 
 
-def test_wordings_are_an_images_own_and_wrong_captions_of_all_others():
+def test_wordings_are_an_images_own():
     torch.manual_seed(0)
     captions = torch.arange(3 * 4000).reshape(4000, 3, 1)
-    others = torch.arange(5).reshape(5, 1)
-    right, wrong = torch_text_to_image_games.drawn(captions, others)
-    rows, wordings = right[:, 0] // 3, right[:, 0] % 3
-    assert torch.equal(rows, torch.arange(4000))
-    for draws, count in ((wordings, 3), (wrong[:, 0], 5)):
-        share = np.bincount(draws.numpy(), minlength=count) / 4000
-        np.testing.assert_allclose(share, 1 / count, atol=0.04)
-
-
-def test_wrong_captions_are_jaxgans():
-    """The table that they are drawn from is in the memory of jaxgan's game."""
-    expected = np.asarray(game().memory["others"].init())
-    np.testing.assert_array_equal(text_to_image.others(WORK), expected)
+    drawn = torch_text_to_image_games.drawn(captions)[:, 0]
+    assert torch.equal(drawn // 3, torch.arange(4000))
+    share = np.bincount((drawn % 3).numpy(), minlength=3) / 4000
+    np.testing.assert_allclose(share, 1 / 3, atol=0.04)
 
 
 def test_networks_start_at_jaxgans_scale():

@@ -32,7 +32,7 @@ def columns():
 
 @functools.lru_cache
 def state():
-    """Noise for weights, and the captions that wrong ones are drawn from."""
+    """Noise for weights."""
     known = game()  # made here: its table would be a tracer, if made in a program
     start = lambda key: jaxgan.init(known, key, columns())
     made = filled(jax.eval_shape(start, KEY))
@@ -46,11 +46,8 @@ def latents(objective):
 
 
 def captions():
-    """The right captions, and the wrong ones of the discriminator's first update."""
-    draws = Turn.first("d", KEY, {}, WORK.batch_size).draws
-    others = text_to_image.others(WORK)
-    pick = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(others)))
-    return columns()["captions"][:, 0], others[np.asarray(pick(draws("wrong")))]
+    """The captions, of which there is one wording."""
+    return columns()["captions"][:, 0]
 
 
 def to_torch(player, tree):
@@ -91,7 +88,8 @@ def _judge(tree):
         yield from _conv(tree[f"Conv_{i}"])
     yield from _dense(tree["text_dense"])
     kernel, bias = _dense(tree["Dense_0"])
-    yield from (kernel[:, :, None, None], bias)
-    kernel, bias = _dense(tree["Dense_1"])
-    yield np.moveaxis(kernel.reshape(4, 4, -1), -1, 0).reshape(1, -1)
+    # Our last map is flattened by pixels of channels, PyTorch's by channels of pixels.
+    pixels = kernel.reshape(len(kernel), 4, 4, -1)
+    yield np.moveaxis(pixels, -1, 1).reshape(kernel.shape)
     yield bias
+    yield from _dense(tree["Dense_1"])

@@ -38,7 +38,7 @@ def same_conv(torch, p, x, stride=1):
     return torch.nn.functional.conv2d(x, kernel, p["bias"], stride=stride)
 
 
-def generator_twin(torch, p, x, *, blocks, doublings):
+def generator_twin(torch, p, x, *, blocks, doublings, resize):
     """With PyTorch's own pixel shuffle, PReLU and antialiased bicubic filter."""
     p, functional = p["network"], torch.nn.functional
 
@@ -60,7 +60,10 @@ def generator_twin(torch, p, x, *, blocks, doublings):
         y = y + same_conv(torch, p[f"block_{i}_2"], z)
     y = first + same_conv(torch, p["last_block"], y)
     for i in range(doublings):
-        y = activated(shuffled(same_conv(torch, p[f"double_{i}"], y)), f"double_{i}")
+        if resize:
+            y = functional.interpolate(y, scale_factor=2, mode="nearest")
+        y = same_conv(torch, p[f"double_{i}"], y)
+        y = activated(y if resize else shuffled(y), f"double_{i}")
     how = {"mode": "bicubic", "antialias": True}
     size = tuple(side * 2**doublings for side in image.shape[2:])
     base = functional.interpolate(image, size, **how)
@@ -68,13 +71,15 @@ def generator_twin(torch, p, x, *, blocks, doublings):
     return flat(torch, [made.permute(0, 2, 3, 1)])
 
 
+@pytest.mark.parametrize("resize", [False, True])
 @pytest.mark.parametrize(
     ("scale", "ends", "prelu"), [(2, 5, True), (4, 3, False)], ids=["x2", "x4"]
 )
-def test_generator_is_pytorchs(scale, ends, prelu):
+def test_generator_is_pytorchs(scale, ends, prelu, resize):
     torch = pytest.importorskip("torch")
-    module = srresnet.Generator(scale, 3, blocks=2, ends=ends, prelu=prelu)
-    how = {"blocks": 2, "doublings": scale // 2}
+    fields = {"blocks": 2, "ends": ends, "prelu": prelu, "resize": resize}
+    module = srresnet.Generator(scale, 3, **fields)
+    how = {"blocks": 2, "doublings": scale // 2, "resize": resize}
     twin = lambda torch, p, x: generator_twin(torch, p, x, **how)
     assert_twin_agrees(torch, Rows(module), _draw(2, 5, 6, 2), twin)
 
@@ -135,12 +140,13 @@ def test_enlargement_follows_its_input():
     assert enlarge(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+@pytest.mark.parametrize("resize", [False, True])
 @pytest.mark.parametrize(
     ("scale", "blocks", "ends"), [(2, 1, 5), (4, 1, 3), (4, 0, 9), (8, 0, 1)]
 )
-def test_an_output_sees_as_far_as_the_radius(scale, blocks, ends):
+def test_an_output_sees_as_far_as_the_radius(scale, blocks, ends, resize):
     """A change within it matters, and one further away changes nothing, to the bit."""
-    network = srresnet.Generator(scale, 3, blocks=blocks, ends=ends)
+    network = srresnet.Generator(scale, 3, blocks=blocks, ends=ends, resize=resize)
     reach = network.radius
     side, middle = 2 * reach + 5, reach + 2
     x = jnp.asarray(_draw(1, side, side, 1))
@@ -166,6 +172,19 @@ def test_the_first_image_is_bicubic_without_a_checkerboard():
     np.testing.assert_allclose(
         corners, corners[:, :, :1, :, :1] + 0 * corners, atol=1e-6
     )
+
+
+def test_what_is_flat_stays_flat_with_resize_only():
+    """Away from the border, at any weights."""
+    x = jnp.full((1, 30, 30, 3), 0.3)
+    for resize in (False, True):
+        network = srresnet.Generator(4, 8, blocks=1, resize=resize)
+        variables = jax.jit(network.init)(KEY, x)
+        variables = jax.tree.map(
+            lambda leaf: leaf + 0.3 * _draw(*leaf.shape, seed=leaf.size), variables
+        )
+        made = np.asarray(network.apply(variables, x))[0, 48:-48, 48:-48]
+        assert (made.std(axis=(0, 1)).max() < 1e-4) == resize
 
 
 def test_norms_and_weights_are_those_asked_for():

@@ -70,6 +70,17 @@ def cls_discriminator(torch, p, x, caption):
     return dense(p["Dense_1"], x.reshape(len(x), -1))[:, 0]
 
 
+def projection_discriminator(torch, p, x, caption):
+    x = x.permute(0, 3, 1, 2)
+    for layer in named(p, "Conv"):
+        x = leaky(torch, strided(torch, layer, x))
+    x = x.permute(0, 2, 3, 1).reshape(len(x), -1)
+    seen = leaky(torch, dense(p["Dense_0"], x))
+    caption = dense(p["text_dense"], torch.tensor(caption, dtype=torch.float64))
+    fits = torch.einsum("bf,bf->b", seen, caption) / seen.shape[1] ** 0.5
+    return dense(p["Dense_1"], seen)[:, 0] + fits
+
+
 def affine(torch, p, x, condition):
     def made(name):
         hidden = torch.relu(dense(p[f"{name}_1"], condition))
@@ -150,6 +161,10 @@ def test_generators_are_pytorchs(module, twin):
     ("module", "twin"),
     [
         (gan_cls.Discriminator(width=3, text=4, hidden=5), cls_discriminator),
+        (
+            gan_cls.ProjectionDiscriminator(width=3, hidden=5),
+            projection_discriminator,
+        ),
         (df_gan.Discriminator(width=2), df_discriminator),
     ],
 )
