@@ -20,7 +20,7 @@ def make_game(work: Work) -> Game:
     adam = optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
     shared: dict[str, Any] = {
         "generator": nets.srresnet.Generator(
-            work.scale, work.width, super_resolution.BLOCKS, dtype=dtype
+            work.scale, work.width, super_resolution.BLOCKS, resize=True, dtype=dtype
         ),
         "crop": super_resolution.part(work),
         "scale": work.scale,

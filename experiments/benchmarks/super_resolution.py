@@ -97,7 +97,7 @@ def _generator(work: Work) -> list[float]:
     side = part(work) // work.scale
     layers = [_conv(channels, width, side)]
     layers += [_conv(width, width, side)] * (2 * BLOCKS + 1)
-    layers += [_conv(width, 4 * width, side << i) for i in range(doublings(work))]
+    layers += [_conv(width, width, 2 * side << i) for i in range(doublings(work))]
     return [*layers, _conv(width, channels, part(work))]
 
 

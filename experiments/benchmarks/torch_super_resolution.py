@@ -11,7 +11,6 @@ anyway.
 import itertools
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
@@ -53,16 +52,15 @@ class Generator(nn.Module):
         self.blocks = nn.Sequential(*(Block(width) for _ in range(blocks)))
         self.last_block = _conv(width, width, gain=_SMALL)
         self.doublings = nn.ModuleList(
-            _alike(width) for _ in range(super_resolution.doublings(work))
+            _conv(width, width) for _ in range(super_resolution.doublings(work))
         )
-        self.shuffle = nn.PixelShuffle(2)
         self.image = _conv(width, channels, gain=_FAINT)
 
     def forward(self, x: Tensor) -> Tensor:
         first = _leaky(self.first(x))
         y = first + self.last_block(self.blocks(first))
         for double in self.doublings:
-            y = _leaky(self.shuffle(double(y)))
+            y = _leaky(double(interpolate(y, scale_factor=2, mode="nearest")))
         size = [self.scale * side for side in x.shape[2:]]
         # With antialias it has Pillow's kernel, as jaxgan's has.
         base = interpolate(x, size, mode="bicubic", antialias=True)
@@ -95,15 +93,6 @@ class Discriminator(nn.Module):
 
 def _conv(into: int, out: int, *, stride: int = 1, gain: float = _USUAL) -> nn.Module:
     return scaled(nn.Conv2d(into, out, 3, stride, 1), gain)
-
-
-def _alike(width: int) -> nn.Module:
-    """Returns a convolution whose kernels start equal for all 2x2 pixels."""
-    layer = nn.Conv2d(width, 4 * width, 3, 1, 1)
-    scaled(layer, _USUAL)
-    with torch.no_grad():
-        layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
-    return layer
 
 
 def _leaky(x: Tensor) -> Tensor:

@@ -81,14 +81,6 @@ def to_torch(tree):
     starts = ["first", *blocks, "last_block"] if "first" in tree else []
     for name in [*starts, *middle, *ends]:
         kernel, bias = (np.asarray(tree[name][n]) for n in ("kernel", "bias"))
-        if name.startswith("double_"):
-            kernel, bias = _corners(kernel), _corners(bias)
         dense = kernel.ndim == 2
         yield kernel.T if dense else kernel[::-1, ::-1].transpose(3, 2, 0, 1)
         yield bias
-
-
-def _corners(array):
-    """Channels by corner, the upper left first, to a channel's corners, reversed."""
-    apart = array.reshape(*array.shape[:-1], 4, -1)[..., ::-1, :]
-    return apart.swapaxes(-1, -2).reshape(array.shape)

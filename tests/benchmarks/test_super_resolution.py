@@ -82,7 +82,7 @@ def test_a_generator_that_plays_alone_has_one_batch():
 def test_flops_by_hand():
     conv = lambda into, out, side: 2 * 9 * into * out * side**2
     first = conv(3, 32, 12)
-    g = first + 11 * conv(32, 32, 12) + conv(32, 128, 12) + conv(32, 128, 24)
+    g = first + 11 * conv(32, 32, 12) + conv(32, 32, 24) + conv(32, 32, 48)
     g += conv(32, 3, 48)
     assert flops.of_unit(works.WORKS["srresnet"]) == 16 * (3 * g - first)
     seen = conv(3, 16, 48)

@@ -189,13 +189,9 @@ def test_networks_start_at_jaxgans_scale():
             if parameter.ndim == 1:
                 assert not parameter.any()
                 continue
-            # Kernels that are equal for the corners of a pixel have a quarter of it.
-            tolerance = 12 / parameter.numel() ** 0.5
+            tolerance = 6 / parameter.numel() ** 0.5
             std = parameter.std().item()
             np.testing.assert_allclose(std, array.std(), rtol=tolerance)
-    for double in nets[0].doublings:
-        first, *rest = double.weight.unflatten(0, (-1, 4)).unbind(1)
-        assert all(torch.equal(first, other) for other in rest)
 
 
 def columns_of_one(work):
