@@ -1,10 +1,10 @@
 """Images from captions: are all attributes right, even in pairs never seen together?
 
 Scenes of a digit have five attributes that a caption names: the digit, its colour, its
-size, its place, and the ground. GAN-CLS's networks are trained on captions, with the
-preset "small" of `experiments.text_to_image`; 10 % of the pairs of digit and colour are
-never shown. A classifier of every attribute, the reader, trained on real scenes, reads
-samples of held-out captions.
+size, its place, and the ground. The preset "small" of `experiments.text_to_image` is
+trained on captions; 10 % of the pairs of digit and colour are never shown. A classifier
+of every attribute, the reader, trained on real scenes, reads samples of held-out
+captions.
 
 Its own accuracy on real scenes by unseen writers is the ceiling; its accuracy on
 samples paired with others' captions is the floor. R-precision asks an encoder that no
