@@ -24,7 +24,7 @@ from jaxgan.methods.srgan import blend
 from jaxgan.nets.srresnet import Generator
 from tests.test_srgan import SMALL
 
-NETWORK = Generator(2, 4, blocks=1)
+NETWORK = Generator(2, 4, blocks=1, resize=True)
 
 
 def drawn(*shape, seed=0):
