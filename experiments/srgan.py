@@ -78,6 +78,9 @@ class First(TrainConfig):
     batch_size: int = 16
     # Side of the random crop of a tile to train on, in pixels of the original.
     part: int = 48
+    # Change the colours of each crop at random: few photos then teach edges rather than
+    # their own materials.
+    recolour: bool = True
     # Channels of the generator.
     width: int = 32
     # Residual blocks of the generator.
@@ -129,14 +132,14 @@ class Config(First):
     # Channels of the discriminator's first layer; 64 in the paper.
     d_width: int = 16
     # Weight of the L1 distance to the original.
-    l1: float = 0.01
+    l1: float = 1.0
     # Features that the content loss compares: discriminator, random, efficientnet,
     # vgg:PATH, or none.
     content: str = "discriminator"
     # Weight of the content loss.
-    content_weight: float = 1.0
+    content_weight: float = 0.1
     # Weight of the adversarial loss.
-    adversarial: float = 5e-3
+    adversarial: float = 1e-3
     # The adversarial loss: relativistic, or non_saturating.
     loss: str = "relativistic"
     # The digest of stage one's last state; the command fills it in.
@@ -152,6 +155,7 @@ PRESETS = {
         width=64,
         blocks=16,
         resize=False,
+        recolour=False,
         first_steps=1_000_000,
         first_learning_rate=2e-4,
         restarts=4,
@@ -159,6 +163,9 @@ PRESETS = {
         halve_at=(50_000, 100_000, 200_000, 300_000),
         beta2=0.99,
         d_width=64,
+        l1=0.01,
+        content_weight=1.0,
+        adversarial=5e-3,
         loss="non_saturating",
     ),
 }
@@ -230,6 +237,7 @@ def _shared(config: First) -> dict[str, Any]:
     return {
         "crop": config.part,
         "scale": config.scale,
+        "recolour": config.recolour,
         "ema": EMA(half_life=half_life) if half_life else None,
         "show": Strips(),
     }

@@ -24,6 +24,7 @@ def make_game(work: Work) -> Game:
         ),
         "crop": super_resolution.part(work),
         "scale": work.scale,
+        "recolour": True,
     }
     if work.network == "srresnet":
         return srgan.srresnet(optimizer=adam, **shared)

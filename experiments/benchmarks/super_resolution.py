@@ -1,4 +1,4 @@
-"""Super-resolution in numbers: SRResNet and SRGAN, on random crops of tiles.
+"""Super-resolution in numbers: SRResNet and SRGAN, on random crops in random colours.
 
 They are both stages of the preset "small" of `experiments.srgan`; no network has a
 norm. Nothing here imports a framework.
@@ -34,14 +34,17 @@ HALVINGS = 4
 HIDDEN = 16
 """Units of the discriminator's hidden layer, as a multiple of its first map's width."""
 
-L1 = 0.01
+L1 = 1.0
 """SRGAN's weight of the L1 distance to the target."""
 
-CONTENT = 1.0
+CONTENT = 0.1
 """SRGAN's weight of the distance between the discriminator's features."""
 
-ADVERSARIAL = 5e-3
+ADVERSARIAL = 1e-3
 """SRGAN's weight of the adversarial loss."""
+
+LEAST_CONTRAST = 0.4
+"""The least factor by which a crop's contrast is lowered."""
 
 SLOPE = 0.2
 """LeakyReLU's slope for negative inputs."""

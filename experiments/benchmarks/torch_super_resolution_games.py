@@ -1,8 +1,8 @@
 """SRResNet's and SRGAN's losses and steps in PyTorch.
 
-A step crops each pair at random once for both players' updates, as a data loader would,
-and magnifies the crop once (`torch_pairs`). The discriminator's logits and features of
-the originals have no gradient in the generator's update.
+A step crops each pair at random, in random colours, once for both players' updates, as
+a data loader would, and magnifies the crop once (`torch_pairs`). The discriminator's
+logits and features of the originals have no gradient in the generator's update.
 
 tuned: crops and kernels are stored channels last, original and fake are judged in one
 pass, which does not change the result, since there is no norm, and Adam is fused.
@@ -55,7 +55,7 @@ def make_step(
     def prepare(small: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
         x, y = parts(work, small, whole)
         laid_out = lambda image: as_float(image.contiguous(memory_format=layout))
-        return laid_out(x), laid_out(y)
+        return recoloured(laid_out(x), laid_out(y))
 
     how = {"tuned": tuned, "compiled": compiled}
     g, *judges = players
@@ -106,6 +106,20 @@ def parts(work: Work, small: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
         return torch.where(exchange, found.transpose(2, 3), found)
 
     return cut(small, 1), cut(whole, work.scale)
+
+
+def recoloured(small: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
+    """Changes the colours of images ``[b c h w]`` at random, of all alike."""
+    b, channels = small.shape[:2]
+    order = torch.rand(b, channels).argsort(1)[:, :, None, None]
+    least = super_resolution.LEAST_CONTRAST
+    gain = least + (1 - least) * torch.rand(b, 1, 1, 1)
+    added = (1 - gain) * (2 * torch.rand(b, channels, 1, 1) - 1)
+
+    def changed(image: Tensor) -> Tensor:
+        return gain * image.gather(1, order.expand_as(image)) + added
+
+    return changed(small), changed(whole)
 
 
 def srgan_d_loss(

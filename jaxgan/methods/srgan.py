@@ -48,6 +48,7 @@ def srresnet(
     optimizer: optax.GradientTransformation = ADAM,
     crop: int | None = 48,
     scale: int = 4,
+    recolour: bool = False,
     ema: EMA | None = None,
     show: Any = None,
 ) -> Game:
@@ -62,6 +63,8 @@ def srresnet(
         crop: the side of each target's random crop in pixels, a multiple of the scale;
             None: all of the target.
         scale: s.
+        recolour: whether each crop's colours are changed at random, see
+            `jaxgan.methods.aligned_parts.recoloured`.
         ema: the generator's average.
         show: see `jaxgan.Game`.
 
@@ -76,7 +79,8 @@ def srresnet(
         >>> print(jaxgan.sample(game, state, key, 2, condition=some).shape)
         (2, 10, 16, 3)
     """
-    loss = functools.partial(distance_loss, crop=crop, scale=scale)
+    cut = functools.partial(parts, crop=crop, scale=scale, recolour=recolour)
+    loss = functools.partial(distance_loss, cut=cut)
     return Game(
         players={"generator": Player(module=generator, optimizer=optimizer, ema=ema)},
         objectives={"g": Objective(players=("generator",), loss=loss)},
@@ -96,6 +100,7 @@ def srgan(
     d_optimizer: optax.GradientTransformation = ADAM,
     crop: int | None = 48,
     scale: int = 4,
+    recolour: bool = False,
     l1: Scalar | Schedule = 0.01,
     content: Scalar | Schedule = 1.0,
     adversarial: Scalar | Schedule = 5e-3,
@@ -106,7 +111,8 @@ def srgan(
 ) -> Game:
     """Makes the game of "generator" and "discriminator", for Algorithm 1.
 
-    Batches, samples, ``crop``, ``scale``, ``ema`` and ``show`` are those of `srresnet`.
+    Batches and samples are those of `srresnet`, and so are the arguments from ``crop``
+    to ``recolour``, ``ema`` and ``show``.
 
     Args:
         generator: ``[b h w c] -> [b s·h s·w c]``.
@@ -116,6 +122,7 @@ def srgan(
         d_optimizer: the discriminator's optimizer.
         crop: see `srresnet`.
         scale: see `srresnet`.
+        recolour: see `srresnet`.
         l1: a, the weight of the distance, or a schedule of the images seen.
         content: b, the weight of the features' distance; 0: they are not computed.
         adversarial: c, the weight of the adversarial loss.
@@ -125,7 +132,7 @@ def srgan(
         ema: the generator's average.
         show: see `jaxgan.Game`.
     """
-    cut = functools.partial(parts, crop=crop, scale=scale)
+    cut = functools.partial(parts, crop=crop, scale=scale, recolour=recolour)
     weights = {"l1": l1, "content": content, "adversarial": adversarial}
     how: dict[str, Any] = {"cut": cut, "half": loss}
     g_loss = functools.partial(
@@ -150,10 +157,10 @@ def srgan(
 
 
 def distance_loss(
-    nets: Nets, batch: Batch, turn: Turn, *, crop: int | None, scale: int
+    nets: Nets, batch: Batch, turn: Turn, *, cut: Any
 ) -> tuple[Array, dict[str, Array]]:
     """Computes ``|y - G(x)|``, ``[b]``."""
-    batch = parts(batch, turn, crop=crop, scale=scale)
+    batch = cut(batch, turn)
     fake = nets("generator", batch["input"])
     check_fits(fake, batch["target"])
     return apart(fake, batch["target"]), {}

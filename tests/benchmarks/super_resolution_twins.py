@@ -19,8 +19,8 @@ from tests.benchmarks.twins import KEY, batch_of, filled, in_plain_descent, tiny
 PLAYERS = {"srresnet": ("generator",), "srgan": ("generator", "discriminator")}
 
 
-def as_drawn_for_g(batch, turn, *, crop, scale):
-    """The parts of the generator's first update, at any turn."""
+def as_drawn_for_g(batch, turn, *, crop, scale, recolour=False):
+    """The parts of the generator's first update, at any turn, in their own colours."""
     examples = len(batch["input"])
     turn = Turn.first("g", KEY, {}, examples)
     return parts(batch, turn, crop=crop, scale=scale)

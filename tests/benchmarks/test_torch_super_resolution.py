@@ -11,6 +11,7 @@ import pytest
 
 import jaxgan
 from experiments.benchmarks import flops, ours, works
+from jaxgan.methods import aligned_parts
 from tests.benchmarks.super_resolution_twins import (
     PLAYERS,
     columns,
@@ -128,6 +129,7 @@ def test_step_is_jaxgans(name, tuned, monkeypatch):
     in_plain_descent(monkeypatch, torch_pairs, games)
     parts = [mirrored(part) for part in played(name).values()]
     monkeypatch.setattr(games, "parts", lambda work, small, whole: parts)
+    monkeypatch.setattr(games, "recoloured", lambda small, whole: (small, whole))
     nets = modules(name)
     step = games.make_step(tiny(name), nets, tuned=tuned)
     players = [(player, to_torch) for player in PLAYERS[name]]
@@ -175,6 +177,24 @@ def test_parts_are_aligned_and_equally_often_of_every_place_and_way():
     assert len(set(expected)) == len(expected) == 5 * 5 * 8
     # Forty of each are expected; five standard deviations of a count are 32.
     assert all(8 < found.count(one) < 72 for one in expected)
+
+
+def test_colours_are_changed_as_by_jaxgan():
+    """By the same law: exchanged, with a gain, towards a mean, in both images alike."""
+    torch.manual_seed(0)
+    x = torch.linspace(-1, 1, 3 * 16).reshape(1, 3, 4, 4).expand(4000, -1, -1, -1)
+    y = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    few, many = torch_super_resolution_games.recoloured(x, y)
+    assert torch.equal(many[:, :, ::2, ::2], few)
+    whole = jax.vmap(aligned_parts.recoloured, (0, None, None))
+    keys = jax.random.split(KEY, 4000)
+    image = jnp.asarray(x[0].permute(1, 2, 0).numpy())
+    theirs = np.asarray(whole(keys, image, image)[0]).transpose(0, 3, 1, 2)
+    for of in (np.mean, np.std):
+        np.testing.assert_allclose(of(few.numpy(), 0), of(theirs, 0), atol=0.05)
+    np.testing.assert_allclose(
+        np.cov(few.flatten(1).numpy().T), np.cov(theirs.reshape(4000, -1).T), atol=0.05
+    )
 
 
 def test_networks_start_at_jaxgans_scale():

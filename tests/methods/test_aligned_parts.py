@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.draws import Draws
-from jaxgan.methods.aligned_parts import parts
+from jaxgan.methods.aligned_parts import LEAST_CONTRAST, parts, recoloured
 from jaxgan.turn import Turn
 
 KEY = jax.random.key(0)
@@ -64,3 +64,49 @@ def test_without_a_crop_all_of_a_square_is_played():
     assert found["target"].shape == (16, 8, 8, 2)
     order = lambda part: np.sort(part.reshape(16, 16, 2) @ np.array([10.0, 1.0]))
     np.testing.assert_array_equal(order(found["input"]), order(batch["input"]))
+
+
+def test_colours_are_exchanged_and_moved_towards_a_random_one():
+    """Solved for the permutation, the gain and the mean, for both images alike."""
+    random = np.random.default_rng(0)
+    small, whole = (random.uniform(-1, 1, (n, n, 3)).astype("f4") for n in (4, 8))
+    play = jax.jit(jax.vmap(recoloured, (0, None, None)))
+    keys = jax.random.split(KEY, 600)
+    found = [np.asarray(each, np.float64) for each in play(keys, small, whole)]
+    orders, gains, means = [], [], []
+    for few, many in zip(*found, strict=True):
+        x, y = (np.concatenate([a.reshape(-1, 3), b.reshape(-1, 3)]) for a, b in (
+            (small, whole), (few, many)
+        ))  # fmt: skip
+        order = np.corrcoef(x.T, y.T)[3:, :3].argmax(axis=1)
+        slopes, bases = zip(
+            *(np.polyfit(x[:, c], y[:, i], 1) for i, c in enumerate(order)), strict=True
+        )
+        np.testing.assert_allclose(slopes, slopes[0], atol=1e-5)
+        np.testing.assert_allclose(y, slopes[0] * x[:, order] + bases, atol=1e-5)
+        orders.append(tuple(order))
+        gains.append(slopes[0])
+        means.append(np.array(bases) / (1 - slopes[0]))
+    counts = [orders.count(order) for order in set(orders)]
+    assert len(counts) == 6
+    assert min(counts) > 60  # of 100, with a deviation of 9
+    # Uniform: the mean and the deviation of 600 gains, and of 1,800 values.
+    middle, width = (1 + LEAST_CONTRAST) / 2, 1 - LEAST_CONTRAST
+    np.testing.assert_allclose(np.mean(gains), middle, atol=0.03)
+    np.testing.assert_allclose(np.std(gains), width / 12**0.5, atol=0.02)
+    np.testing.assert_allclose(np.mean(means), 0, atol=0.06)
+    np.testing.assert_allclose(np.std(means), 2 / 12**0.5, atol=0.03)
+    assert max(np.abs(each).max() for each in found) <= 1
+
+
+def test_parts_are_recoloured_only_if_asked_for():
+    batch = jax.tree.map(lambda x: x / 10, coded(64))
+    turn = Turn.first("g", KEY, {}, 64)
+    play = lambda recolour: jax.jit(
+        lambda batch: parts(batch, turn, crop=6, scale=2, recolour=recolour)
+    )(batch)
+    plain, changed = play(False), play(True)
+    for name in ("input", "target"):
+        assert (plain[name] != changed[name]).any(axis=(1, 2, 3)).all()
+    again = changed["input"].repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(changed["target"], again)
