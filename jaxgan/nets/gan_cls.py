@@ -123,7 +123,7 @@ class ProjectionDiscriminator(nn.Module):
 
 
 def _halved(x: Array, features: int, dtype: Any) -> Array:
-    """Returns the last map of convolutions that halve images: 4x4, if square."""
+    """Returns the last map of convolutions that halve images to `doublings`' base."""
     _, height, width, _ = x.shape
     _, times = doublings((height, width))
     for i in range(times):
