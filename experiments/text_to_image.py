@@ -73,7 +73,7 @@ class Config(TrainConfig):
     # scenes, scenes:two, pictographs, or captions:PATH.
     dataset: str = "scenes"
     # Generator updates.
-    steps: int = 20_000
+    steps: int = 30_000
     # Examples of one update, over all devices.
     batch_size: int = 64
     # Embeddings [n d] of the file's n captions, .npy; by default an encoder is fitted.

@@ -12,8 +12,8 @@ generator used whether the sample's own caption is the nearest of a hundred. Sce
 two digits and a relation are reported beside them.
 
 Expected (our aims): 97 % right by attribute and 93 % all together on seen pairs, 80 %
-all together on held-out ones, the floor at chance. About three hours on two cores, four
-with scenes of two digits; each run is kept once it is done::
+all together on held-out ones, the floor at chance. About 50 minutes on two cores for
+each of three seeds, more for scenes of two digits; each run is kept once it is done::
 
     python -m experiments.studies.captions
 """
@@ -50,7 +50,7 @@ class Config(StudyConfig):
     # Seeds for scenes of one digit; scenes of two digits have one.
     seeds: int = 3
     # Generator updates.
-    steps: int = 20_000
+    steps: int = 30_000
     # Captions of each kind that are judged.
     samples: int = 1_000
     # Updates of the reader of attributes.
