@@ -7,9 +7,10 @@ are never trained on::
     python -m experiments.text_to_image
     python -m experiments.text_to_image --network gan_cls --mismatch 0.5
     python -m experiments.text_to_image --dataset captions:PATH --resolution 64
-    python -m experiments.draw RUN "a large red seven on a blue ground"
+    python -m experiments.draw RUN "a large red seven in the middle of a blue ground"
 
-``captions:PATH`` is for your own images with a CSV or JSON Lines file of captions, see
+Captions of scenes name all attributes, so leave none out in a prompt. ``captions:PATH``
+is for your own images with a CSV or JSON Lines file of captions, see
 `jaxgan.data.load_captioned`. A text encoder is first fitted to captions and images
 (`jaxgan.methods.matching`); it then stays fixed in the game (`jaxgan.methods.gan_cls`),
 and is kept in the run's checkpoints. Another encoder's embeddings, such as CLIP's, can
