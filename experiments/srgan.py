@@ -125,7 +125,7 @@ class Config(First):
     # Adam's learning rate in stage one.
     first_learning_rate: float = 1e-3
     # Generator updates of stage two.
-    steps: int = 5_000
+    steps: int = 2_000
     # Adam's learning rate in stage two, for both players.
     learning_rate: float = 1e-4
     # Steps of stage two after which the learning rate is halved.
@@ -143,7 +143,7 @@ class Config(First):
     # Weight of the content loss.
     content_weight: float = 0.1
     # Weight of the adversarial loss.
-    adversarial: float = 1e-3
+    adversarial: float = 3e-4
     # The adversarial loss: relativistic, or non_saturating.
     loss: str = "relativistic"
     # The digest of stage one's last state; the command fills it in.

@@ -40,7 +40,7 @@ L1 = 1.0
 CONTENT = 0.1
 """SRGAN's weight of the distance between the discriminator's features."""
 
-ADVERSARIAL = 1e-3
+ADVERSARIAL = 3e-4
 """SRGAN's weight of the adversarial loss."""
 
 LEAST_CONTRAST = 0.4

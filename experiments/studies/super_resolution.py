@@ -9,7 +9,8 @@ networks are also interpolated (Wang et al. 2018, arXiv:1809.00219).
 
 Expected: SRResNet is 1.0 dB or more above bicubic with every seed; SRGAN has a lower
 PSNR and a smaller distance of patches; blending leads from one to the other
-monotonically. Half an hour on two cores per seed; each is kept once it is done::
+monotonically. A quarter of an hour on two cores per seed; each is kept once it is
+done::
 
     python -m experiments.studies.super_resolution
 """
@@ -47,7 +48,7 @@ class Config(StudyConfig):
     # Updates of SRResNet.
     first_steps: int = 10_000
     # Updates of SRGAN's generator.
-    steps: int = 5_000
+    steps: int = 2_000
     # Where prepared data sets are kept.
     data_dir: Path = Path("~/.cache/jaxgan")
 
