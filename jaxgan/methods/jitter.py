@@ -112,7 +112,7 @@ def _loss(
     loss: Callable[..., Any],
     groups: tuple[tuple[str, ...], ...],
     pixels: int,
-    jitter: Callable[..., list[Array]],
+    changed: Callable[..., list[Array]],
     nets: Nets,
     batch: Batch,
     turn: Turn,
@@ -134,5 +134,5 @@ def _loss(
                 f"jitter: choose at most {smallest}, such as {max(1, smallest // 8)}."
             )
         keys = turn.draws(f"jitter/{'/'.join(group)}")
-        batch |= dict(zip(group, jax.vmap(jitter)(keys, images), strict=True))
+        batch |= dict(zip(group, jax.vmap(changed)(keys, images), strict=True))
     return loss(nets, batch, turn)

@@ -1,0 +1,48 @@
+"""Captions to draw wrong ones from, for `jaxgan.methods.gan_cls`."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from jaxgan.checks import InputError
+from jaxgan.data.captioned import CaptionedSet
+from jaxgan.data.source import DataWarning
+
+_COUNT = 1_024  # captions to draw wrong ones from
+_TOO_MANY = 0.25  # of these, that are right by chance
+
+
+def wrong_captions(data: Any, column: str) -> np.ndarray:
+    """Returns captions to draw wrong ones from, evenly spaced over the training set.
+
+    For a loaded run they are blank: its state holds the real ones.
+
+    Raises:
+        InputError: all captions are equal, so none is wrong.
+
+    Warns:
+        DataWarning: of those drawn at random, many would be right.
+    """
+    if not isinstance(data, CaptionedSet):
+        blank = np.float32 if column == "embeddings" else np.int32
+        return np.zeros((_COUNT, data.shape_of(column)[-1]), blank)
+    captions = data.train.columns[column]
+    captions = captions.reshape(-1, captions.shape[-1])
+    others = captions[np.linspace(0, len(captions) - 1, _COUNT).astype(int)]
+    _, counts = np.unique(others, axis=0, return_counts=True)
+    share = float(np.sum((counts / counts.sum()) ** 2))
+    if len(counts) == 1:
+        raise InputError(
+            "All captions are equal, so no image has a wrong one to learn from. Give "
+            "captions that tell the images apart."
+        )
+    if share > _TOO_MANY:
+        warnings.warn(
+            f"Of the wrong captions that the discriminator learns to refuse, "
+            f"{share:.0%} are right: the set has few that differ, or a frequent one. "
+            "Write captions that tell the images apart, or lower --mismatch.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return others
