@@ -170,7 +170,7 @@ def make_game(config: Config, data: Any) -> Game:
     return gan_cls(
         **_networks(config, data),
         text=None if config.embeddings else encoder.text_encoder(data, config.text_dim),
-        others=wrong_captions(data, column),
+        others=wrong_captions(data, column, used=_draws_wrong(config)),
         captions=column,
         loss=chosen("--loss", LOSSES, config.loss),
         mismatch=config.mismatch,
@@ -193,6 +193,10 @@ NETWORKS = {
     "projection": (nets.gan_cls.Generator, nets.gan_cls.ProjectionDiscriminator),
     "df_gan": (nets.df_gan.Generator, nets.df_gan.Discriminator),
 }
+
+
+def _draws_wrong(config: Config) -> bool:
+    return bool(config.mismatch or config.interpolated)
 
 
 def _networks(config: Config, data: DataSet) -> dict[str, Any]:
@@ -258,8 +262,8 @@ def adopt(config: Config, data: Any, state: GameState) -> GameState:
             "--from, or give a run on the same captions."
         )
     column = "embeddings" if config.embeddings else "captions"
-    others = jnp.asarray(wrong_captions(data, column))
-    return state.replace(memory={**state.memory, "others": others})
+    others = wrong_captions(data, column, used=_draws_wrong(config))
+    return state.replace(memory={**state.memory, "others": jnp.asarray(others)})
 
 
 EVALUATORS = (Attributes(), Retrieval())

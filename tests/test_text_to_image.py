@@ -15,6 +15,7 @@ from experiments.judges.retrieval import Retrieval
 from jaxgan.checks import InputError
 from jaxgan.cli import load_run, run
 from jaxgan.data import load_captioned
+from jaxgan.data.arrays import Examples
 from jaxgan.data.source import DataWarning
 from jaxgan.evaluation.inputs import held_out
 from jaxgan.sampling import Sampler
@@ -27,6 +28,7 @@ SMALL = {
     "d_width": 4,
     "text_dim": 8,
     "text_steps": 3,
+    "mismatch": 0.5,
     "log_every": 1,
     "sample_every": 2,
     "checkpoint_every": 2,
@@ -236,6 +238,22 @@ def captioned(folder, own, texts):
         lines.append(f"{name},{texts(number)}")
     (folder / "captions.csv").write_text("\n".join(lines) + "\n")
     return f"captions:{folder}"
+
+
+def test_right_captions_are_told_only_where_wrong_ones_are_drawn(own):
+    data = load_captioned(f"captions:{own}", data_dir=own.parent)
+    config, few = text_to_image.Config(**SMALL), _of_three(data)
+    with pytest.warns(DataWarning, match="are right"):
+        text_to_image.make_game(config, few)
+    text_to_image.make_game(dataclasses.replace(config, mismatch=0.0), few)
+
+
+def _of_three(data):
+    """The set with one of three captions for every image."""
+    columns = dict(data.train.columns)
+    rows = np.arange(len(data.train)) % 3
+    columns["captions"] = columns["captions"][rows][:, :1]
+    return dataclasses.replace(data, train=Examples(columns))
 
 
 def test_a_run_goes_on_from_another_if_its_words_are_the_same(played, own, tmp_path):

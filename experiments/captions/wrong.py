@@ -13,16 +13,21 @@ _COUNT = 1_024  # captions to draw wrong ones from
 _TOO_MANY = 0.25  # of these, that are right by chance
 
 
-def wrong_captions(data: Any, column: str) -> np.ndarray:
+def wrong_captions(data: Any, column: str, *, used: bool) -> np.ndarray:
     """Returns captions to draw wrong ones from, evenly spaced over the training set.
 
     For a loaded run they are blank: its state holds the real ones.
 
+    Args:
+        data: the set.
+        column: its captions or embeddings.
+        used: whether the game draws any.
+
     Raises:
-        InputError: all captions are equal, so none is wrong.
+        InputError: all captions are equal, so none tells what to draw.
 
     Warns:
-        DataWarning: of those drawn at random, many would be right.
+        DataWarning: of those that the game draws, many would be right.
     """
     if not isinstance(data, CaptionedSet):
         blank = np.float32 if column == "embeddings" else np.int32
@@ -34,10 +39,10 @@ def wrong_captions(data: Any, column: str) -> np.ndarray:
     share = float(np.sum((counts / counts.sum()) ** 2))
     if len(counts) == 1:
         raise InputError(
-            "All captions are equal, so no image has a wrong one to learn from. Give "
-            "captions that tell the images apart."
+            "All captions are equal, so none tells what to draw, or is wrong for "
+            "another image. Give captions that tell the images apart."
         )
-    if share > _TOO_MANY:
+    if used and share > _TOO_MANY:
         warnings.warn(
             f"Of the wrong captions that the discriminator learns to refuse, "
             f"{share:.0%} are right: the set has few that differ, or a frequent one. "
