@@ -1,16 +1,15 @@
 """Images from captions: GAN-CLS (Reed et al. 2016) and DF-GAN (Tao et al. 2022).
 
 Without a download, it learns scenes of a digit with captions from a grammar, such as "a
-large red seven in the middle of a blue ground"; 10 % of the pairs of digit and colour
-are never trained on::
+large red seven on a blue ground, in the centre"; 10 % of the pairs of digit and colour
+are never trained on. Some captions leave attributes out, so a prompt may, too::
 
     python -m experiments.text_to_image
     python -m experiments.text_to_image --network gan_cls --mismatch 0.5
     python -m experiments.text_to_image --dataset captions:PATH --resolution 64
-    python -m experiments.draw RUN "a large red seven in the middle of a blue ground"
+    python -m experiments.draw RUN "a large red seven on a blue ground"
 
-Captions of scenes name all attributes, so leave none out in a prompt. ``captions:PATH``
-is for your own images with a CSV or JSON Lines file of captions, see
+``captions:PATH`` is for your own images with a CSV or JSON Lines file of captions, see
 `jaxgan.data.load_captioned`. A text encoder is first fitted to captions and images
 (`jaxgan.methods.matching`); it then stays fixed in the game (`jaxgan.methods.gan_cls`),
 and is kept in the run's checkpoints. Another encoder's embeddings, such as CLIP's, can

@@ -50,8 +50,8 @@ class Attributes:
     have the share of each factor and the mean of these, "by attribute"; the "ceiling",
     for real pictures of the same captions; and the "floor", for the samples judged by
     the captions of others. "diversity" is the mean distance between two samples of one
-    caption; its details have that between two real pictures of equal factors, and the
-    ratio. Returns nothing for other sets.
+    held-out caption; its details have that between two held-out pictures of equal
+    factors, and the ratio. Returns nothing for other sets.
 
     Attributes:
         samples: captions of each kind; fewer, where fewer are held out.
@@ -81,7 +81,7 @@ class Attributes:
                 at = keys.stream(key, "eval", number)
                 judged = _judged(sampler, data, reader, rows, at)
                 results[name] = judged.result(name, data, key)
-        same = alike(data.train.columns["factors"], self.prompts, self.each)
+        same = alike(data.test.columns["factors"], self.prompts, self.each)
         if same:
             at = keys.stream(key, "eval", 2)
             results["diversity"] = self._diversity(sampler, data, same, at)
@@ -93,11 +93,11 @@ class Attributes:
         """Measures the spread of samples for one caption of each group of ``same``."""
         rows = np.array([group[0] for group in same]).repeat(self.each)
         # One wording for all samples of a caption.
-        words = _wordings(data.train, rows[:: self.each], key).repeat(self.each, axis=0)
-        made = draw(sampler, data, data.train, rows, key, words)
+        words = _wordings(data.test, rows[:: self.each], key).repeat(self.each, axis=0)
+        made = draw(sampler, data, data.test, rows, key, words)
         groups = made.reshape(len(same), self.each, *made.shape[1:])
         values = np.array([spread(group) for group in groups])
-        images = data.train.columns["image"]
+        images = data.test.columns["image"]
         real = float(np.mean([spread(images[group]) for group in same]))
         ratio = {"ratio": float(values.mean()) / real} if real else {}
         return means.result(

@@ -84,7 +84,7 @@ def load_captioned(
         >>> data.image_shape, len(data.train)
         ((16, 16, 3), 30000)
         >>> data.vocabulary.decode(data.train.columns["captions"][0, 0])
-        'in the top left of a blue picture a tiny azure 9'
+        'in the top left of a blue picture an azure 9'
     """
     options = sets.checked(resolution, crop, channels, bits)
     if name in DRAWN:

@@ -1,8 +1,9 @@
 """Captions from factors: templates with slots, and several phrases for each value.
 
-A template such as ``"a {colour} {digit} on {ground}"`` names each factor once; a slot
-is filled with one of the phrases of the factor's value. All rows are filled at once:
-templates and phrases are arrays of word indices, and padding is moved to the end.
+A template such as ``"a {colour} {digit} [on {ground}]"`` names each factor once; a slot
+is filled with one of the phrases of the factor's value. Brackets mark what a caption
+may leave out. All rows are filled at once: templates and phrases are arrays of word
+indices, and padding, which also replaces what is left out, is moved to the end.
 """
 
 import dataclasses
@@ -12,13 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from jaxgan.checks import InputError
 from jaxgan.data.vocabulary import PAD, Vocabulary, words_of
 
 # "a one", "a universal sign", but "an 8".
 _VOWEL = re.compile(r"(?!one\b|once|uni|ura|us|eu)[aeiou]|8|11\b|18\b")
+
+
+_LEFT_OUT = 0.5  # of a brief caption's optional parts
 
 
 class Slot(NamedTuple):
@@ -33,7 +37,8 @@ class Grammar:
     """Templates and the phrases that fill their slots.
 
     Attributes:
-        templates: each shows every factor once.
+        templates: each shows every factor once; a brief caption leaves out some of the
+            parts in brackets.
         slots: the slots by their names in the templates' braces.
 
     Raises:
@@ -53,7 +58,7 @@ class Grammar:
     def __post_init__(self):
         columns = sorted({slot.column for slot in self.slots.values()})
         for template in self.templates:
-            names = [part for part, is_slot in _parts(template) if is_slot]
+            names = [part.text for part in _parts(template) if part.is_slot]
             unknown = [name for name in names if name not in self.slots]
             if unknown:
                 raise InputError(
@@ -70,7 +75,7 @@ class Grammar:
     def vocabulary(self) -> Vocabulary:
         """All possible words; its length is that of the longest possible caption."""
         parts = [_parts(template) for template in self.templates]
-        texts = [part for each in parts for part, is_slot in each if not is_slot]
+        texts = [part.text for each in parts for part in each if not part.is_slot]
         for slot in self.slots.values():
             texts += [phrase for phrases in slot.phrases for phrase in phrases]
         words = {word for text in texts for word in words_of(text)} | {"a", "an"}
@@ -78,7 +83,12 @@ class Grammar:
         return Vocabulary(tuple(sorted(words)), longest)
 
     def captions(
-        self, factors: Int32[np.ndarray, "n f"], *, wordings: int, seed: int
+        self,
+        factors: Int32[np.ndarray, "n f"],
+        *,
+        wordings: int,
+        seed: int,
+        brief: float = 0.0,
     ) -> Int32[np.ndarray, "n k L"]:
         """Describes each row of factors in several ways, by as many templates.
 
@@ -88,7 +98,9 @@ class Grammar:
         Args:
             factors: the values.
             wordings: k, the number of captions for each row.
-            seed: the seed for choosing templates and phrases.
+            seed: the seed for all choices.
+            brief: the share of captions that leave out parts in brackets: each with
+                probability 1/2.
 
         Raises:
             InputError: there are fewer templates than wordings.
@@ -98,17 +110,21 @@ class Grammar:
                 f"Expected 1 to {len(self.templates)} wordings, as many as there are "
                 f"templates, got {wordings}."
             )
-        templates, phrases = (np.random.default_rng([seed, i]) for i in (0, 1))
+        templates, phrases, parts = (np.random.default_rng([seed, i]) for i in range(3))
+        shape = len(factors), wordings
         ranks = templates.random((len(factors), len(self.templates)))
         chosen = ranks.argsort(axis=1)[:, :wordings]
-        chances = phrases.random((len(factors), wordings, len(self.slots)))
-        length = self.vocabulary.length
-        found = np.zeros((len(factors), wordings, length), np.int32)
+        chances = phrases.random((*shape, len(self.slots)))
+        drawn = parts.random((*shape, 1 + len(self.slots)))
+        # No part is empty, so a template has no more parts in brackets than slots.
+        absent = (drawn[..., :1] < brief) & (drawn[..., 1:] < _LEFT_OUT)
+        found = np.zeros((*shape, self.vocabulary.length), np.int32)
         for number, template in enumerate(self.templates):
-            rows, places = np.nonzero(chosen == number)
-            if len(rows):
-                args = template, factors[rows], chances[rows, places]
-                found[rows, places] = self._filled(*args)
+            at = np.nonzero(chosen == number)
+            if len(at[0]):
+                found[at] = self._filled(
+                    template, factors[at[0]], chances[at], absent[at]
+                )
         return found
 
     def _filled(
@@ -116,19 +132,25 @@ class Grammar:
         template: str,
         factors: Int32[np.ndarray, "m f"],
         chances: Float64[np.ndarray, "m s"],
+        absent: Bool[np.ndarray, "m s"],
     ) -> Int32[np.ndarray, "m L"]:
-        """Fills one template for several rows; ``chances`` choose the phrases."""
-        parts = []
-        for part, is_slot in _parts(template):
-            if not is_slot:
-                ids = self._numbers(part)
-                parts.append(np.broadcast_to(ids, (len(factors), len(ids))))
-                continue
-            values = factors[:, self.slots[part].column]
-            table, counts = self._tables[part]
-            chance = chances[:, list(self.slots).index(part)]
-            parts.append(table[values, (chance * counts[values]).astype(np.int64)])
-        wide = np.concatenate(parts, axis=1)
+        """Fills one template for several rows.
+
+        ``chances`` choose the phrases; ``absent`` marks the brackets to leave out.
+        """
+        pieces = []
+        for part in _parts(template):
+            if part.is_slot:
+                values = factors[:, self.slots[part.text].column]
+                table, counts = self._tables[part.text]
+                chance = chances[:, list(self.slots).index(part.text)]
+                ids = table[values, (chance * counts[values]).astype(np.int64)]
+            else:
+                ids = np.tile(self._numbers(part.text), (len(factors), 1))
+            if part.bracket is not None:
+                ids = np.where(absent[:, part.bracket, None], np.int32(PAD), ids)
+            pieces.append(ids)
+        wide = np.concatenate(pieces, axis=1)
         # A stable sort moves the padding behind the words, which keep their order.
         order = np.argsort(wide == PAD, axis=1, kind="stable")
         dense = np.take_along_axis(wide, order, axis=1)
@@ -168,20 +190,44 @@ class Grammar:
     def _places(self) -> dict[str, int]:
         return {word: i for i, word in enumerate(self.vocabulary.words, start=1)}
 
-    def _width(self, part: tuple[str, bool]) -> int:
-        text, is_slot = part
-        if not is_slot:
-            return len(words_of(text))
-        phrases = self.slots[text].phrases
+    def _width(self, part: "_Part") -> int:
+        if not part.is_slot:
+            return len(words_of(part.text))
+        phrases = self.slots[part.text].phrases
         return max(len(words_of(phrase)) for each in phrases for phrase in each)
 
 
-def _parts(template: str) -> list[tuple[str, bool]]:
-    """Splits a template into texts and slots, each with whether it is a slot.
+class _Part(NamedTuple):
+    """A part of a template: words, or the name of a slot.
+
+    Attributes:
+        text: the words or the name.
+        is_slot: whether it is a name.
+        bracket: the index of the brackets around it, or None.
+    """
+
+    text: str
+    is_slot: bool
+    bracket: int | None
+
+
+def _parts(template: str) -> list[_Part]:
+    """Splits a template into texts and slots.
 
     Example:
-        >>> _parts("a {colour} dot")
-        [('a ', False), ('colour', True), (' dot', False)]
+        >>> for part in _parts("a [{colour}] dot [on {ground}]"):
+        ...     print(*part)
+        a False None
+        colour True 0
+        dot False None
+        on False 1
+        ground True 1
     """
-    pieces = re.split(r"\{(\w+)\}", template)
-    return [(piece, i % 2 == 1) for i, piece in enumerate(pieces) if piece.strip()]
+    found = []
+    for i, outer in enumerate(re.split(r"\[([^][]*)\]", template)):
+        bracket = i // 2 if i % 2 else None
+        pieces = re.split(r"\{(\w+)\}", outer)
+        found += [
+            _Part(piece.strip(), j % 2 == 1, bracket) for j, piece in enumerate(pieces)
+        ]
+    return [part for part in found if words_of(part.text)]

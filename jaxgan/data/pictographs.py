@@ -86,16 +86,7 @@ def pictographs(
     )
     factor = _factor()
     rules = shapes.grammar_of(factor)
-    columns = [
-        {
-            "image": part.images,
-            "captions": rules.captions(
-                part.factors, wordings=wordings, seed=2 * seed + place
-            ),
-            "factors": part.factors,
-        }
-        for place, part in enumerate((train, test))
-    ]
+    columns = shapes.captioned(rules, train, test, wordings=wordings, seed=seed)
     note = (
         f"Pictures of one of {len(known()):,} pictographs, {size}x{size}, {wordings} "
         f"captions each: {count:,} train, {same + other:,} held out, {other:,} of them "

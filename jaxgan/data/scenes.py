@@ -70,16 +70,7 @@ def scenes(
         draw(other, seed=(seed, 2), size=size, writers="held out", pairs="held out"),
     )
     rules = shapes.grammar_of(DIGIT)
-    columns = [
-        {
-            "image": part.images,
-            "captions": rules.captions(
-                part.factors, wordings=wordings, seed=2 * seed + place
-            ),
-            "factors": part.factors,
-        }
-        for place, part in enumerate((train, test))
-    ]
+    columns = shapes.captioned(rules, train, test, wordings=wordings, seed=seed)
     note = (
         f"Scenes of one digit, {size}x{size}, {wordings} captions each: {count:,} "
         f"train, {same + other:,} held out, by other writers, {other:,} of them with "

@@ -18,19 +18,24 @@ from jaxgan.data.grammar import Grammar, Slot
 Which = Literal["seen", "held out", "all"]
 """The pairs of shape and colour to draw: those to train on, the others, or both."""
 
+_BRIEF = 0.2  # share of brief captions, in training
 _LEAST = 20  # pictures to train on: with this many, two are held out
 _TEMPLATES = (
-    "a {size} {colour} {shape} on a {ground} ground, in the {place}",
-    "a {size} {colour} {shape} in the {place}, on {ground}",
-    "in the {place} there is a {size} {colour} {shape} on {ground}",
-    "in the {place} of a {ground} picture, a {size} {colour} {shape}",
-    "on {ground}, a {colour} {shape}, {size}, in the {place}",
-    "the {shape} in the {place} is {size} and {colour}, on a {ground} background",
-    "a {shape} in {colour}, {size}, on {ground}, in the {place}",
-    "{size} {colour} {shape}, {place}, {ground} ground",
-    "a {ground} ground with a {size} {colour} {shape} in the {place}",
-    "there is a {colour} {shape} in the {place}; it is {size}, the ground is {ground}",
+    "a [{size}] [{colour}] {shape} [on a {ground} ground], [in the {place}]",
+    "a [{size}] [{colour}] {shape} [in the {place}], [on {ground}]",
+    "[in the {place}] there is a [{size}] [{colour}] {shape} [on {ground}]",
+    "in the {place} of a {ground} picture, a [{size}] [{colour}] {shape}",
+    "[on {ground}], a [{colour}] {shape}, [{size}], [in the {place}]",
+    "the {shape} [in the {place}] is {size} and {colour}, [on a {ground} background]",
+    "a {shape} [in {colour}], [{size}], [on {ground}], [in the {place}]",
+    "[{size}] [{colour}] {shape}, [{place}], [{ground} ground]",
+    "a {ground} ground with a [{size}] [{colour}] {shape} [in the {place}]",
+    "there is a [{colour}] {shape} [in the {place}]; it is {size}, the ground is "
+    "{ground}",
 )
+
+
+Columns = dict[str, np.ndarray]
 
 
 class Drawn(NamedTuple):
@@ -67,6 +72,24 @@ def grammar_of(shape: Factor) -> Grammar:
         )
     }
     return Grammar(_TEMPLATES, slots)
+
+
+def captioned(
+    rules: Grammar, train: Drawn, test: Drawn, *, wordings: int, seed: int
+) -> tuple[Columns, Columns]:
+    """Describes pictures; returns the columns of both splits.
+
+    One in five captions to train on is brief, so that prompts may leave attributes out.
+    Those held out name every factor, so that samples can be judged by them.
+    """
+    found = []
+    for number, (part, brief) in enumerate(((train, _BRIEF), (test, 0.0))):
+        captions = rules.captions(
+            part.factors, wordings=wordings, seed=2 * seed + number, brief=brief
+        )
+        columns = {"captions": captions, "factors": part.factors}
+        found.append({"image": part.images, **columns})
+    return found[0], found[1]
 
 
 def picture(

@@ -34,14 +34,14 @@ FACTORS = (
 """The left or upper digit and its colour, the other's, the relation and the ground."""
 
 _BOUND = ((0, 1), (2, 3))
-_ONE, _TWO = "a {colour} {digit}", "a {colour_2} {digit_2}"
+_ONE, _TWO = "a [{colour}] {digit}", "a [{colour_2}] {digit_2}"
 _TEMPLATES = tuple(
     form.format(pair=pair, ground="{ground}")
     for pair in (f"{_ONE} {{forth}} {_TWO}", f"{_TWO} {{back}} {_ONE}")
     for form in (
-        "{pair} on {ground}",
-        "{pair}, on a {ground} ground",
-        "on {ground}, {pair}",
+        "{pair} [on {ground}]",
+        "{pair}, [on a {ground} ground]",
+        "[on {ground}], {pair}",
         "there is {pair}; the ground is {ground}",
         "a {ground} ground with {pair}",
     )
@@ -87,16 +87,7 @@ def two_scenes(
         draw(other, seed=(seed, 2), size=size, writers="held out", pairs="held out"),
     )
     rules = grammar()
-    columns = [
-        {
-            "image": part.images,
-            "captions": rules.captions(
-                part.factors, wordings=wordings, seed=2 * seed + place
-            ),
-            "factors": part.factors,
-        }
-        for place, part in enumerate((train, test))
-    ]
+    columns = shapes.captioned(rules, train, test, wordings=wordings, seed=seed)
     note = (
         f"Scenes of two digits, {size}x{size}, {wordings} captions each: {count:,} "
         f"train, {same + other:,} held out, by other writers, {other:,} of them with a "

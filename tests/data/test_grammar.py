@@ -1,6 +1,7 @@
 """Captions from factors: every factor is said, in every way, and by the row alone."""
 
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -42,6 +43,61 @@ def test_every_caption_holds_a_phrase_of_each_factor(name):
             assert any(says(text, each) for each in phrases), (text, factor.name)
 
 
+def without(template, text, rules):
+    """Returns whether ``text`` is the template with some of its brackets left out."""
+    pattern = ""
+    for i, outer in enumerate(re.split(r"\[([^][]*)\]", template)):
+        inner = ""
+        for j, piece in enumerate(re.split(r"\{(\w+)\}", outer)):
+            phrases = [piece]
+            if j % 2:
+                phrases = sum(rules.slots[piece].phrases, ())
+            words = [" ".join(words_of(each)) for each in phrases]
+            inner += f"(?:{'|'.join(f' {each}' if each else '' for each in words)})"
+        pattern += f"(?:{inner}){'?' * (i % 2)}"
+    return re.fullmatch(pattern, f" {text}".replace(" an ", " a ")) is not None
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_brief_captions_leave_out_what_is_in_brackets(name):
+    rules, factors = RULES[name]
+    values = drawn(factors, 2_000)
+    whole = rules.captions(values, wordings=2, seed=3)
+    mixed = rules.captions(values, wordings=2, seed=3, brief=0.3)
+    brief = (whole != mixed).any(axis=-1)
+    assert 0.1 < brief.mean() < 0.3
+    for row, before, after in zip(
+        values.repeat(2, axis=0)[brief.ravel()], whole[brief], mixed[brief], strict=True
+    ):
+        full, text = (rules.vocabulary.decode(each) for each in (before, after))
+        counts = (
+            Counter(f" {t} ".replace(" an ", " a ").split()) for t in (text, full)
+        )
+        assert next(counts) < next(counts)
+        assert any(without(template, text, rules) for template in rules.templates)
+        assert any(says(text, each) for each in factors[0].phrases[row[0]])
+
+
+def test_of_brief_captions_each_part_is_left_out_of_half():
+    rules = Grammar(
+        ("a [{colour}] dot [on {ground}]",),
+        {"colour": Slot(0, (("red",),)), "ground": Slot(1, (("black",),))},
+    )
+    found = rules.captions(np.zeros((4_000, 2), np.int32), wordings=1, seed=0, brief=1)
+    counts = Counter(rules.vocabulary.decode(each[0]) for each in found)
+    assert set(counts) == {"a red dot on black", "a red dot", "a dot on black", "a dot"}
+    assert all(abs(n / 1_000 - 1) < 0.1 for n in counts.values()), counts
+
+
+def test_captions_held_out_say_all_and_one_in_five_others_may_not():
+    data = scenes.scenes(count=400)
+    shortest = [
+        (split.columns["captions"] > 0).sum(axis=-1).min()
+        for split in (data.train, data.test)
+    ]
+    assert shortest[0] <= 2 < 6 <= shortest[1]
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_captions_are_templates_with_phrases_in_their_slots(name):
     """Against plain string formatting of all phrases of a few rows."""
@@ -51,6 +107,7 @@ def test_captions_are_templates_with_phrases_in_their_slots(name):
     for row, several in zip(values, captions, strict=True):
         possible = set()
         for template in rules.templates:
+            template = template.replace("[", "").replace("]", "")
             names = [n for n in rules.slots if f"{{{n}}}" in template]
             slots = [rules.slots[n] for n in names]
             for filled in itertools.product(*(s.phrases[row[s.column]] for s in slots)):

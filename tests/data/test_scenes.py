@@ -193,7 +193,7 @@ def test_fingerprints_follow_count_seed_size_and_wordings():
 def test_captions_of_two_digits_bind_colours_to_digits_in_both_orders(two):
     orders = set()
     for row, several in zip(
-        two.train.columns["factors"][:200], two.train.columns["captions"], strict=False
+        two.test.columns["factors"][:200], two.test.columns["captions"], strict=False
     ):
         first, colour, second, other, *_ = (
             f.phrases[v] for f, v in zip(two.factors, row, strict=True)

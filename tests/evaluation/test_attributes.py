@@ -33,7 +33,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(scope="module")
 def data():
-    return scenes.scenes(count=600, wordings=3, size=16)
+    return scenes.scenes(count=3_000, wordings=3, size=16)
 
 
 class Known:
@@ -86,8 +86,8 @@ def test_pictures_that_are_right_are_found_right(data):
             for kind in ("", "ceiling", "floor")
             for factor in data.factors
         } | {"by attribute", "ceiling", "floor"}
-    assert "30 captions of seen pairs" in found["attributes"].protocol
-    assert "30 captions of held-out pairs" in found["attributes_held_out"].protocol
+    assert "150 captions of seen pairs" in found["attributes"].protocol
+    assert "150 captions of held-out pairs" in found["attributes_held_out"].protocol
 
 
 @pytest.mark.usefixtures("exact")
@@ -113,7 +113,7 @@ def test_shares_are_those_of_numpy(data):
 def test_diversity_is_the_mean_distance_of_two(data):
     found = attributes.Attributes(prompts=1_000, each=3)(Known(data), data, KEY)
     assert found["diversity"].value == 0
-    columns = data.train.columns
+    columns = data.test.columns
     groups = {}
     for row, image in zip(columns["factors"].tolist(), columns["image"], strict=True):
         groups.setdefault(tuple(row), []).append(image.astype(float) / 255)
@@ -131,18 +131,18 @@ def test_diversity_is_the_mean_distance_of_two(data):
 @pytest.mark.usefixtures("exact")
 def test_each_caption_is_one_wording_by_chance(data):
     sampler = Known(data, condition=("captions", "factors"))
-    attributes.Attributes(prompts=4, each=5)(sampler, data, KEY)
+    attributes.Attributes(prompts=4, each=2)(sampler, data, KEY)
     seen, _, diverse = sampler.asked
     wordings = data.test.columns["captions"][::2]
     place = (wordings == seen["captions"][:, None]).all(axis=-1)
     assert place.any(axis=1).all()
     assert set(place.argmax(axis=1)) == {0, 1, 2}
     np.testing.assert_array_equal(seen["factors"], data.test.columns["factors"][::2])
-    assert diverse["captions"].shape == (20, data.vocabulary.length)
-    groups = diverse["captions"].reshape(4, 5, -1)
-    np.testing.assert_array_equal(groups, np.repeat(groups[:, :1], 5, axis=1))
+    assert diverse["captions"].shape == (8, data.vocabulary.length)
+    groups = diverse["captions"].reshape(4, 2, -1)
+    np.testing.assert_array_equal(groups, np.repeat(groups[:, :1], 2, axis=1))
     again = Known(data, condition=("captions", "factors"))
-    attributes.Attributes(prompts=4, each=5)(again, data, KEY)
+    attributes.Attributes(prompts=4, each=2)(again, data, KEY)
     np.testing.assert_array_equal(again.asked[0]["captions"], seen["captions"])
 
 
@@ -240,7 +240,7 @@ def test_only_handwriting_is_bent_much(data, name, monkeypatch):
     (((_, images, factors, sizes), how),) = asked
     assert (how["bend"] > 1) == name.startswith("scenes")
     assert how["steps"] == 3
-    count = 600 if name == "mine" else 30
+    count = 3_000 if name == "mine" else 30
     assert (len(images), len(factors), images.shape[1]) == (count, count, 16)
     assert list(sizes) == [len(factor.phrases) for factor in data.factors]
 
