@@ -109,7 +109,8 @@ def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]
 def _short(sampler: Sampler, data: CaptionedSet, reader: Reader) -> dict[str, float]:
     """Returns how often "a COLOUR DIGIT" is drawn right, for both kinds of pairs."""
     digits, colours = (factor.values for factor in data.factors[:2])
-    pairs = np.argwhere(np.ones((len(digits), len(colours)), bool)).repeat(_EACH, 0)
+    pairs = np.indices((len(digits), len(colours)), np.int32).reshape(2, -1).T
+    pairs = pairs.repeat(_EACH, axis=0)
     prompts = [f"a {colours[colour]} {digits[digit]}" for digit, colour in pairs]
     words = data.vocabulary.encode_all(prompts)
     made = sampler(jax.random.key(1), len(words), condition=words)
