@@ -31,6 +31,9 @@ from jaxgan.typing import Key
 
 MOST_SHIFT = 2.0  # pixels of an image of 32x32
 MOST_SCALE = 0.1
+_HIDDEN = (
+    512  # units of the reader; with 128 it read 94 % of the real targets, not 98 %
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,7 @@ def read_all(style: str, size: int, epochs: float) -> Reader:
         images,
         np.arange(len(images), dtype=np.int32),
         classes=len(images),
+        hidden=_HIDDEN,
         epochs=epochs,
         augment=moved,
     )

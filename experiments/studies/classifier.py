@@ -67,6 +67,7 @@ def train(
     labels: Any,
     *,
     classes: int = 10,
+    hidden: int = 128,
     epochs: float = 3,
     batch: int = 128,
     learning_rate: float = 1e-3,
@@ -79,13 +80,14 @@ def train(
         images: the images to learn from.
         labels: their classes, ``[n]``.
         classes: how many there are.
+        hidden: units of the hidden layer.
         epochs: passes over the images; batches are drawn with replacement.
         batch: images per update.
         learning_rate: the initial one; it decays to 0 along a cosine.
         augment: changes each batch at random, ``(key, images in [-1, 1]) -> images``;
             None for no change.
     """
-    network = Network(classes)
+    network = Network(classes, hidden=hidden)
     steps = max(1, int(epochs * len(images) / batch))
     params = _descend(
         network, key, jnp.asarray(images), jnp.asarray(labels), steps, batch,
