@@ -2,8 +2,9 @@
 
 A U-Net whose output is added to its input, PatchGANs of several receptive fields,
 conditioned on the input, the non-saturating loss, halved for D, and L1 of weight 100.
-Images have 32 to 256 pixels. Without a download, it translates letters of one style
-into another::
+The preset "small" has no norm, and skip connections at full resolution too, see
+`jaxgan.nets.unet`. Images have 32 to 256 pixels. Without a download, it translates
+letters of one style into another::
 
     python -m experiments.pix2pix
     python -m experiments.pix2pix --dataset glyphs:sans:serif-italic
@@ -60,6 +61,14 @@ class Config(TranslationConfig):
     # Whether the generator's output is added to the input; by default if both have the
     # same number of channels. Without it, lower the learning rate: tanh may saturate.
     residual: bool | None = None
+    # Channels of the generator's first map at half the resolution.
+    g_width: int = 24
+    # Halvings of the generator's maps.
+    depth: int | None = 4
+    # Channels of the generator's convolutions at full resolution.
+    fine: tuple[int, ...] = (32, 32)
+    # Instance norm in both networks.
+    norm: bool = False
     # Dropout rate of the generator's innermost layers, in samples too.
     dropout: float = 0.5
     # Weight of the L1 distance to the target.
@@ -68,7 +77,7 @@ class Config(TranslationConfig):
     adversarial: float = 1.0
     # Adam's learning rate, for both players; it decays linearly to 0 over the second
     # half of the steps.
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
 
 
 PRESETS = {"small": Config(), "paper": Config(**PAPER, steps=80_000)}

@@ -20,13 +20,20 @@ def make_game(work: Work) -> Game:
     dtype = jnp.bfloat16 if work.bfloat16 else jnp.float32
     adam = optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
     optimizers: dict[str, Any] = {"g_optimizer": adam, "d_optimizer": adam}
+    both: dict[str, Any] = {"dtype": dtype} | ({} if work.norm else {"norm": None})
     judge = nets.patchgan.MultiPatch(
         tuple(
-            nets.patchgan.Discriminator(layers, width=work.d_width, dtype=dtype)
+            nets.patchgan.Discriminator(layers, width=work.d_width, **both)
             for layers in translation.PATCHES
         )
     )
-    how: dict[str, Any] = {"width": work.width, "residual": True, "dtype": dtype}
+    how: dict[str, Any] = {
+        "width": work.width,
+        "depth": work.halvings or None,
+        "fine": work.fine,
+        "residual": True,
+        **both,
+    }
     channels = work.image_shape[2]
     if work.network == "pix2pix":
         return pix2pix(

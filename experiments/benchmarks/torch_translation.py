@@ -1,18 +1,21 @@
 """pix2pix's and CycleGAN's networks in PyTorch, built from its own layers, NCHW.
 
-Initialised as jaxgan's are, by N(0, 0.02). Instance norm has no parameters.
+Initialised as jaxgan's are, by N(0, 0.02) but at full resolution. Instance norm has no
+parameters.
 """
 
 # pyright: reportMissingImports=false
 
 import itertools
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from experiments.benchmarks import translation
-from experiments.benchmarks.torch_weights import small
+from experiments.benchmarks.torch_weights import scaled, small
 from experiments.benchmarks.works import Work
 
 
@@ -26,6 +29,11 @@ def players(work: Work, **how: bool) -> tuple[nn.Module, ...]:
     dropout, count = (translation.DROPOUT, 1) if pairs else (0.0, 2)
     generators = [UNet(work, dropout=dropout, **how) for _ in range(count)]
     return *generators, *(PatchGANs(work, **how) for _ in range(count))
+
+
+def normed(work: Work, channels: int, *, grouped: bool = False) -> nn.Module:
+    """Returns `instance_norm`, or the identity for a work without."""
+    return instance_norm(channels, grouped=grouped) if work.norm else nn.Identity()
 
 
 def instance_norm(channels: int, *, grouped: bool = False) -> nn.Module:
@@ -46,32 +54,36 @@ class UNet(nn.Module):
 
     def __init__(self, work: Work, *, dropout: float, grouped: bool = False):
         super().__init__()
-        widths, channels = translation.unet_widths(work), work.image_shape[2]
-        depth = self.depth = len(widths)
-        above = [channels, *widths[:-1]]
-        below = [*(2 * width for width in widths[:-1]), widths[-1]]
-        norm = lambda width: instance_norm(width, grouped=grouped)
+        layers = translation.unet_channels(work)
+        depth = self.depth = len(layers["down"])
+        norm = lambda width: normed(work, width, grouped=grouped)
+        self.inward = _fine(layers["in"])
         self.down = nn.ModuleList(
-            small(nn.Conv2d(into, out, 4, 2, 1))
-            for into, out in zip(above, widths, strict=True)
+            small(nn.Conv2d(into, out, 4, 2, 1)) for into, out in layers["down"]
         )
         self.up = nn.ModuleList(
-            small(nn.ConvTranspose2d(into, out, 4, 2, 1))
-            for into, out in zip(below, above, strict=True)
+            small(nn.ConvTranspose2d(into, out, 4, 2, 1)) for into, out in layers["up"]
+        )
+        self.outward = _fine(layers["out"][:-1])
+        self.last = nn.ModuleList(
+            small(nn.Conv2d(into, out, 3, 1, 1)) for into, out in layers["out"][-1:]
         )
         self.down_norms = nn.ModuleList(
-            norm(width) if 0 < i < depth - 1 else nn.Identity()
-            for i, width in enumerate(widths)
+            norm(out) if 0 < i < depth - 1 else nn.Identity()
+            for i, (_, out) in enumerate(layers["down"])
         )
         self.up_norms = nn.ModuleList(
-            norm(width) if i else nn.Identity() for i, width in enumerate(above)
+            norm(out) if i else nn.Identity() for i, (_, out) in enumerate(layers["up"])
         )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        y, skips = x, []
+        y = x
+        for i, layer in enumerate(self.inward):
+            y = layer(leaky_relu(y, translation.SLOPE) if i else y)
+        skips = [y] if len(self.inward) else []
         for i in range(self.depth):
-            y = leaky_relu(y, translation.SLOPE) if i else y
+            y = leaky_relu(y, translation.SLOPE) if skips else y
             y = self.down_norms[i](self.down[i](y))
             skips.append(y)
         y = skips.pop()
@@ -80,7 +92,19 @@ class UNet(nn.Module):
             if i == self.depth - 1:
                 y = self.dropout(y)
             y = torch.cat([skips.pop(), y], 1)
-        return x + self.up[0](torch.relu(y)).float()
+        y = self.up[0](torch.relu(y))
+        if skips:
+            y = torch.cat([skips.pop(), y], 1)
+        for layer in (*self.outward, *self.last):
+            y = layer(torch.relu(y))
+        return x + y.float()
+
+
+def _fine(layers: Sequence[tuple[int, int]]) -> nn.ModuleList:
+    """Returns convolutions at full resolution, at He et al.'s scale."""
+    return nn.ModuleList(
+        scaled(nn.Conv2d(into, out, 3, 1, 1), math.sqrt(2)) for into, out in layers
+    )
 
 
 class PatchGAN(nn.Module):
@@ -95,7 +119,7 @@ class PatchGAN(nn.Module):
             stride = 2 if i < layers else 1
             maps.append(small(nn.Conv2d(into, out, 4, stride, 1)))
             if i:
-                maps.append(instance_norm(out, grouped=grouped))
+                maps.append(normed(work, out, grouped=grouped))
             maps.append(nn.LeakyReLU(translation.SLOPE))
         maps.append(small(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.maps = nn.Sequential(*maps)

@@ -50,14 +50,14 @@ SLOPE = 0.2
 
 
 def unet_widths(work: Work) -> list[int]:
-    """Returns the channels of a U-Net's maps, finest first; the coarsest is a pixel.
+    """Returns the channels of a U-Net's halved maps, finest first.
 
     Example:
         >>> from experiments.benchmarks.works import WORKS
         >>> unet_widths(WORKS["pix2pix"])
-        [32, 64, 128, 256, 256]
+        [24, 48, 96, 192]
     """
-    depth = work.image_shape[0].bit_length() - 1
+    depth = work.halvings or work.image_shape[0].bit_length() - 1
     return [work.width * min(2**i, MOST) for i in range(depth)]
 
 
@@ -89,21 +89,44 @@ def flops(work: Work) -> float:
     return work.batch_size * example
 
 
+def unet_channels(work: Work) -> dict[str, list[tuple[int, int]]]:
+    """Returns the channels into and out of each of a U-Net's layers.
+
+    "in" and "out" are those at full resolution; both are empty if there are none.
+    Layers up are listed finest first, as those down are.
+
+    Example:
+        >>> import dataclasses
+        >>> from experiments.benchmarks.works import WORKS
+        >>> work = dataclasses.replace(WORKS["pix2pix"], halvings=2)
+        >>> for name, layers in unet_channels(work).items():
+        ...     print(name, *layers)
+        in (1, 32) (32, 32)
+        down (32, 24) (24, 48)
+        up (48, 32) (48, 24)
+        out (64, 32) (32, 32) (32, 1)
+    """
+    widths, channels, fine = unet_widths(work), work.image_shape[2], list(work.fine)
+    # A layer up reads the coarser map, joined to the skip connection.
+    below = [*(2 * width for width in widths[:-1]), widths[-1]]
+    first = fine[-1] if fine else channels
+    after = [2 * fine[-1], *reversed(fine), channels] if fine else []
+    return {
+        "in": list(itertools.pairwise([channels, *fine])),
+        "down": list(itertools.pairwise([first, *widths])),
+        "up": list(zip(below, [first, *widths[:-1]], strict=True)),
+        "out": list(itertools.pairwise(after)),
+    }
+
+
 def _unet(work: Work) -> list[float]:
     """Returns the operations of each layer of a generator on one example."""
-    widths, (side, _, channels) = unet_widths(work), work.image_shape
-    down = [
-        _conv(into, out, side >> (i + 1))
-        for i, (into, out) in enumerate(itertools.pairwise([channels, *widths]))
+    layers, side = unet_channels(work), work.image_shape[0]
+    fine = lambda name: [_conv(*each, side, kernel=3) for each in layers[name]]
+    halved = lambda name: [
+        _conv(*each, side >> (i + 1)) for i, each in enumerate(layers[name])
     ]
-    # A layer up reads each pixel of the coarser map, joined to the skip connection.
-    below = [*(2 * width for width in widths[:-1]), widths[-1]]
-    above = [channels, *widths[:-1]]
-    up = [
-        _conv(into, out, side >> (i + 1))
-        for i, (into, out) in enumerate(zip(below, above, strict=True))
-    ]
-    return [*down, *reversed(up)]
+    return [*fine("in"), *halved("down"), *halved("up"), *fine("out")]
 
 
 def _patch(work: Work, layers: int) -> list[float]:
@@ -123,6 +146,6 @@ def _patch_firsts(work: Work) -> float:
     return sum(_patch(work, layers)[0] for layers in PATCHES)
 
 
-def _conv(into: int, out: int, side: int) -> float:
-    """Returns the operations of a 4x4 convolution, two for each multiply-add."""
-    return 2.0 * 16 * into * out * side**2
+def _conv(into: int, out: int, side: int, kernel: int = 4) -> float:
+    """Returns the operations of a convolution, two for each multiply-add."""
+    return 2.0 * kernel**2 * into * out * side**2

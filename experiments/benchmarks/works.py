@@ -34,6 +34,10 @@ class Work:
         batch_norm: whether a "dcgan" discriminator has batch norm; its generator does.
         widths: channels of each stage of an "r3gan", the coarsest first.
         group_size: channels per group of an "r3gan"'s 3x3 convolutions.
+        fine: channels of a U-Net's convolutions at full resolution, before the first
+            halving and, in reverse order, after the last doubling.
+        halvings: of a U-Net's maps; 0 for as many as the image allows.
+        norm: whether a translation's networks have instance norm.
         scale: a target's height and width, as a multiple of its input's.
         captions: the shape ``[k l]`` of an image's captions, k wordings of l words.
         words: the size of the captions' vocabulary, in which 0 stands for no word.
@@ -62,6 +66,9 @@ class Work:
     batch_norm: bool = False
     widths: tuple[int, ...] = ()
     group_size: int = 16
+    fine: tuple[int, ...] = ()
+    halvings: int = 0
+    norm: bool = True
     scale: int = 1
     captions: tuple[int, ...] = ()
     words: int = 0
@@ -189,16 +196,21 @@ _PIX2PIX = Work(
     network="pix2pix",
     image_shape=(32, 32, 1),
     latent_dim=0,
-    width=32,
+    width=24,
     d_width=32,
     batch_size=16,
-    learning_rate=5e-4,
+    fine=(32, 32),
+    halvings=4,
+    norm=False,
+    learning_rate=1e-3,
 )
 _CYCLEGAN = dataclasses.replace(
     _PIX2PIX,
     name="cyclegan",
     network="cyclegan",
-    width=24,
+    fine=(),
+    halvings=0,
+    norm=True,
     loss="least_squares",
     learning_rate=2e-4,
 )
@@ -283,6 +295,8 @@ def tiny(work: Work) -> Work:
         d_width=4 if work.d_width else 0,
         widths=(8, 4) if work.widths else (),
         group_size=4,
+        fine=(4, 4) if work.fine else (),
+        halvings=min(work.halvings, 3),
         captions=(3, 6) if work.captions else (),
         words=9 if work.words else 0,
         batch_size=8,

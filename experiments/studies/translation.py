@@ -75,7 +75,7 @@ class Config(StudyConfig):
     # Seeds of each method.
     seeds: int = 3
     # Updates of pix2pix's generator.
-    steps: int = 4_000
+    steps: int = 8_000
     # Updates of CycleGAN's generators.
     unpaired_steps: int = 6_000
     # Epochs of the classifier that reads the letters.

@@ -172,12 +172,14 @@ def test_only_pix2pix_has_dropout_and_where_jaxgan_has_it():
 
 def test_networks_start_at_jaxgans_scale():
     for module in torch_translation.players(works.WORKS["pix2pix"]):
-        for parameter in module.parameters():
+        for name, parameter in module.named_parameters():
             if parameter.ndim == 1:
                 assert not parameter.any()
                 continue
+            fine = name.startswith(("inward", "outward"))
+            expected = (2 / parameter[0].numel()) ** 0.5 if fine else 0.02
             std, tolerance = parameter.std().item(), 4 / parameter.numel() ** 0.5
-            np.testing.assert_allclose(std, 0.02, rtol=tolerance)
+            np.testing.assert_allclose(std, expected, rtol=tolerance)
 
 
 def test_pool_shows_and_keeps_every_image_once():

@@ -86,12 +86,15 @@ def test_accelerators_do_not_race_them():
 
 def test_flops_of_pix2pix_by_hand():
     conv = lambda into, out, side: 2 * 16 * into * out * side**2
-    down = [(1, 32, 16), (32, 64, 8), (64, 128, 4), (128, 256, 2), (256, 256, 1)]
-    up = [(256, 256, 1), (512, 128, 2), (256, 64, 4), (128, 32, 8), (64, 1, 16)]
+    fine = lambda into, out: 2 * 9 * into * out * 32**2
+    down = [(32, 24, 16), (24, 48, 8), (48, 96, 4), (96, 192, 2)]
+    up = [(192, 96, 2), (192, 48, 4), (96, 24, 8), (48, 32, 16)]
+    whole = [(1, 32), (32, 32), (64, 32), (32, 32), (32, 1)]
     g = sum(conv(*layer) for layer in down + up)
+    g += sum(fine(*layer) for layer in whole)
     small = [(2, 32, 16), (32, 64, 15), (64, 1, 14)]
     large = [(2, 32, 16), (32, 64, 8), (64, 128, 7), (128, 1, 6)]
     d = sum(conv(*layer) for layer in small + large)
-    first = conv(1, 32, 16), 2 * conv(2, 32, 16)
+    first = fine(1, 32), 2 * conv(2, 32, 16)
     example = 3 * g - first[0] + 2 * (3 * d - first[1]) + 2 * d
     assert translation.flops(works.WORKS["pix2pix"]) == 16 * example

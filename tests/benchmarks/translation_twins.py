@@ -53,10 +53,15 @@ def params(name, state):
 
 
 def to_torch(tree):
-    """Weights in the order of a module's parameters: layers down, then those up."""
-    order = [*_numbered(tree, "down"), *_numbered(tree, "up")]
-    order += [*_numbered(tree, "discriminators"), *_numbered(tree, "conv")]
-    for name in [*order, *(["logit"] if "logit" in tree else [])]:
+    """Weights in the order of a module's parameters."""
+    names = ("in", "down", "up", "out", "discriminators", "conv")
+    # jaxgan numbers the layers on the way out as it does those that they mirror.
+    order = [
+        name
+        for prefix in names
+        for name in sorted(_numbered(tree, prefix), reverse=prefix == "out")
+    ]
+    for name in [*order, *(last for last in ("out", "logit") if last in tree)]:
         if "kernel" in tree[name]:
             yield np.asarray(tree[name]["kernel"]).transpose(3, 2, 0, 1)
             yield np.asarray(tree[name]["bias"])
