@@ -37,6 +37,7 @@ from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import cli
 from jaxgan.data.captioned import CaptionedSet
+from jaxgan.data.grammar import Grammar, Slot
 from jaxgan.images import as_uint8
 from jaxgan.sampling import Sampler
 
@@ -82,9 +83,9 @@ def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]
     assert result is not None
     run = cli.load_run(place)
     sampler = Sampler(game=run.game, state=run.state)
-    reader = {"pictures": 400 if config.quick else 40_000, "steps": config.reader_steps}
+    pictures, steps = 400 if config.quick else 40_000, config.reader_steps
     judges = (
-        Attributes(samples=config.samples, **reader),
+        Attributes(samples=config.samples, pictures=pictures, steps=steps),
         Retrieval(samples=config.samples, steps=config.retrieval_steps),
     )
     found: dict[str, Any] = {}
@@ -92,7 +93,7 @@ def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]
         found.update(judge(sampler, run.data, jax.random.key(0)))
     short = None
     if dataset == ONE:
-        short = _short(sampler, run.data, reader_of(run.data, **reader))
+        short = _short(sampler, run.data, reader_of(run.data, pictures, steps))
     made = np.asarray(as_uint8(run.sample(_SIDE**2)))
     return {
         "seen": _scores(found["attributes"]),
@@ -108,11 +109,12 @@ def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]
 
 def _short(sampler: Sampler, data: CaptionedSet, reader: Reader) -> dict[str, float]:
     """Returns how often "a COLOUR DIGIT" is drawn right, for both kinds of pairs."""
-    digits, colours = (factor.values for factor in data.factors[:2])
-    pairs = np.indices((len(digits), len(colours)), np.int32).reshape(2, -1).T
-    pairs = pairs.repeat(_EACH, axis=0)
-    prompts = [f"a {colours[colour]} {digits[digit]}" for digit, colour in pairs]
-    words = data.vocabulary.encode_all(prompts)
+    slots = {f.name: Slot(i, f.phrases) for i, f in enumerate(data.factors[:2])}
+    rules = Grammar(("a {colour} {digit}",), slots)
+    sizes = [len(slot.phrases) for slot in slots.values()]
+    pairs = np.indices(sizes, np.int32).reshape(2, -1).T.repeat(_EACH, axis=0)
+    captions = rules.captions(pairs, wordings=1, seed=0)[:, 0]
+    words = data.vocabulary.encode_all(map(rules.vocabulary.decode, captions))
     made = sampler(jax.random.key(1), len(words), condition=words)
     right = (reader.read(np.asarray(as_uint8(made)))[:, :2] == pairs).all(axis=1)
     held_out = data.is_held_out(pairs)
