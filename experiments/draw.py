@@ -8,7 +8,9 @@
 
 The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png with a
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
-overwritten. The same ``--seed`` gives the same images. A word that the run does not
+overwritten. The same ``--seed`` gives the same images, and each column has its own
+latent, equal in all rows: so captions can be compared, and ``--columns`` only adds
+images. prompts.txt lists the captions. A word that the run does not
 know is reported, with the known words that are most like it. A run with
 ``--embeddings`` draws from embeddings, one for each caption, which is then only a
 title.
@@ -23,7 +25,7 @@ import numpy as np
 import tyro
 from PIL import Image
 
-from experiments.captions.sheet import sheet
+from experiments.captions.sheet import drawn_from, sheet
 from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
 from jaxgan.cli.config import check_seed
@@ -32,6 +34,7 @@ from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.files import expand, new_folder, write_atomically
 from jaxgan.images import as_uint8
+from jaxgan.sampling import Sampler
 from jaxgan.show import png
 
 
@@ -69,18 +72,19 @@ def run(config: Config) -> None:
     check_seed(config.seed)
     loaded = load_run(config.run, best=config.best)
     captions = _captions(config, loaded)
-    condition = np.repeat(captions, config.columns, axis=0)
     key = jax.random.key(config.seed)
     folder = new_folder(expand(config.run, "RUN"), config.out, "drawn")
-    made = np.asarray(loaded.sample(len(condition), key=key, condition=condition))
-    images = made.reshape(len(captions), config.columns, *made.shape[1:])
+    sampler = Sampler(game=loaded.game, state=loaded.state)
+    images = drawn_from(sampler, captions, config.columns, key)
     for row, drawn in enumerate(np.asarray(as_uint8(images)), start=1):
         for column, image in enumerate(drawn, start=1):
             flat = image.squeeze(-1) if image.shape[-1] == 1 else image
             content = png(Image.fromarray(flat))
             write_atomically(folder / f"{row}-{column}.png", content)
     write_atomically(folder / "sheet.png", png(sheet(images, config.prompts)))
-    print(f"{len(condition)} images drawn: {folder}")
+    listed = "".join(f"{prompt}\n" for prompt in config.prompts)
+    write_atomically(folder / "prompts.txt", listed.encode())
+    print(f"{len(captions) * config.columns} images drawn: {folder}")
 
 
 def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:

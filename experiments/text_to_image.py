@@ -23,8 +23,9 @@ all sets by R-precision (`experiments.judges.retrieval`).
 The preset "small" has GAN-CLS's generator with fewer channels than the paper's, a
 projection discriminator, and relativistic pairing with R1 and R2 (Huang et al. 2024,
 arXiv:2501.05441). After 3,000 updates GAN-CLS's discriminator and wrong captions still
-left the digit to chance. The preset "gan_cls" has the paper's networks, loss, wrong and
-interpolated captions and optimizer for 64 pixels; "df_gan" has DF-GAN's networks,
+left the digit to chance. The preset "gan_cls" has the paper's widths, loss, wrong and
+interpolated captions and optimizer for 64 pixels, but no residual blocks, and embeds
+captions in 64 numbers, not 128; "df_gan" has DF-GAN's networks,
 losses and optimizers for 256::
 
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
@@ -225,9 +226,10 @@ def begin(config: Config, data: Any, state: GameState) -> GameState:
     """
     if config.embeddings:
         return state
-    print(f"fitting the text encoder, {config.text_steps:,} steps:")
+    told = lambda step: print(f"text encoder: step {step:,} of {config.text_steps:,}")
     key = keys.stream(jax.random.key(config.seed), "text", 0)
-    found = encoder.fitted(data, key, dim=config.text_dim, steps=config.text_steps)
+    how = {"dim": config.text_dim, "steps": config.text_steps}
+    found = encoder.fitted(data, key, **how, report=told)
     return with_text(state, found["text"])
 
 

@@ -1,6 +1,8 @@
 """A text encoder, fitted to the captions and images of a set before the game."""
 
 import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +16,8 @@ from jaxgan.methods.matching import matching
 from jaxgan.metrics.inputs import generator
 from jaxgan.typing import Key, Variables
 
-_CHUNK = 50  # updates in one compiled call
+_CHUNK = 50  # updates in one compiled call, at most
+_BYTES = 256 << 20  # of images in one, at most
 
 
 def text_encoder(data: Any, dim: int) -> nets.text.TextEncoder:
@@ -23,7 +26,13 @@ def text_encoder(data: Any, dim: int) -> nets.text.TextEncoder:
 
 
 def fitted(
-    data: CaptionedSet, key: Key, *, dim: int, steps: int, batch_size: int = 128
+    data: CaptionedSet,
+    key: Key,
+    *,
+    dim: int,
+    steps: int,
+    batch_size: int = 128,
+    report: Callable[[int], None] | None = None,
 ) -> dict[str, Variables]:
     """Fits a text and an image encoder to each other; returns the variables of both.
 
@@ -37,6 +46,7 @@ def fitted(
         dim: the size of an embedding.
         steps: updates.
         batch_size: pairs per update; fewer if the set has fewer.
+        report: is called with the number of updates made, about ten times.
     """
     game = matching(
         text=text_encoder(data, dim),
@@ -46,10 +56,14 @@ def fitted(
     )
     count, random = len(data.train), generator(key)
     state = init(game, key, _columns(data, np.arange(min(2, count))))
-    for first in range(0, steps, _CHUNK):
+    size = min(batch_size, count)
+    chunk = max(1, min(_CHUNK, _BYTES // (size * math.prod(data.image_shape))))
+    for first in range(0, steps, chunk):
+        if report is not None and first % max(steps // 10, chunk) < chunk:
+            report(first)
         rows = [
-            random.choice(count, min(batch_size, count), replace=False)
-            for _ in range(min(_CHUNK, steps - first))
+            random.choice(count, size, replace=False)
+            for _ in range(min(chunk, steps - first))
         ]
         shape = np.shape(rows)
         found = _columns(data, np.concatenate(rows))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from jaxgan.data.glyphs import font_file
 from jaxgan.evaluation.inputs import entry, held_out
 from jaxgan.report import pictures
 from jaxgan.sampling import Sampler
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 _LEAST = 64  # pixels of an image's height, at least
+_POINTS, _LINE, _MARGIN = 11, 15, 2  # pixels of a caption's font, lines and margin
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,9 +38,16 @@ class Captions:
         batch = held_out(data).batch(rows)
         texts = [data.vocabulary.decode(each) for each in batch["captions"][:, 0]]
         given = entry(batch, str(sampler.game.condition))[:, 0]
-        condition = np.repeat(given, self.columns, axis=0)
-        made = np.asarray(sampler(key, len(condition), condition=condition))
-        return sheet(made.reshape(len(rows), self.columns, *made.shape[1:]), texts)
+        return sheet(drawn_from(sampler, given, self.columns, key), texts)
+
+
+def drawn_from(
+    sampler: Sampler, captions: np.ndarray, columns: int, key: Key
+) -> Float[np.ndarray, "n m h w c"]:
+    """Returns m samples of each of n captions; a column has the same latent in all."""
+    rows = [np.repeat(caption[None], columns, axis=0) for caption in captions]
+    made = [np.asarray(sampler(key, columns, condition=row)) for row in rows]
+    return np.stack(made)
 
 
 def sheet(images: Float[np.ndarray, "n m h w c"], texts: Sequence[str]) -> "Picture":
@@ -52,7 +61,7 @@ def sheet(images: Float[np.ndarray, "n m h w c"], texts: Sequence[str]) -> "Pict
     times = -(-_LEAST // images.shape[2])
     images = images.repeat(times, axis=2).repeat(times, axis=3)
     parts = [
-        pictures.titled(pictures.grid(row, len(row)), text).convert("RGB")
+        _titled(pictures.grid(row, len(row)).convert("RGB"), text)
         for row, text in zip(images, texts, strict=True)
     ]
     whole = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)))
@@ -60,4 +69,22 @@ def sheet(images: Float[np.ndarray, "n m h w c"], texts: Sequence[str]) -> "Pict
     for part in parts:
         whole.paste(part, (0, top))
         top += part.height
+    return whole
+
+
+def _titled(picture: "Picture", text: str) -> "Picture":
+    """Returns a picture under its caption, on as many lines as it takes."""
+    # DejaVu has more scripts than Pillow's own font.
+    basic = ImageFont.Layout.BASIC
+    font = ImageFont.truetype(font_file("sans"), _POINTS, layout_engine=basic)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        fits = font.getlength(longer) <= picture.width - 2 * _MARGIN
+        lines = [*lines[:-1], longer] if fits or not lines[-1] else [*lines, word]
+    height = _LINE * len(lines)
+    whole = Image.new("RGB", (picture.width, picture.height + height), "white")
+    whole.paste(picture, (0, height))
+    at = (_MARGIN, 1)
+    ImageDraw.Draw(whole).text(at, "\n".join(lines), "black", font, spacing=2)
     return whole

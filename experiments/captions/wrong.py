@@ -37,7 +37,7 @@ def wrong_captions(data: Any, column: str, *, used: bool) -> np.ndarray:
     others = captions[np.linspace(0, len(captions) - 1, _COUNT).astype(int)]
     _, counts = np.unique(others, axis=0, return_counts=True)
     share = float(np.sum((counts / counts.sum()) ** 2))
-    if len(counts) == 1:
+    if (captions == captions[0]).all():
         raise InputError(
             "All captions are equal, so none tells what to draw, or is wrong for "
             "another image. Give captions that tell the images apart."

@@ -34,9 +34,9 @@ class Retrieval:
 
     It is the share of samples whose own caption is nearer than all others: held-out
     captions drawn at random, no two with the same factors or, where these are not
-    known, the same wording. With m of them, chance is 1 / (m + 1). "real" in the
-    details is the share for the held-out images. Returns nothing if there are no other
-    captions.
+    known, the same wording, and none that is another wording of the image's own. With m
+    of them, chance is 1 / (m + 1). "real" in the details is the share for the held-out
+    images. Returns nothing if there are no other captions.
 
     Attributes:
         samples: held-out captions that are drawn.
@@ -102,23 +102,33 @@ def _in_parts(function: Any, size: int = 250) -> Any:
 def _others(data: CaptionedSet, rows: np.ndarray, count: int, key: Key) -> np.ndarray:
     """Draws rows of other captions for each row, ``[n m]``, m at most ``count``.
 
-    No two of them, nor the row itself, are of one kind: captions that say the same
-    would be one rival, and chance better than it seems.
+    No two of them are of one kind, since captions that say the same would be one
+    rival, and chance better than it seems; nor is one of the row's own kind or, where
+    factors are not known, one of its own wordings.
     """
     random, columns = generator(key), data.test.columns
-    values = columns["factors"] if data.factors else columns["captions"][:, 0]
+    captions = columns["captions"]
+    values = columns["factors"] if data.factors else captions[:, 0]
     _, kinds, sizes = np.unique(values, axis=0, return_inverse=True, return_counts=True)
     kinds = kinds.ravel()
     order = np.argsort(kinds, kind="stable")
     starts = np.cumsum(sizes) - sizes
-    count = min(count, len(sizes) - 1)
+    kind_of = dict(zip((value.tobytes() for value in values), kinds, strict=True))
 
-    def pick(row: int) -> np.ndarray:
-        others = random.choice(len(sizes) - 1, count, replace=False)
-        others += others >= kinds[row]  # leaves out its own
+    def rivals(row: int) -> np.ndarray:
+        own = {kinds[row]}
+        if not data.factors:
+            own |= {kind_of.get(each.tobytes(), kinds[row]) for each in captions[row]}
+        return np.setdiff1d(np.arange(len(sizes)), list(own))
+
+    allowed = [rivals(row) for row in rows]
+    count = min(count, *map(len, allowed))
+
+    def pick(among: np.ndarray) -> np.ndarray:
+        others = among[random.choice(len(among), count, replace=False)]
         return order[starts[others] + random.integers(sizes[others])]
 
-    return np.stack([pick(row) for row in rows])
+    return np.stack([pick(among) for among in allowed])
 
 
 def _first(

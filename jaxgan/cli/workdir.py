@@ -143,6 +143,8 @@ def _comparable(record: dict[str, Any]) -> dict[str, Any]:
     kind, colon, _ = config["dataset"].partition(":")
     if kind in PLACED and colon:
         config["dataset"] = kind  # its path may change: the fingerprint is of content
+    if config.get("embeddings"):
+        config["embeddings"] = "given"  # likewise
     return {**{name: record[name] for name in names}, **flags, **config}
 
 

@@ -26,6 +26,8 @@ DRAWN = {"scenes": 32, "scenes:two": 48, "pictographs": 32}
 Places = dict[PurePosixPath, list[int]]
 """The indices of each image's captions in the file of captions."""
 
+_ONE_WORD = 0.5  # of the captions: from this share on they hardly have words in common
+
 
 def load_captioned(
     name: str,
@@ -140,7 +142,7 @@ def _of_files(
     """Loads your own images and captions."""
     from jaxgan.data import caption_files
     from jaxgan.data.folder import Folder
-    from jaxgan.data.layout import Layout, hold_out
+    from jaxgan.data.layout import Layout, splits_of
     from jaxgan.data.walk import find
 
     read = caption_files.read_captions(path)
@@ -159,12 +161,14 @@ def _of_files(
             DataWarning,
             stacklevel=2,
         )
-    train, test = hold_out(read.path.parent, list(places), None)
+    kept = found._replace(images=list(places))
+    train, test, how = splits_of(read.path.parent, kept)
     layout = Layout(train, test, (), 0, "")
     located, twins = _located(Folder(read.path.parent, layout), root, skip_damaged)
     images = sets.cached(root / "cache", name, located, options, skip_damaged)
     words = [words_of(caption.text) for caption in read.captions]
     learnt = {word for name in train for place in places[name] for word in words[place]}
+    _warn_of_one_word(words)
     vocabulary = vocabulary_of(words, learnt)
     most = max(map(len, places.values()))
     texts = {"captions": _numbers(words, vocabulary), **vectors}
@@ -177,9 +181,26 @@ def _of_files(
         name,
         *map(Examples, splits),
         fingerprint=fingerprint_of(images.fingerprint, vocabulary, splits),
-        note=_note(read.path, places, vocabulary, (train, test)) + twins,
+        note=_note(read.path, places, vocabulary, (train, test), how) + twins,
         vocabulary=vocabulary,
     )
+
+
+def _warn_of_one_word(words: list[list[str]]) -> None:
+    """Warns if nearly every caption is a single word that occurs once.
+
+    Warns:
+        DataWarning: it is, as in a script without spaces between words.
+    """
+    single = [each[0] for each in words if len(each) == 1]
+    if len(set(single)) > _ONE_WORD * len(words) and len(words) > 1:
+        warnings.warn(
+            f"{len(single):,} of {len(words):,} captions are one word, such as "
+            f"{single[0]!r}, so prompts can only repeat them. Words are what is "
+            "between spaces: for a script without spaces, put some between its words.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _located(folder: Any, root: Path, skip_damaged: bool) -> tuple[sets.Located, str]:
@@ -241,6 +262,7 @@ def _note(
     places: Places,
     vocabulary: Vocabulary,
     splits: tuple[list[PurePosixPath], list[PurePosixPath]],
+    how: str,
 ) -> str:
     """Returns one line with the counts, and the words that are not learnt."""
     counts = [len(captions) for captions in places.values()]
@@ -254,7 +276,7 @@ def _note(
     )
     return (
         f"{printable(path)}: {len(places):,} images, {each} each, "
-        f"{len(vocabulary.words):,} words, at most {vocabulary.length} in a caption; a "
-        f"tenth held out: {len(splits[0]):,} train, {len(splits[1]):,} held out."
+        f"{len(vocabulary.words):,} words, at most {vocabulary.length} in a caption; "
+        f"{how}: {len(splits[0]):,} train, {len(splits[1]):,} held out."
         f"{lost if new else ''}"
     )

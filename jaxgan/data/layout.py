@@ -69,6 +69,24 @@ def understand(root: Path, found: Found) -> Layout:
     return Layout(train, test, classes, depth, note)
 
 
+def splits_of(root: Path, found: Found) -> tuple[Paths, Paths, str]:
+    """Returns the images to train on, those held out, and a phrase that says which.
+
+    Folders train and test, or named alike, at the top are splits; else a tenth is held
+    out. Deeper folders mean nothing.
+
+    Raises:
+        InputError: folders at the top are ambiguous, or there are too few images.
+    """
+    splits = _splits(root, found)
+    if not splits.keys() & set(HELD_OUT):
+        return *hold_out(root, found.images, None), "a tenth held out"
+    tops = {top for role in HELD_OUT for top in splits.get(role, ())}
+    held_out = [path for path in found.images if path.parts[0] in tops]
+    rest = [path for path in found.images if path.parts[0] not in tops]
+    return rest, held_out, f"{_named(splits, HELD_OUT)} held out"
+
+
 def in_natural_order(names: Sequence[str]) -> tuple[str, ...]:
     """Returns names in natural order: numbers in them are sorted by value.
 

@@ -23,6 +23,8 @@ PAD = 0
 
 _SHOWN = 8  # words shown as examples in a message
 # Maps variants of the apostrophe and of the hyphen to one character each.
+# Variation selectors and enclosing marks, which only change how a character looks.
+_LOOKS = re.compile("[\u20dd-\u20e4\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _ONE_SIGN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u2010": "-", "\u2011": "-"})
 
 
@@ -37,7 +39,7 @@ def words_of(text: str) -> list[str]:
         ['a', 'large', 'red', 'seven', 'on', 'a', 'blue-grey', 'ground']
     """
     text = unicodedata.normalize("NFC", text.lower()).translate(_ONE_SIGN)
-    text = re.sub("-{2,}", " ", text)
+    text = re.sub("-{2,}", " ", _LOOKS.sub("", text))
     kept = (
         c if c in "'-" or unicodedata.category(c)[0] in "LMN" else " " for c in text
     )

@@ -62,6 +62,31 @@ def test_splits_are_by_image_and_do_not_move(root):
     assert {i for i in told(more, more.test) if i < COUNT} == test
 
 
+def test_folders_named_like_splits_are_splits(root):
+    """As for folder:PATH; captions have no say in it."""
+    lines = ["file,caption"]
+    for number in range(24):
+        place = f"{'train' if number < 20 else 'Test'}/{'a' * (number % 2 + 1)}"
+        (root / place).mkdir(parents=True, exist_ok=True)
+        save(root / place / f"{number}.png", number)
+        lines.append(f"{place}/{number}.png,number n{number}")
+    (root / "captions.csv").write_text("\n".join(lines) + "\n")
+    data = opened(root)
+    assert (len(data.train), len(data.test)) == (20, 4)
+    assert set(data.test.columns["image"][:, 0, 0, 0].tolist()) == {20, 21, 22, 23}
+    assert "Test/ held out" in data.note
+
+
+def test_captions_without_spaces_are_told(root):
+    lines = ["file,caption"]
+    for number in range(24):
+        save(root / f"{number}.png", number)
+        lines.append(f"{number}.png,{chr(0x4E00 + number)}\u8272\u7684")
+    (root / "captions.csv").write_text("\n".join(lines) + "\n")
+    with pytest.warns(DataWarning, match="spaces"):
+        opened(root)
+
+
 def test_json_lines_may_hold_lists_and_csv_quotes_and_other_columns(root):
     for i in range(4):
         save(root / f"{i}.png", i)

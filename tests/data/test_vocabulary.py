@@ -30,6 +30,8 @@ def known():
         ("cafe\u0301", "café"),
         ("हिन्दी शब्द", "हिन्दी शब्द"),
         ("\U0001f600 :-)", ""),
+        ("I \u2764\ufe0f cats", "i cats"),
+        ("1\ufe0f\u20e3 cat\U000e0100", "1 cat"),
     ],
 )  # fmt: skip
 def test_words_are_told_from_signs(text, words):
