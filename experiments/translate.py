@@ -87,10 +87,16 @@ def run(config: Config) -> None:
     of_run = loaded.record["config"].get("bits")
     how["bits"] = of_run if config.bits is None else config.bits
     of_pairs = loaded.record["data"]["name"].startswith("pairs:")
-    alone = of_pairs and height == width
+    alone = of_pairs and height == width and not config.crop
     inputs = np.stack([read(file, alone=alone, **how) for file in config.files])
     folder = new_folder(expand(config.run, "RUN"), config.out, "translations")
     outputs = translate(loaded, inputs, source, made, config.draws, config.seed)
+    if config.draws > 1 and (outputs == outputs[:, :1]).all():
+        folder.rmdir()
+        raise InputError(
+            f"All {config.draws} draws are equal, because the generator of "
+            f"{loaded.folder} has no noise. Leave --draws out."
+        )
     for file, drawn in zip(config.files, outputs, strict=True):
         for number, image in enumerate(drawn, start=1):
             name = file.stem if config.draws == 1 else f"{file.stem}-{number}"
@@ -127,7 +133,8 @@ def read(file: Path, *, alone: bool, **how: Any) -> UInt8[np.ndarray, "h w c"]:
     if alone and width == 2 * height:
         raise InputError(
             f"{file} is twice as wide as high, as pairs side by side are, but only "
-            "inputs can be translated. Cut off its right half."
+            "inputs can be translated. Cut off its right half or, if it is one "
+            "picture, pass --crop to take its centre."
         )
     found = images.read(path, str(file), otherwise=otherwise, **how)
     if found.largest is not None and found.largest < 2**USUAL_BITS:

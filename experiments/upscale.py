@@ -18,7 +18,8 @@ else. Above 40 megapixels the result itself is large, so ``--tile`` must be give
 Grey images stay grey, and keep 16 bits if they have them; colour, and grey with
 transparency, has 8. A palette becomes colours, transparency is enlarged by Pillow's
 bicubic filter, images are turned upright as their EXIF orientation says, and of several
-frames or pages the first is taken. A file that cannot be read does not stop the others.
+frames or pages the first is taken. Nothing is magnified if a file is no image or would
+become too large; one that turns out to be damaged does not stop the others.
 """
 
 import contextlib
@@ -103,7 +104,9 @@ def run(config: Config) -> None:
         made = enlarged(original, sampler, scale, config.tile or TILE, file.name)
         content = io.BytesIO()
         made.save(content, "PNG", icc_profile=original.profile)
-        path = written(content.getvalue(), place(file), f"{file.stem}-x{scale}")
+        blended = "" if config.blend is None else f"-blend-{config.blend:g}"
+        name = f"{file.stem}-x{scale}{blended}"
+        path = written(content.getvalue(), place(file), name)
         first = f", the first of {original.frames}" if original.frames > 1 else ""
         print(f"{path}: {made.width}x{made.height} pixels (width x height){first}")
     if failed:

@@ -121,6 +121,14 @@ def test_a_run_between_two_sets_translates_there_and_back(unpaired, files, tmp_p
     np.testing.assert_allclose(made[0], pixels, atol=1)
 
 
+def test_draws_of_a_generator_without_noise_are_refused(unpaired, files, tmp_path):
+    config, _ = unpaired
+    how = {"run": str(config.workdir), "files": files[:1], "out": tmp_path / "new"}
+    with pytest.raises(InputError, match="no noise"):
+        translate.run(translate.Config(**how, draws=2))
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_cannot_be_translated_is_refused(paired, files, tmp_path, monkeypatch):
     config, _ = paired
     how = {"run": str(config.workdir), "files": files}

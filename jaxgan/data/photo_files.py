@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from jaxgan.checks import InputError
 from jaxgan.data import images
-from jaxgan.data.layout import hold_out
-from jaxgan.data.source import DataWarning
+from jaxgan.data.layout import splits_of
+from jaxgan.data.source import USUAL_BITS, DataWarning
 from jaxgan.data.walk import count_by_suffix, find, listed, printable
 from jaxgan.files import expand
 
@@ -82,7 +82,7 @@ def locate(name: str) -> tuple[list[File], list[File]]:
             stacklevel=3,
         )
     files = lambda paths: [File(printable(path), root / path) for path in paths]
-    train, test = (files(paths) for paths in hold_out(root, found.images, None))
+    train, test = (files(paths) for paths in splits_of(root, found)[:2])
     return train, test
 
 
@@ -109,25 +109,35 @@ def read(
         skip_damaged: leave out photos that cannot be read.
 
     Warns:
-        DataWarning: photos were left out.
+        DataWarning: photos were left out, or look too dark for their bits.
 
     Raises:
         UnreadableImage: a file is damaged, or not an image.
     """
-    left_out = []
+    left_out, dark = [], []
     for file in tqdm(files, desc="reading photos", disable=None):
         try:
             with warnings.catch_warnings():
                 # Pillow's warnings of harmless damage do not name the file.
                 warnings.filterwarnings("ignore", module=r"PIL\.")
                 name = printable(file.path)
-                image = images.decode(file.path, name, channels=3, bits=bits)
+                image, largest = images.read(file.path, name, channels=3, bits=bits)
         except images.UnreadableImage:
             if not skip_damaged:
                 raise
             left_out.append(file.name)
             continue
+        dark += [file.name] if 0 < (largest or 0) < 2**USUAL_BITS else []
         yield Photo(file.name, image)
+    if dark:
+        warnings.warn(
+            f"{len(dark):,} photos have 16 bits, but no value of {2**USUAL_BITS:,} or "
+            f"more, so they are almost black: {listed(dark)}. If they hold "
+            f"{USUAL_BITS} bits, pass --bits {USUAL_BITS} for grayscale, or convert "
+            "colour to 8 bits.",
+            DataWarning,
+            stacklevel=2,
+        )
     if left_out:
         warnings.warn(
             f"{len(left_out):,} damaged photos are left out: {listed(left_out)}.",

@@ -29,7 +29,7 @@ TILE = 96
 """The default height and width of a tile in pixels."""
 
 _VERSION = 1  # increase it when the same photos give other tiles
-_MOST_BYTES = 4 * 2**30
+_MOST_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,16 +124,20 @@ def _cut(
         _room(files, tile, scale, apart=apart)
         for files, apart in ((train, False), (test, True))
     ]
+    apart = _bytes(sum(room), tile, scale) > _MOST_BYTES
+    if apart:
+        room[0] = _room(train, tile, scale, apart=True)
     _check_memory(name, sum(room), tile, scale)
     seen: dict[str, str] = {}
     read = lambda files: _unlike(photo_files.read(files, **how), seen, tile)
-    trained = _columns(read(train), room[0], tile, scale, apart=False)
+    trained = _columns(read(train), room[0], tile, scale, apart=apart)
     number = len(seen)
     kept = tuple(read(test))
     held_out = _columns(kept, room[1], tile, scale, apart=True)
     _check_some(name, train, number)
     _check_some(name, test, len(kept))
-    identity = repr((_VERSION, scale, tile, number, list(seen.items())))
+    of = (_VERSION, scale, tile, number, list(seen.items()))
+    identity = repr((*of, "apart") if apart else of)
     return PhotoSet(
         name=name,
         train=Examples(trained),
@@ -141,9 +145,10 @@ def _cut(
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         note=(
             f"{printable(name)}: {number:,} photos to train on in "
-            f"{len(trained['target']):,} tiles of {tile}x{tile} pixels; held out whole:"
-            f" {listed(photo.name for photo in kept)}; shrunk {scale} times by Pillow's"
-            " bicubic filter."
+            f"{len(trained['target']):,} tiles of {tile}x{tile} pixels"
+            f"{' that do not overlap, to save memory' if apart else ''}; held out "
+            f"whole: {listed(photo.name for photo in kept)}; shrunk {scale} times by "
+            "Pillow's bicubic filter."
         ),
         credit=CREDITS.get(name, ""),
         photos=kept,
@@ -196,14 +201,20 @@ def _check_size(name: str, size: tuple[int, ...], tile: int) -> None:
 
 
 def _check_memory(name: str, count: int, tile: int, scale: int) -> None:
-    size = count * 3 * (tile**2 + (tile // scale) ** 2)
+    size = _bytes(count, tile, scale)
     if size > _MOST_BYTES:
+        most = _MOST_BYTES / _bytes(1, tile, scale) * tile**2
         raise InputError(
             f"{printable(name)} has {count:,} tiles of {tile}x{tile} pixels, which are "
             f"kept in memory and need {size / 2**30:.1f} GiB; at most "
-            f"{_MOST_BYTES // 2**30} GiB are allowed. Give a folder with fewer photos, "
-            "or smaller ones."
+            f"{_MOST_BYTES // 2**30} GiB are allowed, {most / 1e6:,.0f} megapixels. "
+            "Give a folder with fewer photos, or smaller ones."
         )
+
+
+def _bytes(tiles: int, tile: int, scale: int) -> int:
+    """Returns the size of so many pairs of tiles in memory."""
+    return tiles * 3 * (tile**2 + (tile // scale) ** 2)
 
 
 def _unlike(

@@ -1,6 +1,7 @@
 """Translations of held-out inputs, compared with targets or judged in one direction."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from jaxgan import keys
 from jaxgan.data.arrays import Examples
 from jaxgan.data.dataset import DataSet
 from jaxgan.data.pictures import as_rgb
+from jaxgan.data.source import DataWarning
 from jaxgan.evaluation.evaluator import Evaluator
 from jaxgan.evaluation.inputs import draw, entry, held_out, output_of, trained_on
 from jaxgan.metrics import means, ssim
@@ -114,7 +116,7 @@ class Apart:
         evaluator: the other one.
         source: the data's entry that is translated.
         output: the entry that the translations imitate.
-        least: with fewer rows of each, nothing is returned.
+        least: with fewer rows of each, there is a warning and no result.
         most: maximum number of held-out rows to use.
     """
 
@@ -128,6 +130,13 @@ class Apart:
         table = held_out(data)
         count = min(self.most, len(table)) // 2
         if count < self.least:
+            warnings.warn(
+                f"Translations are not compared with originals: {len(table):,} "
+                f"examples are held out, and {2 * self.least} are needed. Give more "
+                "images.",
+                DataWarning,
+                stacklevel=2,
+            )
             return {}
         inputs = table.batch(np.arange(0, 2 * count, 2))[self.source]
         originals = table.batch(np.arange(1, 2 * count, 2))[self.output]

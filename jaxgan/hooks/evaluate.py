@@ -82,6 +82,12 @@ class Evaluate(Hook):
         A run that was killed and evaluates the same state again gets the same value,
         which is no better, and so keeps the saved state.
         """
+        if not self.results:
+            raise InputError(
+                "No evaluator has a result for this data, so no best state can be "
+                "kept: it may have too few held-out examples. Evaluate without keeping "
+                "the best, on the command line without --evaluate-every."
+            )
         if self._keep_best is None:
             self._keep_best = next(iter(self.results))
         if self._keep_best not in self.results:

@@ -37,6 +37,18 @@ SPLITS = {
 NO_SPLITS = {"A": ("A/{0}.png", "B/{0}.png"), "halves": ("{0}.png", "")}
 
 
+def test_partners_of_different_shapes_are_refused_with_crop_too(tmp_path):
+    for side, width in (("A", 128), ("B", 64)):
+        for number in range(20):
+            path = tmp_path / "set" / side / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(number).integers(0, 256, (64, 128, 3))
+            image = Image.fromarray(pixels.astype(np.uint8)).resize((width, 64))
+            image.save(path)
+    with pytest.raises(InputError, match="another shape"):
+        opened(tmp_path / "set", resolution=32, crop=True)
+
+
 @pytest.mark.parametrize("held_out", ["test", "val"])
 @pytest.mark.parametrize("layout", SPLITS)
 def test_splits_that_are_given_are_taken(root, layout, held_out):

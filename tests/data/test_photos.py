@@ -182,6 +182,40 @@ def test_options_that_cannot_be_are_refused(name, options, message):
         load_photos(name, **{"scale": 4, "data_dir": "unused", **options})
 
 
+def test_folders_named_like_splits_are_splits(tmp_path):
+    for split, count in (("train", 5), ("valid", 2)):
+        for number in range(count):
+            save(tmp_path / split / f"{number}.png", seed=10 * count + number)
+    data = opened(tmp_path)
+    assert [photo.name for photo in data.photos] == ["valid/0.png", "valid/1.png"]
+    assert "5 photos to train on" in data.note
+
+
+def test_photos_of_12_bits_in_16_are_told(tmp_path):
+    for number in range(3):
+        blocks = np.random.default_rng(number).integers(0, 4_096, (10, 10))
+        pixels = blocks.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint16)
+        path = tmp_path / "set" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    with pytest.warns(DataWarning, match="--bits 12"):
+        dark = opened(tmp_path / "set")
+    data = opened(tmp_path / "set", bits=12)
+    assert dark.train.columns["target"].max() < 17 < 200
+    assert data.train.columns["target"].max() > 200
+
+
+def test_tiles_do_not_overlap_where_they_would_take_too_much(root, monkeypatch):
+    whole = opened(root)
+    size = photos._bytes(len(whole.train) + len(whole.test), 16, 2)
+    monkeypatch.setattr(photos, "_MOST_BYTES", size - 1)
+    data = opened(root)
+    assert len(data.train) < len(whole.train)
+    assert "do not overlap" in data.note
+    assert "do not overlap" not in whole.note
+    assert data.fingerprint != whole.fingerprint
+
+
 def test_more_tiles_than_fit_are_refused_before_they_are_read(root, monkeypatch):
     monkeypatch.setattr(photos, "_MOST_BYTES", 10_000)
     monkeypatch.setattr(photo_files, "read", None)

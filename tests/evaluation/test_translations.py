@@ -11,6 +11,7 @@ import jaxgan
 from experiments.judges import letters
 from jaxgan.checks import InputError
 from jaxgan.data import from_arrays, glyphs
+from jaxgan.data.source import DataWarning
 from jaxgan.evaluation import TwoSample
 from jaxgan.evaluation.translations import Apart, OneWay, Translations
 from jaxgan.images import as_float, as_uint8
@@ -123,7 +124,8 @@ def test_held_out_pairs_do_not_flatter_what_translates_nothing(kind, low, high):
     assert low <= found.value <= high
     assert 0.4 <= found.details["reference_train_against_test"] <= 0.6
     few = from_arrays(columns, {"a": a[:19], "b": a[:19]}, name="few")
-    assert judged(sampler, few, KEY) == {}
+    with pytest.warns(DataWarning, match="20 are needed"):
+        assert judged(sampler, few, KEY) == {}
 
 
 class _Known(Sampler):
@@ -141,7 +143,7 @@ class _Known(Sampler):
 def _score(made):
     data = glyphs.pairs("sans", "serif", size=16)
     judge = letters.Letters(
-        source="input", output="target", reader_epochs=60, style_epochs=10
+        source="input", output="target", reader_epochs=60, style_epochs=40
     )
     return judge(_Known(made(data.test.columns)), data, KEY)
 
@@ -154,6 +156,23 @@ def test_letters_are_read_and_their_style_is_told():
     assert copied["task"].details["score"] == 0
     assert perfect["task"].value - copied["task"].value > 0.2
     assert perfect["style"].value > 0.9 > 0.1 > copied["style"].value
+    moved = _score(lambda rows: np.roll(rows["target"], 1, axis=1))
+    assert moved["style"].value > 0.4  # as far as the judge has seen letters moved
+    black = _score(lambda rows: np.zeros_like(rows["target"]))
+    assert black["style"].value == 0
+
+
+def test_pictures_that_are_no_letters_are_of_three_kinds():
+    images = glyphs.letters("sans", size=16).images[:90]
+    found = letters.no_letters(images)
+    assert found.shape == images.shape
+    assert (found[:30] == found[:30, :1, :1]).all()
+    assert len(np.unique(found[:30, 0, 0, 0])) > 20
+    assert found[30:60].reshape(30, -1).std(axis=1).min() > 60
+    # Shuffled: the same pixels in other places, in every row but perhaps a few.
+    sort = lambda rows: np.sort(rows.reshape(len(rows), -1), axis=1)
+    np.testing.assert_array_equal(sort(found[60:]), sort(images[60:]))
+    assert (found[60:] != images[60:]).any(axis=(1, 2, 3)).mean() > 0.8
 
 
 def test_of_other_sets_the_letters_judge_says_nothing():
@@ -208,7 +227,7 @@ def test_letters_in_colour_are_read_by_one_channel(monkeypatch):
     reader = letters.Reader(Classifier(), known)
     monkeypatch.setattr(letters, "read_all", lambda *how: reader)
     told = lambda images: np.ones(len(images))
-    monkeypatch.setattr(letters, "tell_styles", lambda *how: (told, 1.0))
+    monkeypatch.setattr(letters, "tell_styles", lambda *how: (told, {}))
     found = judge(_Known(parts[1]["target"]), wide, KEY)
     assert found["task"].value == 1
     assert {images.shape[-1] for images in seen} == {1}

@@ -164,6 +164,12 @@ def test_a_best_that_names_no_result_is_refused(tmp_path):
         _fit(tmp_path, _evaluate(tmp_path, Planned(), keep_best="fid"))
 
 
+def test_no_result_has_no_best(tmp_path):
+    nothing = lambda sampler, data, key: {}
+    with pytest.raises(jaxgan.InputError, match="No evaluator has a result"):
+        _fit(tmp_path, _evaluate(tmp_path, nothing, keep_best=None))
+
+
 def test_a_result_says_itself_that_higher_is_better(tmp_path):
     evaluate = _evaluate(tmp_path, Planned(higher_is_better=True))
     _fit(tmp_path, evaluate)
