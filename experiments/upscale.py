@@ -9,7 +9,7 @@
 RUN holds both stages, or is one of them. Beside each photo.jpg appears photo-x4.png, or
 photo-x4-2.png if that is taken: nothing is overwritten. ``--blend W`` interpolates the
 weights between SRResNet's, W = 0, which is nearest to the truth, and SRGAN's, W = 1,
-which is the sharpest.
+which is the sharpest; its results are called photo-x4-blend-W.png.
 
 Images are magnified tile by tile, each with enough of its surroundings that the result
 is that of the whole image, up to rounding: tiles bound the memory and change nothing
