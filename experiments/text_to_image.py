@@ -25,8 +25,8 @@ projection discriminator, and relativistic pairing with R1 and R2 (Huang et al. 
 arXiv:2501.05441). After 3,000 updates GAN-CLS's discriminator and wrong captions still
 left the digit to chance. The preset "gan_cls" has the paper's widths, loss, wrong and
 interpolated captions and optimizer for 64 pixels, but no residual blocks, and embeds
-captions in 64 numbers, not 128; "df_gan" has DF-GAN's networks,
-losses and optimizers for 256::
+captions in 64 numbers, not 128; "df_gan" has DF-GAN's networks, losses and optimizers
+for 256::
 
     python -m experiments.text_to_image --preset df_gan --dataset captions:PATH
 

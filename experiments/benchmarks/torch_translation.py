@@ -1,7 +1,7 @@
 """pix2pix's and CycleGAN's networks in PyTorch, built from its own layers, NCHW.
 
-Initialised as jaxgan's are, by N(0, 0.02) but at full resolution. Instance norm has no
-parameters.
+Initialised as jaxgan's are, by N(0, 0.02), except at full resolution. Instance norm has
+no parameters.
 """
 
 # pyright: reportMissingImports=false
@@ -32,7 +32,7 @@ def players(work: Work, **how: bool) -> tuple[nn.Module, ...]:
 
 
 def normed(work: Work, channels: int, *, grouped: bool = False) -> nn.Module:
-    """Returns `instance_norm`, or the identity for a work without."""
+    """Returns `instance_norm`, or the identity if the work has no norm."""
     return instance_norm(channels, grouped=grouped) if work.norm else nn.Identity()
 
 

@@ -176,7 +176,7 @@ def tell_styles(
 
 
 def no_letters(letters: Pixels) -> Pixels:
-    """Returns as many pictures that are no letters, a third of each of three kinds.
+    """Makes as many pictures that are no letters, a third of each of three kinds.
 
     They are blank, from black to white; noise; and letters in blocks of an eighth to a
     half of their side, shuffled.

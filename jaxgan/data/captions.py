@@ -26,7 +26,7 @@ DRAWN = {"scenes": 32, "scenes:two": 48, "pictographs": 32}
 Places = dict[PurePosixPath, list[int]]
 """The indices of each image's captions in the file of captions."""
 
-_ONE_WORD = 0.5  # of the captions: from this share on they hardly have words in common
+_ONE_WORD = 0.5  # share of captions that are one word of their own; a warning from here
 
 
 def load_captioned(
@@ -187,13 +187,13 @@ def _of_files(
 
 
 def _warn_of_one_word(words: list[list[str]]) -> None:
-    """Warns if nearly every caption is a single word that occurs once.
+    """Warns if more than half of the captions are a word each that no other one is.
 
     Warns:
-        DataWarning: it is, as in a script without spaces between words.
+        DataWarning: as in a script without spaces between words.
     """
     single = [each[0] for each in words if len(each) == 1]
-    if len(set(single)) > _ONE_WORD * len(words) and len(words) > 1:
+    if len(set(single)) > max(_ONE_WORD * len(words), 1):
         warnings.warn(
             f"{len(single):,} of {len(words):,} captions are one word, such as "
             f"{single[0]!r}, so prompts can only repeat them. Words are what is "
