@@ -141,7 +141,7 @@ class Config(First):
     # vgg:PATH, or none.
     content: str = "discriminator"
     # Weight of the content loss.
-    content_weight: float = 0.1
+    content_weight: float = 0.01
     # Weight of the adversarial loss.
     adversarial: float = 3e-4
     # The adversarial loss: relativistic, or non_saturating.

@@ -37,7 +37,7 @@ HIDDEN = 16
 L1 = 1.0
 """SRGAN's weight of the L1 distance to the target."""
 
-CONTENT = 0.1
+CONTENT = 0.01
 """SRGAN's weight of the distance between the discriminator's features."""
 
 ADVERSARIAL = 3e-4
