@@ -9,8 +9,8 @@ networks are also interpolated (Wang et al. 2018, arXiv:1809.00219).
 
 Expected: SRResNet is 1.0 dB or more above bicubic with every seed; SRGAN has a lower
 PSNR and a smaller distance of patches; blending leads from one to the other
-monotonically. A quarter of an hour on two cores per seed; each is kept once it is
-done::
+monotonically, up to 0.01 dB and 0.001. A quarter of an hour on two cores per seed; each
+is kept once it is done::
 
     python -m experiments.studies.super_resolution
 """
@@ -37,6 +37,9 @@ from jaxgan.sampling import Sampler
 
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _SCORES = ("psnr", "ssim", "patches")
+
+# Rises that count as none: a fiftieth of what SRGAN changes.
+_DECIBELS, _DISTANCE = 0.01, 0.001
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -169,8 +172,16 @@ def _claims(found: Found) -> list[Claim]:
         Claim("SRResNet above bicubic, every seed, at least 1 dB", gain, gain >= 1),
         Claim("SRGAN below SRResNet in PSNR, every seed", lost, lost > 0),
         Claim("SRGAN nearer by the patches, every seed", nearer, nearer > 0),
-        Claim("PSNR falls with the weight; the greatest step", rising, rising <= 0),
-        Claim("so does the distance of patches", growing, growing <= 0),
+        Claim(
+            "PSNR rises with the weight, in dB, at most 0.01",
+            rising,
+            rising <= _DECIBELS,
+        ),
+        Claim(
+            "so does the distance of patches, at most 0.001",
+            growing,
+            growing <= _DISTANCE,
+        ),
     ]
 
 
