@@ -253,13 +253,14 @@ def _augmentation(config: Config, channels: int) -> Augment | None:
             "--augment-probability must be from 0 to 1, got "
             f"{config.augment_probability:g}."
         )
+    other = named(config, channels, signs=False)
     if config.augment_probability == 0:
-        return named(config, channels, signs=False)
-    if config.augment != "none":
+        return other
+    if other is not None:
         raise InputError(
-            f"--augment {config.augment} and --augment-probability "
-            f"{config.augment_probability:g} exclude each other; set one of them to "
-            "none or 0."
+            f"--augment {config.augment} would replace the paper's augmentation, whose "
+            f"probability is {config.augment_probability:g} here: the paper's presets "
+            "set it. Give --augment-probability 0 as well, or leave --augment out."
         )
     probability = _burned_in(config, 0.0, config.augment_probability)
     return augmented(probability, ada_transforms.R3GAN)

@@ -12,8 +12,8 @@ The preset "small" has narrow networks and two discriminator updates for one of 
 generator, for two CPU cores, and ten times the paper's learning rate: on Fashion-MNIST,
 after 870 steps of this decay, EfficientNet's kernel distance (x 1000) was 162 at 5e-4,
 118 at 1e-3, 63 at 2e-3 and 60 at 4e-3, with less precision. The preset "paper" has the
-paper's networks and settings for CIFAR-10: a learning rate of 2e-4, five discriminator
-updates, and 100,000 generator updates::
+paper's networks, at every resolution, and its settings for CIFAR-10: a learning rate of
+2e-4, five discriminator updates, and 100,000 generator updates::
 
     python -m experiments.sngan --preset paper --dataset cifar10
 
@@ -59,10 +59,12 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     d_steps: int = 2
     # Dimensions of the latent space.
     latent_dim: int = 128
-    # Channels of the generator's widest map; others are in proportion.
-    g_width: int = 32
-    # Channels of the discriminator's widest map; others are in proportion.
-    d_width: int = 16
+    # Channels of the generator's narrowest map; others are in proportion. None: as
+    # published.
+    g_width: int | None = 32
+    # Channels of the discriminator's narrowest map; others are in proportion. None: as
+    # published.
+    d_width: int | None = 16
     # Adam's initial learning rate, for both players; it decays linearly to 0.
     learning_rate: float = 2e-3
     # Adam's beta1, for both players.
@@ -82,8 +84,8 @@ PRESETS = {
         steps=100_000,
         batch_size=64,
         d_steps=5,
-        g_width=256,
-        d_width=128,
+        g_width=None,
+        d_width=None,
         learning_rate=2e-4,
         ema_half_life=0.0,
     ),

@@ -9,7 +9,8 @@ that decreases linearly to 0. Square images of 32, 48, 64 or 128 pixels::
     python -m experiments.wgan_gp --dataset folder:PATH --resolution 64 --crop
 
 The preset "small" has narrow networks, for two CPU cores. The preset "paper" has the
-paper's networks and settings for CIFAR-10, 100,000 generator updates::
+paper's networks and settings for CIFAR-10, 100,000 generator updates. For larger images
+give ``--g-width 64 --d-width 64``, the widths of SNGAN's tables::
 
     python -m experiments.wgan_gp --preset paper --dataset cifar10
 
@@ -56,10 +57,12 @@ class Config(AugmentConfig, ConditionalConfig, TrainConfig):
     d_steps: int = 5
     # Dimensions of the latent space.
     latent_dim: int = 128
-    # Channels of the generator's widest map; others are in proportion.
-    g_width: int = 16
-    # Channels of the critic's widest map; others are in proportion.
-    d_width: int = 8
+    # Channels of the generator's narrowest map; others are in proportion. None: as
+    # published.
+    g_width: int | None = 16
+    # Channels of the critic's narrowest map; others are in proportion. None: as
+    # published.
+    d_width: int | None = 8
     # Weight of the gradient penalty, the paper's lambda.
     penalty: float = 10.0
     # Adam's initial learning rate, for both players; it decays linearly to 0.

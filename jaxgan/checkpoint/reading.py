@@ -26,9 +26,15 @@ class Restored(NamedTuple):
 
 
 def read(
-    path: Path, like: GameState, shards: int | None = None
+    path: Path,
+    like: GameState,
+    shards: int | None = None,
+    *,
+    new_memory: bool = False,
 ) -> tuple[Restored, list[str]]:
     """Returns the checkpoint in ``path``, and the versions that differ from those here.
+
+    With ``new_memory``, memories that the checkpoint lacks are those of ``like``.
 
     It does not use Orbax's own manager, in which processes wait for each other: one
     that cannot read would leave the others waiting.
@@ -39,6 +45,9 @@ def read(
     """
     path = path.absolute()  # Orbax accepts no relative path
     found = _agreed("record", lambda: _read_record(path / "record"))
+    memory = like.memory
+    if new_memory:
+        like = like.replace(memory=record.remembered(found, memory))
     record.check_usable(found, like, f"The checkpoint {path}")
     differences = record.differences(found, shards)
     try:
@@ -48,7 +57,9 @@ def read(
             raise
         others = "; ".join(differences)
         raise Damaged(f"{error} (or the versions differ: {others})") from error
-    return Restored(leaves.put_like(state, like), found["notes"]), differences
+    state = leaves.put_like(state, like)
+    state = state.replace(memory={**memory, **state.memory})
+    return Restored(state, found["notes"]), differences
 
 
 def _agreed(what: str, read: Callable[[], T]) -> T:
@@ -82,7 +93,13 @@ def _read_arrays(path: Path, like: GameState, found: dict[str, Any]) -> Any:
     return state
 
 
-def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Restored:
+def read_one(
+    directory: Path,
+    like: GameState,
+    *,
+    step: int | None = None,
+    new_memory: bool = False,
+) -> Restored:
     """Returns a good checkpoint of a directory that another process may be writing.
 
     Nothing there is changed: a damaged checkpoint stays where it is.
@@ -91,6 +108,8 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
         directory: the directory of the checkpoints.
         like: a state of the same game, or its shapes.
         step: the checkpoint's step; by default that of the newest good one.
+        new_memory: whether a memory that the checkpoint lacks, as when an augmentation
+            is added, is that of ``like``. Otherwise the game is another one.
 
     Raises:
         InputError: if there is none; if it belongs to another network, or was saved by
@@ -104,7 +123,7 @@ def read_one(directory: Path, like: GameState, *, step: int | None = None) -> Re
             if not path.is_dir():
                 continue  # meanwhile the run has replaced it by a newer one
             try:
-                return read(path, like)[0]
+                return read(path, like, new_memory=new_memory)[0]
             except Damaged as error:
                 reasons.append(f"Step {number}: {error}.")
         if step is not None or set(steps) == set(_steps(directory)):

@@ -9,6 +9,7 @@ and ``versions``, so that a newer format can be told from a damaged record.
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -156,11 +157,22 @@ def check_usable(record: dict[str, Any], like: Any, where: str) -> None:
     if different:
         more = len(different) - _NAMED_AT_MOST
         raise InputError(
-            f"{where} belongs to another network or optimizer. Differences: "
+            f"{where} belongs to another network, optimizer or memory. Differences: "
             f"{'; '.join(different[:_NAMED_AT_MOST])}"
-            f"{f'; and {more} more' if more > 0 else ''}. Use the code that its run's "
-            "config.json names, or another --workdir."
+            f"{f'; and {more} more' if more > 0 else ''}. Use the settings and "
+            "the code that its run's config.json names, or begin another run."
         )
+
+
+def remembered(record: dict[str, Any], memory: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the memories of which a record has leaves, or which have none."""
+    there = tuple(record["leaves"])
+    return {
+        name: value
+        for name, value in memory.items()
+        if not jax.tree.leaves(value)
+        or any(path.startswith(f".memory[{name!r}]") for path in there)
+    }
 
 
 def check_same(record: dict[str, Any], state: Any) -> None:

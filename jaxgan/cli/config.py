@@ -1,6 +1,7 @@
 """The settings that all experiments share. Their comments are the command's help."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
@@ -91,7 +92,7 @@ class TrainConfig:
     processes: int | None = None
     # With --coordinator: index of this process, from 0.
     process: int | None = None
-    # Print the config, the parameters, and one step's FLOPs and bytes; then exit.
+    # Print the config, the parameters, and one step's FLOPs and memory; then exit.
     dry_run: bool = False
 
     def with_defaults(self) -> "TrainConfig":
@@ -101,6 +102,7 @@ class TrainConfig:
 
 # Other counts may be 0 where that is their default.
 _MAY_BE_ZERO = ("seed", "device_cache_mib", "process", "pool")
+_BETAS = ("beta1", "beta2")
 _FEWEST = 8
 PLACED = ("folder", "pairs", "unpaired", "captions")
 """The kinds of data sets that are named by a path, as in folder:PATH."""
@@ -257,7 +259,10 @@ def _flag(name: str) -> str:
 
 
 def check_numbers(config: Any) -> None:
-    """Raises InputError for counts below 1, other numbers below 0, or too large a seed.
+    """Raises InputError for a number that no command can use.
+
+    That is a count below 1, another number below 0, infinity or NaN, a beta of Adam's
+    of 1 or more, and a seed of more than 32 bits.
 
     Args:
         config: the settings of any command.
@@ -276,6 +281,10 @@ def _check_number(field: dataclasses.Field, value) -> None:
     least = 0 if isinstance(value, float) or may_be_zero else 1
     if not value >= least:
         raise InputError(f"{flag} must be at least {least}, got {value}.")
+    if not math.isfinite(value):
+        raise InputError(f"{flag} must be a finite number, got {value}.")
+    if field.name.endswith(_BETAS) and value >= 1:
+        raise InputError(f"{flag} must be below 1, got {value:g}.")
 
 
 def check_seed(seed: int, *, bits: int = 32) -> None:

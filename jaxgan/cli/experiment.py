@@ -263,6 +263,15 @@ def _first_state(
             f"{config.from_run} is at step {int(state.rounds)} already, and its steps "
             f"count: --steps must be larger, got {config.steps}."
         )
+    last = config.steps * config.batch_size
+    if int(state.images) >= last and processes.is_first():
+        warnings.warn(
+            f"{config.from_run} has seen {int(state.images):,} images already, and "
+            "what follows their number, such as a learning rate that decays to 0, ends "
+            f"after --steps times --batch-size, {last:,} images. Raise --steps, unless "
+            "this command has no such schedule.",
+            stacklevel=2,
+        )
     return state if adopt is None else adopt(state)
 
 

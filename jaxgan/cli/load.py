@@ -129,12 +129,15 @@ def load_run(
 def restore_from(run: str, like: GameState) -> GameState:
     """Returns the state of RUN, or of RUN:STEP, for a game such as that of ``like``.
 
+    A memory that RUN lacks, as when an augmentation is added, begins as in ``like``.
+
     Raises:
         InputError: if there is none, or its networks or optimizers differ.
     """
     folder, step = _place(run)
     _read_record(folder)
-    return checkpoint.read_one(folder / "checkpoints", like, step=step).state
+    path = folder / "checkpoints"
+    return checkpoint.read_one(path, like, step=step, new_memory=True).state
 
 
 def data_of(run: str) -> dict[str, Any]:

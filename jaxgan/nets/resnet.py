@@ -132,7 +132,7 @@ class Generator(nn.Module):
         resolution: the image's ``(h, w)``, or one number for both; see
             `jaxgan.nets.resnet_sizes.PLANS`.
         channels: the image's channels ``c``.
-        width: channels of the widest map; others in proportion. None: as published.
+        width: channels of the narrowest map; others in proportion. None: as published.
         num_classes: number of classes to condition on; 0 for none.
         upsample: function that doubles an image's height and width, such as
             `jaxgan.layers.resample.upsample_bilinear`.
@@ -178,7 +178,7 @@ class Discriminator(nn.Module):
     embedding e: the projection of Miyato & Koyama 2018 (arXiv:1802.05637).
 
     Attributes:
-        width: channels of the widest map; others in proportion. None: as published.
+        width: channels of the narrowest map; others in proportion. None: as published.
         num_classes: number of classes to condition on; 0 for none.
         pool: reduces the last map to h.
         weight: transformation of all weights, such as `jaxgan.layers.spectral_norm`,

@@ -49,26 +49,22 @@ def plan_for(height: int, width: int) -> Plan:
     return PLANS[height]
 
 
-def scaled(channels: tuple[int, ...], widest: int | None) -> tuple[int, ...]:
-    """Scales channels in proportion, so that the largest number is ``widest``.
+def scaled(channels: tuple[int, ...], narrowest: int | None) -> tuple[int, ...]:
+    """Scales channels in proportion, so that the smallest number is ``narrowest``.
 
     Args:
         channels: the published numbers of channels.
-        widest: the largest number; None leaves them as they are.
+        narrowest: the smallest number; None leaves them as they are.
 
     Raises:
-        InputError: if a number would not be a positive integer.
+        InputError: if it is below 1.
 
     Example:
         >>> scaled((512, 256, 128), 32)
-        (32, 16, 8)
+        (128, 64, 32)
     """
-    most = max(channels)
-    widest = most if widest is None else widest
-    if widest < 1 or any(each * widest % most for each in channels):
-        least = most // min(channels)
-        raise InputError(
-            f"The width {widest} cannot be shared out like the published channels "
-            f"{channels}. Choose a multiple of {least}."
-        )
-    return tuple(each * widest // most for each in channels)
+    least = min(channels)
+    narrowest = least if narrowest is None else narrowest
+    if narrowest < 1:
+        raise InputError(f"A network's width must be at least 1, got {narrowest}.")
+    return tuple(each * narrowest // least for each in channels)

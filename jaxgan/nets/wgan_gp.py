@@ -18,7 +18,8 @@ from jaxgan.nets.resnet import Pool, mean_pool
 class Generator(resnet.Generator):
     """``z [b z] -> image [b h w c]`` in [-1, 1]; see `jaxgan.nets.resnet.Generator`.
 
-    Its width is 128 by default, the paper's at 32 pixels; larger images need more.
+    Its width is 128 by default, the paper's at 32 pixels. SNGAN's tables for larger
+    images begin or end with 64.
     """
 
     width: int | None = 128
@@ -32,7 +33,8 @@ class Discriminator(resnet.Discriminator):
 
         norm=functools.partial(nn.LayerNorm, reduction_axes=(1, 2, 3), feature_axes=-1)
 
-    Its width is 128 by default, the paper's at 32 pixels; larger images need more.
+    Its width is 128 by default, the paper's at 32 pixels. SNGAN's tables for larger
+    images begin or end with 64.
     """
 
     width: int | None = 128

@@ -7,8 +7,9 @@ import pytest
 
 import jaxgan
 from experiments import mlp
-from jaxgan.cli import run
+from jaxgan.cli import load_run, run
 from jaxgan.hooks import read_metrics
+from jaxgan.methods.lecam import lecam
 from tests.cli.interrupt import interrupted, without_times
 
 
@@ -74,6 +75,29 @@ def test_without_a_step_it_begins_with_the_newest(begun, source):
     begun = dataclasses.replace(begun, from_run=str(source), steps=55)
     run(begun, mlp.make_gan)
     assert [row["step"] for row in read_metrics(begun.workdir)] == [55]
+
+
+def test_images_past_the_end_of_schedules_are_told(begun):
+    begun = dataclasses.replace(begun, steps=42, batch_size=8)
+    with pytest.warns(UserWarning, match="640 images .* 336 images"):
+        run(begun, mlp.make_gan)
+
+
+def _regularised(config, data):
+    return lecam(mlp.make_gan(config, data), weight=0.1)
+
+
+def test_a_memory_may_be_added_but_not_left_out(begun, source, tmp_path):
+    begun = dataclasses.replace(begun, steps=45)
+    assert run(begun, _regularised)["steps"] == 45
+    there, here = (load_run(at).state for at in (source, begun.workdir))
+    assert not there.memory
+    assert here.memory["lecam"]
+    back = dataclasses.replace(
+        begun, steps=60, from_run=str(begun.workdir), workdir=tmp_path / "back"
+    )
+    with pytest.raises(jaxgan.InputError, match="memory"):
+        run(back, mlp.make_gan)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,11 @@ def test_a_dry_run_writes_nothing(config, tmp_path, capsys):
     assert discriminator == 64 * 8 + 8 + 8 * 8 + 8 + 8 + 1
     assert ["generator:", f"{generator:,}", "parameters"] in words
     assert ["discriminator:", f"{discriminator:,}", "parameters"] in words
-    assert any("FLOPs," in line for line in words)
+    cost = next(line for line in words if "FLOPs," in line)
+    flops, mib = (float(cost[cost.index(unit) - 1]) for unit in ("FLOPs,", "MiB"))
+    # At least the products of each weight in G's update: forwards and twice backwards.
+    assert flops > 2 * 3 * 16 * generator
+    assert 0 < mib < 10
 
 
 def test_a_metric_that_is_not_finite_stops_the_run(config, tmp_path):

@@ -249,3 +249,20 @@ def test_images_that_do_not_fit_together_add_up(monkeypatch, channels, block_byt
     x, g = (jnp.asarray(random.normal(size=(6, 5, 6, c)), "f4") for c in channels)
     expected = reference_weight_gradient(x, g, groups=1, **how)
     _close(unstrided.weight_gradient_unstrided(x, g, **how), expected)
+
+
+@pytest.mark.parametrize("groups", [1, 4, 32])
+def test_by_xla_every_group_is_counted(groups):
+    """The products of a 1x1 convolution: 2 for each pixel, input and output."""
+    x_key, w_key = jax.random.split(jax.random.key(1))
+    x = jax.random.normal(x_key, (2, 6, 6, 64))
+    w = jax.random.normal(w_key, (1, 1, 64 // groups, 64))
+    for plain, how in ((conv.conv, {}), (conv.conv_transpose, {"size": (6, 6)})):
+        of = partial(plain, groups=groups, **how)
+        with conv.by_xla():
+            lowered = jax.jit(lambda x, w, of=of: of(x, w)).lower(x, w)
+        expected = 2 * 2 * 36 * 64 * 64 / groups
+        assert lowered.cost_analysis()["flops"] == pytest.approx(expected, rel=0.01)
+        np.testing.assert_allclose(
+            lowered.compile()(x, w), jax.jit(of)(x, w), rtol=1e-5, atol=1e-5
+        )

@@ -126,7 +126,7 @@ def assert_twin_agrees(torch, module, x, twin, *condition):
 def test_generator_is_pytorchs():
     """Of narrowing blocks, conditional, with bilinear upsampling."""
     torch = pytest.importorskip("torch")
-    module = sngan.Generator(48, 3, width=16, upsample=upsample_bilinear, **CONDITIONAL)
+    module = sngan.Generator(48, 3, width=2, upsample=upsample_bilinear, **CONDITIONAL)
 
     def doubled(x):
         how = {"mode": "bilinear", "align_corners": False}
@@ -142,7 +142,7 @@ def test_generator_is_pytorchs():
 def test_discriminator_is_pytorchs():
     """Of widening blocks, conditional, gradients through spectral norm included."""
     torch = pytest.importorskip("torch")
-    module = sngan.Discriminator(width=32, **CONDITIONAL)
+    module = sngan.Discriminator(width=2, **CONDITIONAL)
 
     def twin(torch, p, x, label):
         label = torch.tensor(label)
@@ -209,11 +209,16 @@ def test_other_resolutions_are_refused(size):
         _shapes(sngan.Discriminator(), jnp.zeros((1, *size, 3)))
 
 
-def test_a_width_that_cannot_be_shared_out_is_refused():
-    assert resnet_sizes.scaled((1024, 64), 16) == (16, 1)
-    for width in (0, 8, 24):
-        with pytest.raises(InputError, match="multiple of 16"):
-            resnet_sizes.scaled((1024, 64), width)
+@pytest.mark.parametrize("plan", resnet_sizes.PLANS.values())
+def test_the_width_is_that_of_the_narrowest_map(plan):
+    for channels in (plan.generator, plan.discriminator):
+        narrow = resnet_sizes.scaled(channels, 3)
+        assert min(narrow) == 3
+        ratio = np.divide(channels, narrow)
+        np.testing.assert_array_equal(ratio, min(channels) / 3)
+        assert resnet_sizes.scaled(channels, None) == channels
+    with pytest.raises(InputError, match="at least 1"):
+        resnet_sizes.scaled(plan.generator, 0)
 
 
 def test_labels_are_needed_exactly_where_there_are_classes():
