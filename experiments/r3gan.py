@@ -193,7 +193,7 @@ def make_gan(config: Config, data: DataSet) -> Game:
     if height != width:
         raise InputError(
             f"R3GAN makes square images, but those of {config.dataset} are {height}x"
-            f"{width} pixels (height x width). Resize them with --resolution N."
+            f"{width} pixels (height x width). Give --resolution N and --crop."
         )
     shared = {
         "widths": stage_widths(config.widths),

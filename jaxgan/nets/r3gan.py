@@ -247,7 +247,7 @@ def check_widths(size: Sequence[int], widths: Sequence[int]) -> None:
             f"of {side}x{side} pixels, but the images are {size[0]}x{size[1]} (height "
             "x width). Give a width for each of 4x4, 8x8, ... to the images' size, "
             "which must be square and 4 times a power of two; --resolution resizes "
-            "them."
+            "them, with --crop where they are not square."
         )
 
 
