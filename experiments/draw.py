@@ -10,10 +10,15 @@ The images go to a new folder, by default RUN/drawn-1, -2 and so on: sheet.png w
 row for each caption, and every image by itself, 1-1.png and so on. Nothing is
 overwritten. The same ``--seed`` gives the same images, and each column has its own
 latent, equal in all rows: so captions can be compared, and ``--columns`` only adds
-images. prompts.txt lists the captions. A word that the run does not
-know is reported, with the known words that are most like it. A run with
-``--embeddings`` draws from embeddings, one for each caption, which is then only a
-title.
+images. A word that the run does not know is reported, with the known words that are
+most like it.
+
+Captions of the drawn sets, such as ``scenes``, name every attribute. What yours leaves
+open is chosen at random for each column and added to it, see
+`jaxgan.data.grammar.Grammar.completed`; prompts.txt lists the whole captions.
+
+A run with ``--embeddings`` draws from embeddings, one for each caption, which is then
+only a title.
 """
 
 import dataclasses
@@ -30,6 +35,7 @@ from jaxgan.checks import InputError
 from jaxgan.cli import command, load_run
 from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
+from jaxgan.data.captions import grammar_of
 from jaxgan.data.embeddings import read_embeddings
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.files import expand, new_folder, write_atomically
@@ -71,24 +77,26 @@ def run(config: Config) -> None:
         raise InputError(f"--columns must be at least 1, got {config.columns}.")
     check_seed(config.seed)
     loaded = load_run(config.run, best=config.best)
-    captions = _captions(config, loaded)
+    captions, listed = _captions(config, loaded)
     key = jax.random.key(config.seed)
     folder = new_folder(expand(config.run, "RUN"), config.out, "drawn")
     sampler = Sampler(game=loaded.game, state=loaded.state)
-    images = drawn_from(sampler, captions, config.columns, key)
+    images = drawn_from(sampler, captions, key)
     for row, drawn in enumerate(np.asarray(as_uint8(images)), start=1):
         for column, image in enumerate(drawn, start=1):
             flat = image.squeeze(-1) if image.shape[-1] == 1 else image
             content = png(Image.fromarray(flat))
             write_atomically(folder / f"{row}-{column}.png", content)
     write_atomically(folder / "sheet.png", png(sheet(images, config.prompts)))
-    listed = "".join(f"{prompt}\n" for prompt in config.prompts)
-    write_atomically(folder / "prompts.txt", listed.encode())
+    write_atomically(folder / "prompts.txt", "\n".join([*listed, ""]).encode())
     print(f"{len(captions) * config.columns} images drawn: {folder}")
 
 
-def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:
-    """Returns the captions as the run's game takes them: word indices or embeddings."""
+def _captions(config: Config, loaded: LoadedRun) -> tuple[np.ndarray, list[str]]:
+    """Returns captions as the run's game takes them, and the lines of prompts.txt.
+
+    They are word indices or embeddings ``[n m _]``, a row for each prompt.
+    """
     told = loaded.record["data"]
     if loaded.game.condition == "embeddings":
         size = told["columns"]["embeddings"][1][-1]
@@ -104,7 +112,7 @@ def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:
                 f"in {config.embeddings} have {found.shape[1]}. Make them with the "
                 "encoder that made the run's."
             )
-        return found
+        return found[:, None].repeat(config.columns, axis=1), list(config.prompts)
     words = told.get("vocabulary")
     if loaded.game.condition != "captions" or words is None:
         raise InputError(
@@ -116,7 +124,23 @@ def _captions(config: Config, loaded: LoadedRun) -> np.ndarray:
             f"{loaded.folder} reads captions with its own encoder; leave "
             "--embeddings out."
         )
-    return Vocabulary.from_json(words).encode_all(config.prompts)
+    known = Vocabulary.from_json(words)
+    rows = known.encode_all(config.prompts)[:, None].repeat(config.columns, axis=1)
+    listed = []
+    rules = grammar_of(told["name"])
+    for place, prompt in enumerate(config.prompts):
+        listed.append(prompt)
+        if rules is None or rules.vocabulary != known:
+            continue
+        found = rules.completed(prompt, count=config.columns, seed=config.seed)
+        if found is None:
+            print(f"{prompt!r} has none of the wordings that were trained on.")
+        elif found.open:
+            rows[place] = found.captions
+            listed += [f"    {known.decode(each)}" for each in found.captions]
+            chosen = ", ".join(found.open)
+            print(f"{prompt!r} leaves open, so chosen for each column: {chosen}.")
+    return rows, listed
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 Without a download, it learns scenes of a digit with captions from a grammar, such as "a
 large red seven on a blue ground, in the centre"; 10 % of the pairs of digit and colour
-are never trained on. Some captions leave attributes out, so a prompt may, too::
+are never trained on. What a prompt leaves open, `experiments.draw` adds at random::
 
     python -m experiments.text_to_image
     python -m experiments.text_to_image --network gan_cls --mismatch 0.5

@@ -37,16 +37,19 @@ class Captions:
         rows = np.arange(min(self.rows, len(held_out(data))))
         batch = held_out(data).batch(rows)
         texts = [data.vocabulary.decode(each) for each in batch["captions"][:, 0]]
-        given = entry(batch, str(sampler.game.condition))[:, 0]
-        return sheet(drawn_from(sampler, given, self.columns, key), texts)
+        given = entry(batch, str(sampler.game.condition))[:, :1]
+        given = np.repeat(given, self.columns, axis=1)
+        return sheet(drawn_from(sampler, given, key), texts)
 
 
 def drawn_from(
-    sampler: Sampler, captions: np.ndarray, columns: int, key: Key
+    sampler: Sampler, captions: np.ndarray, key: Key
 ) -> Float[np.ndarray, "n m h w c"]:
-    """Returns m samples of each of n captions; a column has the same latent in all."""
-    rows = [np.repeat(caption[None], columns, axis=0) for caption in captions]
-    made = [np.asarray(sampler(key, columns, condition=row)) for row in rows]
+    """Returns samples of captions or embeddings ``[n m _]``.
+
+    The m-th has the same latent in all rows, whatever their length.
+    """
+    made = [np.asarray(sampler(key, len(row), condition=row)) for row in captions]
     return np.stack(made)
 
 

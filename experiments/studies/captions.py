@@ -37,7 +37,7 @@ from experiments.studies.plots import samples
 from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table, spread
 from jaxgan import cli
 from jaxgan.data.captioned import CaptionedSet
-from jaxgan.data.grammar import Grammar, Slot
+from jaxgan.data.captions import grammar_of
 from jaxgan.images import as_uint8
 from jaxgan.sampling import Sampler
 
@@ -108,16 +108,23 @@ def play(config: Config, dataset: str, seed: int, place: Path) -> dict[str, Any]
 
 
 def _short(sampler: Sampler, data: CaptionedSet, reader: Reader) -> dict[str, float]:
-    """Returns how often "a COLOUR DIGIT" is drawn right, for both kinds of pairs."""
-    slots = {f.name: Slot(i, f.phrases) for i, f in enumerate(data.factors[:2])}
-    rules = Grammar(("a {colour} {digit}",), slots)
-    sizes = [len(slot.phrases) for slot in slots.values()]
-    pairs = np.indices(sizes, np.int32).reshape(2, -1).T.repeat(_EACH, axis=0)
-    captions = rules.captions(pairs, wordings=1, seed=0)[:, 0]
-    words = data.vocabulary.encode_all(map(rules.vocabulary.decode, captions))
+    """Returns how often "a COLOUR DIGIT" is drawn right, for both kinds of pairs.
+
+    What it leaves open is chosen at random, as `experiments.draw` does.
+    """
+    digits, colours = (factor.values for factor in data.factors[:2])
+    pairs = np.indices((len(digits), len(colours)), np.int32).reshape(2, -1).T
+    rules = grammar_of(data.name)
+    assert rules is not None
+    whole = [
+        rules.completed(f"a {colours[colour]} {digits[digit]}", count=_EACH, seed=seed)
+        for seed, (digit, colour) in enumerate(pairs)
+    ]
+    words = np.concatenate([each.captions for each in whole if each is not None])
     made = sampler(jax.random.key(1), len(words), condition=words)
-    right = (reader.read(np.asarray(as_uint8(made)))[:, :2] == pairs).all(axis=1)
-    held_out = data.is_held_out(pairs)
+    asked = pairs.repeat(_EACH, axis=0)
+    right = (reader.read(np.asarray(as_uint8(made)))[:, :2] == asked).all(axis=1)
+    held_out = data.is_held_out(asked)
     return {
         "seen": float(right[~held_out].mean()),
         "held_out": float(right[held_out].mean()),

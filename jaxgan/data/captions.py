@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxgan.data.arrays import Examples
 from jaxgan.data.captioned import CaptionedSet, fingerprint_of
 from jaxgan.data.dataset import ImageSet
 from jaxgan.data.embeddings import read_embeddings
+from jaxgan.data.grammar import Grammar
 from jaxgan.data.size import Size
 from jaxgan.data.source import DataWarning, Example, Source, Split
 from jaxgan.data.vocabulary import Vocabulary, vocabulary_of, words_of
@@ -86,7 +88,7 @@ def load_captioned(
         >>> data.image_shape, len(data.train)
         ((16, 16, 3), 30000)
         >>> data.vocabulary.decode(data.train.columns["captions"][0, 0])
-        'in the top left of a blue picture an azure 9'
+        'in the top left of a blue picture a tiny azure 9'
     """
     options = sets.checked(resolution, crop, channels, bits)
     if name in DRAWN:
@@ -121,14 +123,37 @@ def _drawn(name: str, options: dict[str, Any]) -> CaptionedSet:
             f"--crop, --bits and --channels 1 are for image files, but {name} is "
             "drawn, in colours that its captions name; leave them out."
         )
-    # These import Pillow, and for digits tfds, which a folder's cache does not need.
+    return _makers(name)[0](size=size)
+
+
+def grammar_of(name: str) -> Grammar | None:
+    """Returns the grammar of a drawn set's captions, or None for other sets.
+
+    Example:
+        >>> rules = grammar_of("scenes")
+        >>> print(rules.templates[5])
+        the {shape} [in the {place}] is {size} and {colour}, [on a {ground} background]
+    """
+    return _makers(name)[1]() if name in DRAWN else None
+
+
+def _makers(name: str) -> tuple[Callable[..., CaptionedSet], Callable[[], Grammar]]:
+    """Returns the functions that draw a set and make its grammar.
+
+    Their modules import Pillow, and for digits tfds, which a folder's cache does not
+    need.
+    """
     if name == "pictographs":
-        from jaxgan.data.pictographs import pictographs as draw
-    elif name == "scenes":
-        from jaxgan.data.scenes import scenes as draw
-    else:
-        from jaxgan.data.two_scenes import two_scenes as draw
-    return draw(size=size)
+        from jaxgan.data import pictographs
+
+        return pictographs.pictographs, pictographs.grammar
+    if name == "scenes":
+        from jaxgan.data import scenes
+
+        return scenes.scenes, scenes.grammar
+    from jaxgan.data import two_scenes
+
+    return two_scenes.two_scenes, two_scenes.grammar
 
 
 def _of_files(

@@ -1,19 +1,20 @@
 """Captions from factors: templates with slots, and several phrases for each value.
 
 A template such as ``"a {colour} {digit} [on {ground}]"`` names each factor once; a slot
-is filled with one of the phrases of the factor's value. Brackets mark what a caption
-may leave out. All rows are filled at once: templates and phrases are arrays of word
-indices, and padding, which also replaces what is left out, is moved to the end.
+is filled with one of the phrases of the factor's value. All rows are filled at once:
+templates and phrases are arrays of word indices, and padding is moved to the end.
+
+Brackets mark what a prompt may leave out: `Grammar.completed` puts it in again.
 """
 
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from jaxgan.checks import InputError
 from jaxgan.data.vocabulary import PAD, Vocabulary, words_of
@@ -22,7 +23,8 @@ from jaxgan.data.vocabulary import PAD, Vocabulary, words_of
 _VOWEL = re.compile(r"(?!one\b|once|uni|ura|us|eu)[aeiou]|8|11\b|18\b")
 
 
-_LEFT_OUT = 0.5  # of a brief caption's optional parts
+Reading = dict[str, tuple[int, int]]
+"""For each slot that a prompt fills, the value and the number of its phrase."""
 
 
 class Slot(NamedTuple):
@@ -37,8 +39,8 @@ class Grammar:
     """Templates and the phrases that fill their slots.
 
     Attributes:
-        templates: each shows every factor once; a brief caption leaves out some of the
-            parts in brackets.
+        templates: each shows every factor once; a prompt may leave out parts in
+            brackets.
         slots: the slots by their names in the templates' braces.
 
     Raises:
@@ -88,7 +90,6 @@ class Grammar:
         *,
         wordings: int,
         seed: int,
-        brief: float = 0.0,
     ) -> Int32[np.ndarray, "n k L"]:
         """Describes each row of factors in several ways, by as many templates.
 
@@ -99,8 +100,6 @@ class Grammar:
             factors: the values.
             wordings: k, the number of captions for each row.
             seed: the seed for all choices.
-            brief: the share of captions that leave out parts in brackets: each with
-                probability 1/2.
 
         Raises:
             InputError: there are fewer templates than wordings.
@@ -110,34 +109,121 @@ class Grammar:
                 f"Expected 1 to {len(self.templates)} wordings, as many as there are "
                 f"templates, got {wordings}."
             )
-        templates, phrases, parts = (np.random.default_rng([seed, i]) for i in range(3))
+        templates, phrases = (np.random.default_rng([seed, i]) for i in range(2))
         shape = len(factors), wordings
         ranks = templates.random((len(factors), len(self.templates)))
         chosen = ranks.argsort(axis=1)[:, :wordings]
         chances = phrases.random((*shape, len(self.slots)))
-        drawn = parts.random((*shape, 1 + len(self.slots)))
-        # No part is empty, so a template has no more parts in brackets than slots.
-        absent = (drawn[..., :1] < brief) & (drawn[..., 1:] < _LEFT_OUT)
         found = np.zeros((*shape, self.vocabulary.length), np.int32)
         for number, template in enumerate(self.templates):
             at = np.nonzero(chosen == number)
             if len(at[0]):
-                found[at] = self._filled(
-                    template, factors[at[0]], chances[at], absent[at]
-                )
+                found[at] = self._filled(template, factors[at[0]], chances[at])
         return found
+
+    def completed(self, prompt: str, *, count: int, seed: int) -> "Completed | None":
+        """Chooses what a prompt leaves open, for each of several images.
+
+        The first template is taken that gives the prompt's words when some of its
+        brackets are left out. The prompt's own phrases stay. Values are drawn
+        uniformly, and shown by their first phrase. Those of the i-th image depend only
+        on i and the seed, not on the prompt.
+
+        Args:
+            prompt: the words.
+            count: n, the number of images.
+            seed: the seed of the choices.
+
+        Returns:
+            The captions, or None if no template has these words.
+
+        Example:
+            >>> colour = Slot(0, (("red", "crimson"), ("blue",)))
+            >>> place = Slot(1, (("left",), ("right",)))
+            >>> slots = {"colour": colour, "place": place}
+            >>> rules = Grammar(("a {colour} dot [on the {place}]",), slots)
+            >>> found = rules.completed("a crimson dot", count=2, seed=0)
+            >>> found.open, [rules.vocabulary.decode(each) for each in found.captions]
+            (('place',), ['a crimson dot on the left', 'a crimson dot on the right'])
+        """
+        words = _without_an(words_of(prompt))
+        for template in self.templates:
+            parts = _parts(template)
+            reading = next(self._readings(parts, words), None)
+            if reading is not None:
+                names = [part.text for part in parts if part.is_slot]
+                open_ones = tuple(name for name in names if name not in reading)
+                captions = self._completed(template, reading, count, seed)
+                return Completed(captions, open_ones)
+        return None
+
+    def _completed(
+        self, template: str, reading: Reading, count: int, seed: int
+    ) -> Int32[np.ndarray, "n L"]:
+        """Fills a template by a reading and, where it has none, by draws."""
+        draws = [
+            np.random.default_rng([seed, i]).random(len(self.slots))
+            for i in range(count)
+        ]
+        factors = np.zeros((count, 1 + max(s.column for s in self.slots.values())))
+        chances = np.zeros((count, len(self.slots)))
+        for place, (name, slot) in enumerate(self.slots.items()):
+            if name in reading:
+                value, phrase = reading[name]
+                chances[:, place] = (phrase + 0.5) / len(slot.phrases[value])
+            elif f"{{{name}}}" in template:
+                value = np.array([draw[place] for draw in draws]) * len(slot.phrases)
+            else:
+                continue  # another wording of a slot that the template has
+            factors[:, slot.column] = value
+        return self._filled(template, factors.astype(np.int32), chances)
+
+    def _readings(
+        self,
+        parts: Sequence["_Part"],
+        words: Sequence[str],
+        inside: int | None = None,
+    ) -> Iterator[Reading]:
+        """Yields the ways in which words fill all parts but some of the brackets.
+
+        ``inside`` is the bracket whose first parts were filled, if any.
+        """
+        if not parts:
+            if not words:
+                yield {}
+            return
+        bracket = parts[0].bracket
+        for count, filled in self._beginnings(parts[0], words):
+            for others in self._readings(parts[1:], words[count:], bracket):
+                yield {**filled, **others}
+        if bracket is not None and bracket != inside:
+            rest = [part for part in parts if part.bracket != bracket]
+            yield from self._readings(rest, words)
+
+    def _beginnings(
+        self, part: "_Part", words: Sequence[str]
+    ) -> Iterator[tuple[int, Reading]]:
+        """Yields the ways in which the first words fill a part, and their number."""
+        if not part.is_slot:
+            ways = [(part.text, {})]
+        else:
+            ways = [
+                (phrase, {part.text: (value, number)})
+                for value, phrases in enumerate(self.slots[part.text].phrases)
+                for number, phrase in enumerate(phrases)
+            ]
+        for text, filled in ways:
+            own = _without_an(words_of(text))
+            if list(words[: len(own)]) == own:
+                yield len(own), filled
 
     def _filled(
         self,
         template: str,
         factors: Int32[np.ndarray, "m f"],
         chances: Float64[np.ndarray, "m s"],
-        absent: Bool[np.ndarray, "m s"],
     ) -> Int32[np.ndarray, "m L"]:
-        """Fills one template for several rows.
-
-        ``chances`` choose the phrases; ``absent`` marks the brackets to leave out.
-        """
+        """Fills one template for several rows; ``chances`` choose the phrases."""
         pieces = []
         for part in _parts(template):
             if part.is_slot:
@@ -147,8 +233,6 @@ class Grammar:
                 ids = table[values, (chance * counts[values]).astype(np.int64)]
             else:
                 ids = np.tile(self._numbers(part.text), (len(factors), 1))
-            if part.bracket is not None:
-                ids = np.where(absent[:, part.bracket, None], np.int32(PAD), ids)
             pieces.append(ids)
         wide = np.concatenate(pieces, axis=1)
         # A stable sort moves the padding behind the words, which keep their order.
@@ -197,6 +281,18 @@ class Grammar:
         return max(len(words_of(phrase)) for each in phrases for phrase in each)
 
 
+class Completed(NamedTuple):
+    """Captions that say all, and the slots that a prompt left open.
+
+    Attributes:
+        captions: int32 [n L].
+        open: their names, in the order of the captions.
+    """
+
+    captions: Int32[np.ndarray, "n L"]
+    open: tuple[str, ...]
+
+
 class _Part(NamedTuple):
     """A part of a template: words, or the name of a slot.
 
@@ -209,6 +305,11 @@ class _Part(NamedTuple):
     text: str
     is_slot: bool
     bracket: int | None
+
+
+def _without_an(words: list[str]) -> list[str]:
+    """Writes both articles as "a"."""
+    return ["a" if word == "an" else word for word in words]
 
 
 def _parts(template: str) -> list[_Part]:

@@ -23,6 +23,7 @@ from jaxgan.checks import InputError
 from jaxgan.data import canvas, shapes
 from jaxgan.data.captioned import CaptionedSet, Factor, of_arrays
 from jaxgan.data.glyphs import font_file
+from jaxgan.data.grammar import Grammar
 from jaxgan.data.shapes import Drawn, Which
 from jaxgan.data.source import CREDITS
 from jaxgan.data.vocabulary import words_of
@@ -85,7 +86,7 @@ def pictographs(
         draw(other, seed=(seed, 1), size=size, pairs="held out"),
     )
     factor = _factor()
-    rules = shapes.grammar_of(factor)
+    rules = grammar()
     columns = shapes.captioned(rules, train, test, wordings=wordings, seed=seed)
     note = (
         f"Pictures of one of {len(known()):,} pictographs, {size}x{size}, {wordings} "
@@ -101,6 +102,11 @@ def pictographs(
         note=note,
         credit=CREDITS["glyphs"],
     )
+
+
+def grammar() -> Grammar:
+    """Returns the grammar of the captions."""
+    return shapes.grammar_of(_factor())
 
 
 def draw(

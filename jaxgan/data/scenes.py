@@ -17,6 +17,7 @@ from PIL import Image
 
 from jaxgan.data import canvas, shapes
 from jaxgan.data.captioned import CaptionedSet, Factor, of_arrays
+from jaxgan.data.grammar import Grammar
 from jaxgan.data.shapes import Drawn, Which
 from jaxgan.data.source import CREDITS
 
@@ -69,7 +70,7 @@ def scenes(
         draw(same, seed=(seed, 1), size=size, writers="held out"),
         draw(other, seed=(seed, 2), size=size, writers="held out", pairs="held out"),
     )
-    rules = shapes.grammar_of(DIGIT)
+    rules = grammar()
     columns = shapes.captioned(rules, train, test, wordings=wordings, seed=seed)
     note = (
         f"Scenes of one digit, {size}x{size}, {wordings} captions each: {count:,} "
@@ -85,6 +86,11 @@ def scenes(
         note=note,
         credit=CREDITS["digits"],
     )
+
+
+def grammar() -> Grammar:
+    """Returns the grammar of the captions."""
+    return shapes.grammar_of(DIGIT)
 
 
 def draw(

@@ -18,7 +18,6 @@ from jaxgan.data.grammar import Grammar, Slot
 Which = Literal["seen", "held out", "all"]
 """The pairs of shape and colour to draw: those to train on, the others, or both."""
 
-_BRIEF = 0.2  # share of brief captions, in training
 _LEAST = 20  # pictures to train on: with this many, two are held out
 _TEMPLATES = (
     "a [{size}] [{colour}] {shape} [on a {ground} ground], [in the {place}]",
@@ -77,15 +76,11 @@ def grammar_of(shape: Factor) -> Grammar:
 def captioned(
     rules: Grammar, train: Drawn, test: Drawn, *, wordings: int, seed: int
 ) -> tuple[Columns, Columns]:
-    """Describes pictures; returns the columns of both splits.
-
-    One in five captions to train on is brief, so that prompts may leave attributes out.
-    Those held out name every factor, so that samples can be judged by them.
-    """
+    """Describes pictures; returns the columns of both splits."""
     found = []
-    for number, (part, brief) in enumerate(((train, _BRIEF), (test, 0.0))):
+    for number, part in enumerate((train, test)):
         captions = rules.captions(
-            part.factors, wordings=wordings, seed=2 * seed + number, brief=brief
+            part.factors, wordings=wordings, seed=2 * seed + number
         )
         columns = {"captions": captions, "factors": part.factors}
         found.append({"image": part.images, **columns})

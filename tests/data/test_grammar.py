@@ -59,43 +59,59 @@ def without(template, text, rules):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_brief_captions_leave_out_what_is_in_brackets(name):
+def test_a_prompt_is_completed_by_what_its_brackets_leave_out(name):
+    """Brackets are left out at random; the other words stay in order."""
     rules, factors = RULES[name]
-    values = drawn(factors, 2_000)
-    whole = rules.captions(values, wordings=2, seed=3)
-    mixed = rules.captions(values, wordings=2, seed=3, brief=0.3)
-    brief = (whole != mixed).any(axis=-1)
-    assert 0.1 < brief.mean() < 0.3
-    for row, before, after in zip(
-        values.repeat(2, axis=0)[brief.ravel()], whole[brief], mixed[brief], strict=True
-    ):
-        full, text = (rules.vocabulary.decode(each) for each in (before, after))
-        counts = (
-            Counter(f" {t} ".replace(" an ", " a ").split()) for t in (text, full)
-        )
-        assert next(counts) < next(counts)
-        assert any(without(template, text, rules) for template in rules.templates)
-        assert any(says(text, each) for each in factors[0].phrases[row[0]])
+    random = np.random.default_rng(1)
+    opened = 0
+    for row in drawn(factors, 60):
+        template = rules.templates[random.integers(len(rules.templates))]
+        brackets = re.findall(r"\[[^][]*\]", template)
+        kept = template
+        for bracket in brackets:
+            kept = kept.replace(bracket, "" if random.random() < 0.5 else bracket, 1)
+        phrases = {
+            n: slot.phrases[row[slot.column]][-1] for n, slot in rules.slots.items()
+        }
+        prompt = kept.replace("[", "").replace("]", "").format(**phrases)
+        found = rules.completed(prompt, count=4, seed=0)
+        assert found is not None, prompt
+        articles = lambda words: Counter("a" if w == "an" else w for w in words)
+        for each in found.captions:
+            text = rules.vocabulary.decode(each)
+            assert any(without(t, text, rules) for t in rules.templates)
+            assert not articles(words_of(prompt)) - articles(text.split())
+            for factor in factors[: 5 if name == "one" else 0]:
+                known = [" ".join(words_of(p)) for ps in factor.phrases for p in ps]
+                assert any(says(text, phrase) for phrase in known), (text, factor.name)
+        assert set(found.open) <= set(re.findall(r"\{(\w+)\}", template))
+        whole = {rules.vocabulary.decode(each) for each in found.captions}
+        assert len(whole) == 1 or found.open
+        opened += bool(found.open)
+    assert 20 < opened < 60
 
 
-def test_of_brief_captions_each_part_is_left_out_of_half():
-    rules = Grammar(
-        ("a [{colour}] dot [on {ground}]",),
-        {"colour": Slot(0, (("red",),)), "ground": Slot(1, (("black",),))},
-    )
-    found = rules.captions(np.zeros((4_000, 2), np.int32), wordings=1, seed=0, brief=1)
-    counts = Counter(rules.vocabulary.decode(each[0]) for each in found)
-    assert set(counts) == {"a red dot on black", "a red dot", "a dot on black", "a dot"}
-    assert all(abs(n / 1_000 - 1) < 0.1 for n in counts.values()), counts
-
-
-def test_captions_held_out_say_all_and_one_in_five_others_may_not():
-    data = scenes.scenes(count=400)
-    shortest = [
-        (split.columns["captions"] > 0).sum(axis=-1).min()
-        for split in (data.train, data.test)
+def test_what_is_open_is_drawn_evenly_and_by_the_column_alone():
+    rules, factors = RULES["one"]
+    found = rules.completed("a red seven", count=2_000, seed=3)
+    assert set(found.open) == {"size", "place", "ground"}
+    texts = [rules.vocabulary.decode(each) for each in found.captions]
+    for factor in factors[2:]:
+        first = [" ".join(words_of(phrases[0])) for phrases in factor.phrases]
+        shares = [np.mean([says(text, each) for text in texts]) for each in first]
+        assert all(share >= 0.8 / len(first) for share in shares), (factor.name, shares)
+    fewer = rules.completed("a red seven", count=10, seed=3)
+    np.testing.assert_array_equal(fewer.captions, found.captions[:10])
+    other = rules.completed("a blue three", count=10, seed=3)
+    swapped = [
+        rules.vocabulary.decode(each).replace("blue three", "red seven", 1)
+        for each in other.captions
     ]
-    assert shortest[0] <= 2 < 6 <= shortest[1]
+    assert swapped == texts[:10]
+    assert rules.completed("a red seven and a cow", count=1, seed=0) is None
+    whole = rules.completed("a small red 7 in the middle, on black", count=2, seed=0)
+    assert whole.open == ()
+    assert rules.vocabulary.decode(whole.captions[1]).startswith("a small red 7 in the")
 
 
 @pytest.mark.parametrize("name", RULES)
