@@ -15,8 +15,9 @@ without being told which letters correspond::
 Both directions are judged by how well translations can be told from originals, and
 letters also on held-out pairs: L1, SSIM, and `experiments.judges.letters`.
 
-The preset "small" has U-Nets whose output is added to the input. The preset "paper" has
-the paper's residual networks and settings for 256 pixels, 200 epochs of 1,000 images::
+The preset "small" has U-Nets whose output is added to the input, no norm, and four
+images to an update. The preset "paper" has the paper's residual networks and settings
+for 256 pixels, 200 epochs of 1,000 images::
 
     python -m experiments.cyclegan --preset paper --dataset unpaired:PATH
 
@@ -59,8 +60,22 @@ class Config(TranslationConfig):
     dataset: str = "glyphs:sans:serif"
     # The generators: unet, or resnet.
     network: str = "unet"
+    # Generator updates.
+    steps: int = 24_000
+    # Examples of one update, over all devices.
+    batch_size: int = 4
     # Channels of the generators' first map.
     g_width: int = 24
+    # Halvings of the U-Nets' maps.
+    depth: int | None = 4
+    # Layers of stride 2 of each PatchGAN: 0 sees 1 pixel, 1 sees 16, 2 sees 34, 3 sees
+    # 70.
+    patches: tuple[int, ...] = (2,)
+    # Instance norm in the generators and the discriminators.
+    norm: bool = False
+    # Adam's learning rate, for all players; it decays linearly to 0 over the second
+    # half of the steps.
+    learning_rate: float = 3e-4
     # Whether a generator's output is added to its input.
     residual: bool = True
     # Weight of the cycle loss, in each direction.
@@ -103,7 +118,7 @@ def _generator(config: Config, channels: int) -> nn.Module:
     if config.network == "unet":
         return unet(config, channels, dropout=0.0, residual=config.residual)
     if config.network == "resnet":
-        if config.fine or config.depth is not None:
+        if config.fine or config.depth not in (None, Config.depth):
             raise InputError(
                 "--fine and --depth are for --network unet; leave them out for resnet."
             )

@@ -21,12 +21,11 @@ def make_game(work: Work) -> Game:
     adam = optax.adam(work.learning_rate, b1=work.beta1, b2=work.beta2)
     optimizers: dict[str, Any] = {"g_optimizer": adam, "d_optimizer": adam}
     both: dict[str, Any] = {"dtype": dtype} | ({} if work.norm else {"norm": None})
-    judge = nets.patchgan.MultiPatch(
-        tuple(
-            nets.patchgan.Discriminator(layers, width=work.d_width, **both)
-            for layers in translation.PATCHES
-        )
-    )
+    judges = [
+        nets.patchgan.Discriminator(layers, width=work.d_width, **both)
+        for layers in work.patches
+    ]
+    judge = nets.patchgan.MultiPatch(tuple(judges)) if len(judges) > 1 else judges[0]
     how: dict[str, Any] = {
         "width": work.width,
         "depth": work.halvings or None,

@@ -138,7 +138,7 @@ class PatchGANs(nn.Module):
     def __init__(self, work: Work, *, grouped: bool = False):
         super().__init__()
         judge = lambda layers: PatchGAN(work, layers, grouped=grouped)
-        self.judges = nn.ModuleList(judge(layers) for layers in translation.PATCHES)
+        self.judges = nn.ModuleList(judge(layers) for layers in work.patches)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = [judge(x) for judge in self.judges]

@@ -24,9 +24,6 @@ from experiments.benchmarks.works import Work
 
 NETWORKS = ("pix2pix", "cyclegan")
 
-PATCHES = (1, 2)
-"""Layers of stride 2 of each PatchGAN."""
-
 DROPOUT = 0.5
 """pix2pix's dropout, in the innermost upsampling block; CycleGAN has none."""
 
@@ -80,7 +77,7 @@ def judged_channels(work: Work) -> int:
 def flops(work: Work) -> float:
     """Returns the operations of one step."""
     generator, first = _unet(work), _patch_firsts(work)
-    g, d = sum(generator), sum(sum(_patch(work, n)) for n in PATCHES)
+    g, d = sum(generator), sum(sum(_patch(work, n)) for n in work.patches)
     trained, through = 3 * d - first, 2 * d
     if work.network == "pix2pix":
         example = 3 * g - generator[0] + 2 * trained + through
@@ -143,7 +140,7 @@ def _patch(work: Work, layers: int) -> list[float]:
 
 def _patch_firsts(work: Work) -> float:
     """Returns the operations of the first layers of all PatchGANs."""
-    return sum(_patch(work, layers)[0] for layers in PATCHES)
+    return sum(_patch(work, layers)[0] for layers in work.patches)
 
 
 def _conv(into: int, out: int, side: int, kernel: int = 4) -> float:

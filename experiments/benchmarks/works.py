@@ -68,6 +68,7 @@ class Work:
     group_size: int = 16
     fine: tuple[int, ...] = ()
     halvings: int = 0
+    patches: tuple[int, ...] = ()
     norm: bool = True
     scale: int = 1
     captions: tuple[int, ...] = ()
@@ -201,6 +202,7 @@ _PIX2PIX = Work(
     batch_size=16,
     fine=(32, 32),
     halvings=4,
+    patches=(1, 2),
     norm=False,
     learning_rate=1e-3,
 )
@@ -208,11 +210,11 @@ _CYCLEGAN = dataclasses.replace(
     _PIX2PIX,
     name="cyclegan",
     network="cyclegan",
+    batch_size=4,
     fine=(),
-    halvings=0,
-    norm=True,
+    patches=(2,),
     loss="least_squares",
-    learning_rate=2e-4,
+    learning_rate=3e-4,
 )
 # The same for both stages of `experiments.srgan`, and for `experiments.text_to_image`.
 _SRRESNET = Work(

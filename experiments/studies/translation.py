@@ -77,7 +77,7 @@ class Config(StudyConfig):
     # Updates of pix2pix's generator.
     steps: int = 8_000
     # Updates of CycleGAN's generators.
-    unpaired_steps: int = 6_000
+    unpaired_steps: int = 24_000
     # Epochs of the classifier that reads the letters.
     reader_epochs: float = 300
     # Where decoded caches are kept.
