@@ -34,7 +34,6 @@ SMALL = {
     "sample_every": 2,
     "checkpoint_every": 2,
 }
-PROMPTS = ("a large red seven on white", "a tiny 3")
 
 unjudged = partial(text_to_image.play, evaluators=())
 
@@ -175,6 +174,36 @@ def test_a_column_has_the_same_latent_in_every_row(played, tmp_path):
         before, after = first / f"1-{column}.png", second / f"2-{column}.png"
         np.testing.assert_array_equal(read(before), read(after))
     assert (read(first / "1-1.png") != read(first / "1-2.png")).any()
+
+
+def test_what_a_prompt_leaves_open_is_chosen_and_told(tmp_path, capsys):
+    """By a run of scenes: for each column, in all rows alike."""
+    config = text_to_image.Config(
+        **{**SMALL, "steps": 1, "mismatch": 0.0},
+        resolution=16,
+        workdir=tmp_path / "run",
+        data_dir=tmp_path,
+    )
+    unjudged(config)
+    whole = "a small red seven on a black ground, in the middle"
+    prompts = ("a red seven", "a seven in the middle", whole, "red red seven")
+    run, out = str(config.workdir), tmp_path / "drawn"
+    capsys.readouterr()
+    draw.run(draw.Config(run=run, prompts=prompts, columns=3, out=out))
+    first, second, third, *_ = capsys.readouterr().out.splitlines()
+    assert all(name in first for name in ("'a red seven'", "size", "place", "ground"))
+    assert "colour" in second
+    assert "place" not in second
+    assert "'red red seven'" in third
+    listed = (out / "prompts.txt").read_text().splitlines()
+    assert [line for line in listed if not line.startswith(" ")] == list(prompts)
+    assert len(listed) == 4 + 2 * 3
+    sizes = [line.split()[1] for line in listed if line.startswith(" ")]
+    assert sizes[:3] == sizes[3:]
+    # The choice is the column's whole caption, not a part of the picture.
+    draw.run(draw.Config(run=run, prompts=(listed[1],), columns=1, out=tmp_path / "1"))
+    read = lambda path: np.asarray(Image.open(path))
+    np.testing.assert_array_equal(read(out / "1-1.png"), read(tmp_path / "1/1-1.png"))
 
 
 def test_long_captions_are_wrapped():
