@@ -15,7 +15,7 @@ most like it.
 
 Captions of the drawn sets, such as ``scenes``, name every attribute. What yours leaves
 open is chosen at random for each column and added to it, see
-`jaxgan.data.grammar.Grammar.completed`; prompts.txt lists the whole captions.
+`jaxgan.data.prompts`; prompts.txt lists the whole captions.
 
 A run with ``--embeddings`` draws from embeddings, one for each caption, which is then
 only a title.
@@ -37,6 +37,7 @@ from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data.captions import grammar_of
 from jaxgan.data.embeddings import read_embeddings
+from jaxgan.data.prompts import completed
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.files import expand, new_folder, write_atomically
 from jaxgan.images import as_uint8
@@ -132,7 +133,8 @@ def _captions(config: Config, loaded: LoadedRun) -> tuple[np.ndarray, list[str]]
         listed.append(prompt)
         if rules is None or rules.vocabulary != known:
             continue
-        found = rules.completed(prompt, count=config.columns, seed=config.seed)
+        how = {"count": config.columns, "seed": config.seed}
+        found = completed(rules, prompt, **how)
         if found is None:
             print(f"{prompt!r} has none of the wordings that were trained on.")
         elif found.open:

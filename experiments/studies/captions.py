@@ -38,6 +38,7 @@ from experiments.studies.study import Claim, Outcome, Parts, StudyConfig, Table,
 from jaxgan import cli
 from jaxgan.data.captioned import CaptionedSet
 from jaxgan.data.captions import grammar_of
+from jaxgan.data.prompts import completed
 from jaxgan.images import as_uint8
 from jaxgan.sampling import Sampler
 
@@ -117,7 +118,7 @@ def _short(sampler: Sampler, data: CaptionedSet, reader: Reader) -> dict[str, fl
     rules = grammar_of(data.name)
     assert rules is not None
     whole = [
-        rules.completed(f"a {colours[colour]} {digits[digit]}", count=_EACH, seed=seed)
+        completed(rules, f"a {colours[colour]} {digits[digit]}", count=_EACH, seed=seed)
         for seed, (digit, colour) in enumerate(pairs)
     ]
     words = np.concatenate([each.captions for each in whole if each is not None])

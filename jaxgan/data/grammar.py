@@ -4,13 +4,13 @@ A template such as ``"a {colour} {digit} [on {ground}]"`` names each factor once
 is filled with one of the phrases of the factor's value. All rows are filled at once:
 templates and phrases are arrays of word indices, and padding is moved to the end.
 
-Brackets mark what a prompt may leave out: `Grammar.completed` puts it in again.
+Brackets mark what a prompt may leave out; `jaxgan.data.prompts` puts it in again.
 """
 
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +21,6 @@ from jaxgan.data.vocabulary import PAD, Vocabulary, words_of
 
 # "a one", "a universal sign", but "an 8".
 _VOWEL = re.compile(r"(?!one\b|once|uni|ura|us|eu)[aeiou]|8|11\b|18\b")
-
-
-Reading = dict[str, tuple[int, int]]
-"""For each slot that a prompt fills, the value and the number of its phrase."""
 
 
 class Slot(NamedTuple):
@@ -60,7 +56,7 @@ class Grammar:
     def __post_init__(self):
         columns = sorted({slot.column for slot in self.slots.values()})
         for template in self.templates:
-            names = [part.text for part in _parts(template) if part.is_slot]
+            names = [part.text for part in parts_of(template) if part.is_slot]
             unknown = [name for name in names if name not in self.slots]
             if unknown:
                 raise InputError(
@@ -76,7 +72,7 @@ class Grammar:
     @functools.cached_property
     def vocabulary(self) -> Vocabulary:
         """All possible words; its length is that of the longest possible caption."""
-        parts = [_parts(template) for template in self.templates]
+        parts = [parts_of(template) for template in self.templates]
         texts = [part.text for each in parts for part in each if not part.is_slot]
         for slot in self.slots.values():
             texts += [phrase for phrases in slot.phrases for phrase in phrases]
@@ -118,106 +114,10 @@ class Grammar:
         for number, template in enumerate(self.templates):
             at = np.nonzero(chosen == number)
             if len(at[0]):
-                found[at] = self._filled(template, factors[at[0]], chances[at])
+                found[at] = self.filled(template, factors[at[0]], chances[at])
         return found
 
-    def completed(self, prompt: str, *, count: int, seed: int) -> "Completed | None":
-        """Chooses what a prompt leaves open, for each of several images.
-
-        The first template is taken that gives the prompt's words when some of its
-        brackets are left out. The prompt's own phrases stay. Values are drawn
-        uniformly, and shown by their first phrase. Those of the i-th image depend only
-        on i and the seed, not on the prompt.
-
-        Args:
-            prompt: the words.
-            count: n, the number of images.
-            seed: the seed of the choices.
-
-        Returns:
-            The captions, or None if no template has these words.
-
-        Example:
-            >>> colour = Slot(0, (("red", "crimson"), ("blue",)))
-            >>> place = Slot(1, (("left",), ("right",)))
-            >>> slots = {"colour": colour, "place": place}
-            >>> rules = Grammar(("a {colour} dot [on the {place}]",), slots)
-            >>> found = rules.completed("a crimson dot", count=2, seed=0)
-            >>> found.open, [rules.vocabulary.decode(each) for each in found.captions]
-            (('place',), ['a crimson dot on the left', 'a crimson dot on the right'])
-        """
-        words = _without_an(words_of(prompt))
-        for template in self.templates:
-            parts = _parts(template)
-            reading = next(self._readings(parts, words), None)
-            if reading is not None:
-                names = [part.text for part in parts if part.is_slot]
-                open_ones = tuple(name for name in names if name not in reading)
-                captions = self._completed(template, reading, count, seed)
-                return Completed(captions, open_ones)
-        return None
-
-    def _completed(
-        self, template: str, reading: Reading, count: int, seed: int
-    ) -> Int32[np.ndarray, "n L"]:
-        """Fills a template by a reading and, where it has none, by draws."""
-        draws = [
-            np.random.default_rng([seed, i]).random(len(self.slots))
-            for i in range(count)
-        ]
-        factors = np.zeros((count, 1 + max(s.column for s in self.slots.values())))
-        chances = np.zeros((count, len(self.slots)))
-        for place, (name, slot) in enumerate(self.slots.items()):
-            if name in reading:
-                value, phrase = reading[name]
-                chances[:, place] = (phrase + 0.5) / len(slot.phrases[value])
-            elif f"{{{name}}}" in template:
-                value = np.array([draw[place] for draw in draws]) * len(slot.phrases)
-            else:
-                continue  # another wording of a slot that the template has
-            factors[:, slot.column] = value
-        return self._filled(template, factors.astype(np.int32), chances)
-
-    def _readings(
-        self,
-        parts: Sequence["_Part"],
-        words: Sequence[str],
-        inside: int | None = None,
-    ) -> Iterator[Reading]:
-        """Yields the ways in which words fill all parts but some of the brackets.
-
-        ``inside`` is the bracket whose first parts were filled, if any.
-        """
-        if not parts:
-            if not words:
-                yield {}
-            return
-        bracket = parts[0].bracket
-        for count, filled in self._beginnings(parts[0], words):
-            for others in self._readings(parts[1:], words[count:], bracket):
-                yield {**filled, **others}
-        if bracket is not None and bracket != inside:
-            rest = [part for part in parts if part.bracket != bracket]
-            yield from self._readings(rest, words)
-
-    def _beginnings(
-        self, part: "_Part", words: Sequence[str]
-    ) -> Iterator[tuple[int, Reading]]:
-        """Yields the ways in which the first words fill a part, and their number."""
-        if not part.is_slot:
-            ways = [(part.text, {})]
-        else:
-            ways = [
-                (phrase, {part.text: (value, number)})
-                for value, phrases in enumerate(self.slots[part.text].phrases)
-                for number, phrase in enumerate(phrases)
-            ]
-        for text, filled in ways:
-            own = _without_an(words_of(text))
-            if list(words[: len(own)]) == own:
-                yield len(own), filled
-
-    def _filled(
+    def filled(
         self,
         template: str,
         factors: Int32[np.ndarray, "m f"],
@@ -225,7 +125,7 @@ class Grammar:
     ) -> Int32[np.ndarray, "m L"]:
         """Fills one template for several rows; ``chances`` choose the phrases."""
         pieces = []
-        for part in _parts(template):
+        for part in parts_of(template):
             if part.is_slot:
                 values = factors[:, self.slots[part.text].column]
                 table, counts = self._tables[part.text]
@@ -274,26 +174,14 @@ class Grammar:
     def _places(self) -> dict[str, int]:
         return {word: i for i, word in enumerate(self.vocabulary.words, start=1)}
 
-    def _width(self, part: "_Part") -> int:
+    def _width(self, part: "Part") -> int:
         if not part.is_slot:
             return len(words_of(part.text))
         phrases = self.slots[part.text].phrases
         return max(len(words_of(phrase)) for each in phrases for phrase in each)
 
 
-class Completed(NamedTuple):
-    """Captions that say all, and the slots that a prompt left open.
-
-    Attributes:
-        captions: int32 [n L].
-        open: their names, in the order of the captions.
-    """
-
-    captions: Int32[np.ndarray, "n L"]
-    open: tuple[str, ...]
-
-
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A part of a template: words, or the name of a slot.
 
     Attributes:
@@ -307,16 +195,11 @@ class _Part(NamedTuple):
     bracket: int | None
 
 
-def _without_an(words: list[str]) -> list[str]:
-    """Writes both articles as "a"."""
-    return ["a" if word == "an" else word for word in words]
-
-
-def _parts(template: str) -> list[_Part]:
+def parts_of(template: str) -> list[Part]:
     """Splits a template into texts and slots.
 
     Example:
-        >>> for part in _parts("a [{colour}] dot [on {ground}]"):
+        >>> for part in parts_of("a [{colour}] dot [on {ground}]"):
         ...     print(*part)
         a False None
         colour True 0
@@ -329,6 +212,6 @@ def _parts(template: str) -> list[_Part]:
         bracket = i // 2 if i % 2 else None
         pieces = re.split(r"\{(\w+)\}", outer)
         found += [
-            _Part(piece.strip(), j % 2 == 1, bracket) for j, piece in enumerate(pieces)
+            Part(piece.strip(), j % 2 == 1, bracket) for j, piece in enumerate(pieces)
         ]
     return [part for part in found if words_of(part.text)]

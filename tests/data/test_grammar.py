@@ -10,6 +10,7 @@ import pytest
 from jaxgan.checks import InputError
 from jaxgan.data import canvas, scenes, shapes, two_scenes
 from jaxgan.data.grammar import Grammar, Slot
+from jaxgan.data.prompts import completed
 from jaxgan.data.vocabulary import words_of
 
 RULES = {
@@ -74,7 +75,7 @@ def test_a_prompt_is_completed_by_what_its_brackets_leave_out(name):
             n: slot.phrases[row[slot.column]][-1] for n, slot in rules.slots.items()
         }
         prompt = kept.replace("[", "").replace("]", "").format(**phrases)
-        found = rules.completed(prompt, count=4, seed=0)
+        found = completed(rules, prompt, count=4, seed=0)
         assert found is not None, prompt
         articles = lambda words: Counter("a" if w == "an" else w for w in words)
         for each in found.captions:
@@ -93,23 +94,23 @@ def test_a_prompt_is_completed_by_what_its_brackets_leave_out(name):
 
 def test_what_is_open_is_drawn_evenly_and_by_the_column_alone():
     rules, factors = RULES["one"]
-    found = rules.completed("a red seven", count=2_000, seed=3)
+    found = completed(rules, "a red seven", count=2_000, seed=3)
     assert set(found.open) == {"size", "place", "ground"}
     texts = [rules.vocabulary.decode(each) for each in found.captions]
     for factor in factors[2:]:
         first = [" ".join(words_of(phrases[0])) for phrases in factor.phrases]
         shares = [np.mean([says(text, each) for text in texts]) for each in first]
         assert all(share >= 0.8 / len(first) for share in shares), (factor.name, shares)
-    fewer = rules.completed("a red seven", count=10, seed=3)
+    fewer = completed(rules, "a red seven", count=10, seed=3)
     np.testing.assert_array_equal(fewer.captions, found.captions[:10])
-    other = rules.completed("a blue three", count=10, seed=3)
+    other = completed(rules, "a blue three", count=10, seed=3)
     swapped = [
         rules.vocabulary.decode(each).replace("blue three", "red seven", 1)
         for each in other.captions
     ]
     assert swapped == texts[:10]
-    assert rules.completed("a red seven and a cow", count=1, seed=0) is None
-    whole = rules.completed("a small red 7 in the middle, on black", count=2, seed=0)
+    assert completed(rules, "a red seven and a cow", count=1, seed=0) is None
+    whole = completed(rules, "a small red 7 in the middle, on black", count=2, seed=0)
     assert whole.open == ()
     assert rules.vocabulary.decode(whole.captions[1]).startswith("a small red 7 in the")
 
