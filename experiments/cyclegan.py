@@ -118,6 +118,7 @@ def _generator(config: Config, channels: int) -> nn.Module:
     if config.network == "unet":
         return unet(config, channels, dropout=0.0, residual=config.residual)
     if config.network == "resnet":
+        # The default depth may stay: it is the U-Nets' in the preset.
         if config.fine or config.depth not in (None, Config.depth):
             raise InputError(
                 "--fine and --depth are for --network unet; leave them out for resnet."

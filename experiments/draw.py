@@ -37,6 +37,7 @@ from jaxgan.cli.config import check_seed
 from jaxgan.cli.load import LoadedRun
 from jaxgan.data.captions import grammar_of
 from jaxgan.data.embeddings import read_embeddings
+from jaxgan.data.grammar import Grammar
 from jaxgan.data.prompts import completed
 from jaxgan.data.vocabulary import Vocabulary
 from jaxgan.files import expand, new_folder, write_atomically
@@ -96,7 +97,7 @@ def run(config: Config) -> None:
 def _captions(config: Config, loaded: LoadedRun) -> tuple[np.ndarray, list[str]]:
     """Returns captions as the run's game takes them, and the lines of prompts.txt.
 
-    They are word indices or embeddings ``[n m _]``, a row for each prompt.
+    They are word indices or embeddings ``[n m _]``, with m columns for each prompt.
     """
     told = loaded.record["data"]
     if loaded.game.condition == "embeddings":
@@ -125,18 +126,22 @@ def _captions(config: Config, loaded: LoadedRun) -> tuple[np.ndarray, list[str]]
             f"{loaded.folder} reads captions with its own encoder; leave "
             "--embeddings out."
         )
-    known = Vocabulary.from_json(words)
+    return _whole(config, Vocabulary.from_json(words), grammar_of(told["name"]))
+
+
+def _whole(
+    config: Config, known: Vocabulary, rules: Grammar | None
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the prompts' words ``[n m L]``, completed where there is a grammar."""
     rows = known.encode_all(config.prompts)[:, None].repeat(config.columns, axis=1)
     listed = []
-    rules = grammar_of(told["name"])
     for place, prompt in enumerate(config.prompts):
         listed.append(prompt)
         if rules is None or rules.vocabulary != known:
             continue
-        how = {"count": config.columns, "seed": config.seed}
-        found = completed(rules, prompt, **how)
+        found = completed(rules, prompt, count=config.columns, seed=config.seed)
         if found is None:
-            print(f"{prompt!r} has none of the wordings that were trained on.")
+            print(f"{prompt!r} has no wording that was trained on; drawn as it is.")
         elif found.open:
             rows[place] = found.captions
             listed += [f"    {known.decode(each)}" for each in found.captions]

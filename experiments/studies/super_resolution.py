@@ -38,7 +38,7 @@ from jaxgan.sampling import Sampler
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _SCORES = ("psnr", "ssim", "patches")
 
-# Rises that count as none: a fiftieth of what SRGAN changes.
+# Rises that count as none: less than a twentieth of what SRGAN changes.
 _DECIBELS, _DISTANCE = 0.01, 0.001
 
 
